@@ -1,0 +1,1 @@
+"""Wireloom side by side with its peers: the same upstreams, one run, ratios."""

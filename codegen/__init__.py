@@ -1,0 +1,1 @@
+"""Contracts to code: a build tool, never imported by `src`."""

@@ -1,0 +1,231 @@
+"""The app-server contract: JSON Schema bundle -> pruned base file -> OpenAPI document and method table."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from codegen import unions
+from codegen.select import facts
+
+Json = Any
+
+# The other bundle that the CLI writes, codex_app_server_protocol.v2.schemas.json, is a subset of this one.
+BUNDLES = ("codex_app_server_protocol.schemas.json",)
+
+# Table of methods -> the bundle's union of the messages that travel this way.
+MESSAGES = {
+    "client_requests": "ClientRequest",
+    "client_notifications": "ClientNotification",
+    "server_requests": "ServerRequest",
+    "server_notifications": "ServerNotification",
+}
+
+# Wire names stay, so that a field reads as it does in a transcript. Equal models are not merged, so that each
+# params type keeps its name. Unknown fields are allowed except where the document forbids them.
+DCG_OPTIONS = (
+    "--input-file-type=openapi",
+    "--output-model-type=pydantic_v2.BaseModel",
+    "--target-python-version=3.11",
+    "--enum-field-as-literal=all",
+    "--use-type-alias",
+    "--use-generic-base-class",
+    "--use-annotated",
+    "--use-union-operator",
+    "--use-standard-collections",
+    "--field-constraints",
+    "--extra-fields=allow",
+    "--use-schema-description",
+    "--disable-timestamp",
+    "--formatters",
+    "ruff-format",
+    "ruff-check",
+)
+
+
+class ContractError(ValueError):
+    """The methods file and the bundle do not fit."""
+
+
+@dataclass(frozen=True)
+class Methods:
+    """What is kept: methods by table, params types of undeclared notifications, schemas no method names."""
+
+    tables: Mapping[str, tuple[str, ...]]
+    undeclared: Mapping[str, str]
+    schemas: tuple[str, ...]
+
+
+class Method(NamedTuple):
+    """One row of the method table; a type that the method does not have is None."""
+
+    table: str
+    name: str
+    params: str | None
+    result: str | None
+
+    @property
+    def constant(self) -> str:
+        """The name as a Python constant: `turn/start` -> `TURN_START`."""
+        return "_".join(unions.words(self.name)).upper()
+
+
+def read_methods(path: Path) -> Methods:
+    """Read `openapi/app_server_methods.toml`, whose groups are for the reader only."""
+    raw = tomllib.loads(path.read_text())
+    flat = {table: tuple(name for group in raw[table].values() for name in group) for table in MESSAGES}
+    schemas = tuple(name for group in raw["schemas"].values() for name in group)
+    return Methods(flat, raw["undeclared"], schemas)
+
+
+def base(bundles: Mapping[str, Any], methods: Methods) -> dict[str, Any]:
+    """Reduce what the CLI writes to the methods kept, without prose, in one flat namespace.
+
+    Args:
+        bundles: file name -> parsed JSON Schema bundle, at least the files in `BUNDLES`.
+        methods: what to keep.
+
+    Returns:
+        `methods`: table -> method -> names of the schemas of its params and result; `definitions`: draft-07
+        schemas by name, sorted.
+
+    Raises:
+        ContractError: a method or schema that the bundle lacks, an undeclared method that it has by now,
+            or two different schemas of one name.
+    """
+    definitions = _flat(bundles)
+    tables = {table: _rows(definitions, table, methods.tables[table]) for table in MESSAGES}
+    for method in methods.undeclared.keys() & _declared(definitions, "server_notifications").keys():
+        raise ContractError(f"{method} is declared now: move it, and drop its overlay action")
+    roots = [name for rows in tables.values() for row in rows.values() for name in row.values()]
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "methods": tables,
+        "definitions": _closure(definitions, [*roots, *methods.schemas, *methods.undeclared.values()]),
+    }
+
+
+def _flat(bundles: Mapping[str, Any]) -> dict[str, Json]:
+    """Every definition under its bare name; the bundle nests the second protocol version inside the first."""
+    flat: dict[str, Json] = {}
+    for bundle in bundles.values():
+        first = {name: schema for name, schema in bundle["definitions"].items() if name != "v2"}
+        for name, schema in (*first.items(), *bundle["definitions"].get("v2", {}).items()):
+            bare = _rebased(facts(schema), unions.DEFINITION)
+            bare.pop("$schema", None)
+            if flat.setdefault(name, bare) != bare:
+                raise ContractError(f"two different schemas are called {name}")
+    return flat
+
+
+def _rebased(node: Json, prefix: str) -> Json:
+    """A copy whose references name bare names under `prefix`, those of discriminator mappings included."""
+    if isinstance(node, list):
+        return [_rebased(item, prefix) for item in node]
+    if isinstance(node, dict):
+        return {key: _rebased(value, prefix) for key, value in node.items()}
+    return prefix + node.rpartition("/")[2] if str(node).startswith(unions.DEFINITION) else node
+
+
+def _declared(definitions: Mapping[str, Json], table: str) -> dict[str, Json]:
+    """Method -> the fields of its message."""
+    messages = [branch["properties"] for branch in definitions[MESSAGES[table]]["oneOf"]]
+    return {message["method"]["enum"][0]: message for message in messages}
+
+
+def _rows(definitions: Mapping[str, Json], table: str, names: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Method -> its types. The bundle names only params; a result has the same name, ending in Response."""
+    declared = _declared(definitions, table)
+    rows: dict[str, dict[str, str]] = {}
+    for name in names:
+        if name not in declared:
+            raise ContractError(f"no method {name!r} in {MESSAGES[table]}")
+        params = next(_references(declared[name].get("params")), None)
+        rows[name] = {} if params is None else {"params": params}
+        if table.endswith("requests"):
+            if params is None:
+                raise ContractError(f"{name} has no params, from whose name that of its result would follow")
+            rows[name]["result"] = params.removesuffix("Params") + "Response"
+    return rows
+
+
+def _closure(definitions: Mapping[str, Json], roots: Iterable[str]) -> dict[str, Json]:
+    reached: set[str] = set()
+    pending = list(roots)
+    while pending:
+        name = pending.pop()
+        if name not in definitions:
+            raise ContractError(f"no schema {name!r} in the bundle")
+        if name not in reached:
+            reached.add(name)
+            pending += _references(definitions[name])
+    return {name: definitions[name] for name in sorted(reached)}
+
+
+def _references(node: Json) -> Iterator[str]:
+    if isinstance(node, dict):
+        if isinstance(ref := node.get("$ref"), str):
+            yield ref.removeprefix(unions.DEFINITION)
+        for value in node.values():
+            yield from _references(value)
+    elif isinstance(node, list):
+        for item in node:
+            yield from _references(item)
+
+
+def document(base: Mapping[str, Any]) -> dict[str, Any]:
+    """The OpenAPI document from which the model generator builds tagged unions with readable names.
+
+    What the server may send is open: an unknown field, word or member of a union does not fail a message.
+    What only we send is closed: the server ignores a misspelt field in silence, so it has to be found here.
+
+    Args:
+        base: the base file with its overlay applied; not changed.
+
+    Raises:
+        unions.NameClash: two different branches of unions that would get one name.
+    """
+    schemas: dict[str, Json] = unions.plain(base["definitions"])
+    doors = unions.doors(schemas)
+    unions.name_branches(schemas)
+    ours = _ours(base["methods"], schemas)
+    for name, schema in schemas.items():
+        if name not in ours:
+            schemas[name] = unions.opened(schema, doors)
+        elif "properties" in schema:
+            schema["additionalProperties"] = False
+    newer = "What is newer than this contract."
+    schemas[unions.UNKNOWN] = {"type": "object", "properties": {}, "description": newer}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Codex app-server", "version": "1"},
+        "paths": {},
+        "components": {"schemas": _rebased(dict(sorted(schemas.items())), "#/components/schemas/")},
+    }
+
+
+def _ours(tables: Mapping[str, Json], schemas: Mapping[str, Json]) -> set[str]:
+    """Schemas of what we send that nothing we receive holds."""
+    sent: list[str] = []
+    received: list[str] = []
+    for table, rows in tables.items():
+        for row in rows.values():
+            for part, name in row.items():
+                (sent if table.startswith("client") == (part == "params") else received).append(name)
+    return {*_closure(schemas, sent)} - {*_closure(schemas, received)}
+
+
+def methods(base: Mapping[str, Any]) -> list[Method]:
+    """The rows of the method table, in the order of the methods file.
+
+    Args:
+        base: the base file with its overlay applied.
+    """
+    return [
+        Method(table, name, row.get("params"), row.get("result"))
+        for table, rows in base["methods"].items()
+        for name, row in rows.items()
+    ]

@@ -1,0 +1,123 @@
+"""Route stubs and method tables: jinja2 templates filled from the contract."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jinja2
+
+from codegen import app_server, normalise, select
+
+Json = Any
+
+TEMPLATES = Path(__file__).parent / "templates"
+EVENT_STREAM = "text/event-stream"
+SCALARS = {"string": "str", "integer": "int", "boolean": "bool", "number": "float"}
+
+
+class Parameter(NamedTuple):
+    """A path or query parameter of an operation."""
+
+    name: str
+    place: str
+    type: str
+    required: bool
+
+
+class Operation(NamedTuple):
+    """What a route stub needs to know of an operation."""
+
+    id: str
+    method: str
+    path: str
+    route: str
+    name: str
+    summary: str
+    tag: str
+    secured: bool
+    body: str | None
+    reply: str
+    event: str | None
+    parameters: tuple[Parameter, ...]
+
+
+def snake(name: str) -> str:
+    """`createResponse` -> `create_response`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def operations(document: Json) -> list[Operation]:
+    """The operations of a contract as the templates see them."""
+    return [_operation(document, path, method, node) for path, method, node in select.operations(document)]
+
+
+def _operation(document: Json, path: str, method: str, node: Json) -> Operation:
+    content = node["responses"]["200"]["content"]
+    body = node.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+    route = path
+    for parameter in node.get("parameters", []):
+        if parameter.get("x-rest-of-path"):
+            route = route.replace(f"{{{parameter['name']}}}", f"{{{parameter['name']}:path}}")
+    return Operation(
+        id=node["operationId"],
+        method=method.upper(),
+        path=path,
+        route=route,
+        name=snake(node["operationId"]),
+        summary=node.get("summary", ""),
+        tag=node["tags"][0],
+        secured=node.get("security", document["security"]) != [],
+        body=_model(body),
+        reply=_model(content["application/json"]["schema"]) or "object",
+        event=_event(content.get(EVENT_STREAM)),
+        parameters=tuple(_parameter(parameter) for parameter in node.get("parameters", [])),
+    )
+
+
+def _model(schema: Json | None) -> str | None:
+    return schema["$ref"].removeprefix(normalise.REF) if schema else None
+
+
+def _event(media: Json | None) -> str | None:
+    """The schema that the JSON of an event follows, beside the literal end mark."""
+    if media is None:
+        return None
+    branches = media["itemSchema"]["properties"]["data"]["anyOf"]
+    return next(_model(branch["contentSchema"]) for branch in branches if "contentSchema" in branch)
+
+
+def _parameter(node: Json) -> Parameter:
+    return Parameter(node["name"], node["in"], SCALARS[node["schema"]["type"]], node.get("required", False))
+
+
+def render(template: str, **values: object) -> str:
+    """Fill a template of `codegen/templates`."""
+    environment = jinja2.Environment(  # noqa: S701 - the output is Python, not HTML
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    return environment.get_template(template).render(**values)
+
+
+def routes(document: Json) -> str:
+    """The module of route stubs."""
+    found = operations(document)
+    tags = {operation.tag: [o for o in found if o.tag == operation.tag] for operation in found}
+    tools = normalise.tags(document["components"]["schemas"]["Tool"])
+    bodies = sorted({operation.body for operation in found if operation.body})
+    return render("routes.py.jinja", tags=tags, tools=sorted(tools), bodies=bodies, operations=found)
+
+
+def rpc(methods: list[app_server.Method]) -> str:
+    """The module of JSON-RPC method tables."""
+    return render("rpc.py.jinja", methods=methods)
+
+
+def package() -> str:
+    """The package's own docstring."""
+    return render("package.py.jinja")

@@ -1,0 +1,1 @@
+"""The compiled contracts: types and route stubs, remade by `nox -s generate`; do not edit."""

@@ -1,0 +1,1 @@
+"""What clients speak: fills the generated stubs."""

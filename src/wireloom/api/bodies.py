@@ -1,0 +1,184 @@
+"""Request bodies: bytes within bounds, unpacked, parsed, validated once; what is wrong is named."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import AsyncIterator, Callable
+from typing import Any, TypeVar
+
+import msgspec
+import zstandard
+from pydantic import TypeAdapter, ValidationError
+from wireloom_protocol.routes import TOOL_TYPES
+
+from wireloom.errors import InvalidRequest, TooLarge
+
+T = TypeVar("T")
+
+
+async def read(source: AsyncIterator[bytes], encoding: str, limit: int) -> bytes:
+    """Take a body, packed or not, up to a limit that counts for both forms.
+
+    Args:
+        source: the parts of the body.
+        encoding: value of `content-encoding`.
+        limit: bytes at most.
+
+    Raises:
+        TooLarge: more than that, before or after unpacking.
+        InvalidRequest: an encoding that is not known, or a body that is not in it.
+    """
+    parts, size = [], 0
+    async for part in source:
+        size += len(part)
+        if size > limit:
+            raise _too_large(limit)
+        parts.append(part)
+    body = b"".join(parts)
+    for name in reversed([name.strip() for name in encoding.lower().split(",")]):
+        body = _unpack(name, body, limit)
+    return body
+
+
+def _unpack(name: str, body: bytes, limit: int) -> bytes:
+    unpacker = UNPACKERS.get(name)
+    if unpacker is None:
+        raise InvalidRequest(
+            f"content-encoding {name!r} is not known; use {', '.join(filter(None, UNPACKERS))}.",
+            param="content-encoding",
+            status=415,
+        )
+    try:
+        unpacked = unpacker(body, limit)
+    except (zlib.error, zstandard.ZstdError) as error:
+        raise InvalidRequest(f"The body is not {name}.", param="content-encoding") from error
+    if len(unpacked) > limit:
+        raise _too_large(limit)
+    return unpacked
+
+
+def _gzip(body: bytes, limit: int) -> bytes:
+    unpacker = zlib.decompressobj(wbits=47)  # gzip or zlib, told apart by the header
+    unpacked = unpacker.decompress(body, limit + 1)
+    if not unpacker.eof and len(unpacked) <= limit:
+        raise zlib.error("cut short")
+    return unpacked
+
+
+def _zstd(body: bytes, limit: int) -> bytes:
+    with zstandard.ZstdDecompressor(max_window_size=2**27).stream_reader(
+        body, read_across_frames=True
+    ) as reader:
+        return reader.read(limit + 1)
+
+
+UNPACKERS: dict[str, Callable[[bytes, int], bytes]] = {
+    "": lambda body, _: body,
+    "identity": lambda body, _: body,
+    "gzip": _gzip,
+    "deflate": _gzip,
+    "zstd": _zstd,
+}
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"The body is larger than {limit // 2**20} MiB, the most that is read here.")
+
+
+def parse(body: bytes) -> Any:
+    """JSON to values.
+
+    Raises:
+        InvalidRequest: no JSON: also NaN, a lone surrogate, nesting too deep, numbers too large.
+    """
+    try:
+        return msgspec.json.decode(body)
+    except RecursionError as error:
+        raise InvalidRequest("The body is nested too deeply.", code="invalid_json") from error
+    except UnicodeDecodeError as error:
+        raise InvalidRequest("The body is not UTF-8.", code="invalid_json") from error
+    except msgspec.MsgspecError as error:
+        raise InvalidRequest(f"The body is no JSON: {error}.", code="invalid_json") from error
+
+
+def validate(adapter: TypeAdapter[T], value: Any) -> T:
+    """Values to a model of the contract.
+
+    Raises:
+        InvalidRequest: the first thing that is wrong, by its path.
+    """
+    prepare(value)
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        raise _problem(error, value) from error
+    except RecursionError as error:
+        raise InvalidRequest("The body is nested too deeply.", code="invalid_json") from error
+
+
+def prepare(value: Any) -> None:
+    """Write down the tags that the contract lets a client leave out, so that each item finds its type.
+
+    A message without a type has a role; a reference has only an id. A tool of a kind that the contract does
+    not know is wrapped, so that it can be reported or refused instead of failing the whole union.
+    """
+    if not isinstance(value, dict):
+        return
+    items = value.get("input")
+    for item in items if isinstance(items, list) else ():
+        if isinstance(item, dict):
+            if item.get("type") is None:
+                if "role" in item:
+                    item["type"] = "message"
+                elif "id" in item:
+                    item["type"] = "item_reference"
+            elif isinstance(item.get("tools"), list):
+                _wrap_unknown(item["tools"])
+    tools = value.get("tools")
+    if isinstance(tools, list):
+        _wrap_unknown(tools)
+
+
+def _wrap_unknown(tools: list[Any]) -> None:
+    for index, tool in enumerate(tools):
+        if isinstance(tool, dict) and isinstance(tool.get("type"), str) and tool["type"] not in TOOL_TYPES:
+            tools[index] = {"type": "unknown", "member": tool}
+
+
+# -- what is wrong, in words -------------------------------------------------------------------------------------------
+
+_TAG_ERRORS = frozenset({"union_tag_invalid", "union_tag_not_found"})
+
+
+def _problem(error: ValidationError, value: Any) -> InvalidRequest:
+    """The error that reaches deepest: a union reports one for each branch, and the others are beside the point."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    paths = [_path(problem["loc"], problem["type"], value) for problem in found]
+    best = max(range(len(found)), key=lambda index: len(paths[index]))
+    kind, path = found[best]["type"], _joined(paths[best])
+    if kind == "missing":
+        return InvalidRequest(f"{path} is missing.", code="missing_required_parameter", param=path)
+    code = "invalid_type" if kind.endswith(("_type", "_parsing")) else "invalid_value"
+    said = found[best]["msg"][:300]
+    return InvalidRequest(f"{path or 'The body'}: {said}.", code=code, param=path or None)
+
+
+def _path(loc: tuple[str | int, ...], kind: str, value: Any) -> list[str | int]:
+    """The part of a location that is in the request; the rest are names of union branches."""
+    path: list[str | int] = []
+    for position, part in enumerate(loc):
+        last = position == len(loc) - 1
+        if isinstance(value, list) and isinstance(part, int) and part < len(value):
+            path.append(part)
+            value = value[part]
+        elif isinstance(value, dict) and part in value and part != value.get("type"):
+            path.append(part)
+            value = value[part]
+        elif last and kind == "missing":
+            path.append(part)
+    return [*path, "type"] if kind in _TAG_ERRORS else path
+
+
+def _joined(path: list[str | int]) -> str:
+    joined = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return joined.removeprefix(".")

@@ -1,0 +1,90 @@
+"""How failures look on the wire: HTTP errors before the first byte, error events after it, and the Codex CLI's own needs."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import msgspec
+from fastapi.responses import Response
+
+from wireloom.errors import GatewayError
+
+# Codes that a response object may carry; any other becomes the general one.
+RESPONSE_CODES = frozenset(
+    {
+        "server_error",
+        "rate_limit_exceeded",
+        "invalid_prompt",
+        "context_length_exceeded",
+        "insufficient_quota",
+        "server_is_overloaded",
+        "upstream_error",
+        "upstream_timeout",
+        "upstream_unreachable",
+        "upstream_invalid",
+    }
+)
+# What the Codex CLI does not repeat: statuses it takes for final, and codes it knows.
+FINAL_STATUSES = frozenset({400, 404})
+FINAL_CODES = frozenset({"context_length_exceeded", "insufficient_quota", "server_is_overloaded"})
+OVERLOADED = frozenset({503, 529})
+
+
+def internal() -> GatewayError:
+    """The error for a fault of our own; what happened is in the log, not in the answer."""
+    return GatewayError("The gateway failed. The log has the details under the request's id.")
+
+
+def response(error: GatewayError, request_id: str, *, codex: bool = False) -> Response:
+    """The failure as an HTTP answer.
+
+    Args:
+        error: what went wrong.
+        request_id: the gateway's id of the request.
+        codex: whether the client is the Codex CLI, which repeats most statuses however hopeless.
+    """
+    headers = {"x-request-id": request_id}
+    if error.retry_after is not None:
+        headers["retry-after"] = str(math.ceil(error.retry_after))
+    return Response(
+        msgspec.json.encode({"error": error.body()}),
+        status_code=_codex_status(error) if codex else error.status,
+        media_type="application/json",
+        headers=headers,
+    )
+
+
+def _codex_status(error: GatewayError) -> int:
+    """Another try cannot help where the request is refused; 400 is the status that says so to the CLI."""
+    if error.code == "insufficient_quota" or error.status in FINAL_STATUSES:
+        return error.status
+    return 400
+
+
+def in_stream(error: GatewayError) -> bool:
+    """Whether the Codex CLI is told inside a stream: failures that pass, which over HTTP it repeats 30 times."""
+    passing = error.status >= 500 or error.status == 429
+    return passing and error.code not in ("insufficient_quota", "upstream_invalid", "upstream_redirect")
+
+
+def event(error: GatewayError, *, codex: bool) -> tuple[dict[str, Any], str]:
+    """The failure as the error object of an `error` event and the code of `response.failed`.
+
+    Args:
+        error: what went wrong.
+        codex: whether the client is the Codex CLI.
+    """
+    body = error.body()
+    if not codex:
+        return body, error.code if error.code in RESPONSE_CODES else "server_error"
+    if error.code in FINAL_CODES:
+        return body, error.code
+    if error.status == 429:
+        if error.retry_after is not None:
+            # The CLI reads the delay from the message.
+            body["message"] += f" Please try again in {math.ceil(error.retry_after)}s."
+        return body, "rate_limit_exceeded"
+    if error.status in OVERLOADED:
+        return body, "server_is_overloaded"
+    return body, "server_error" if error.status >= 500 else "invalid_prompt"

@@ -1,0 +1,90 @@
+"""The gateway's own endpoints, the contract it serves, and pages to read it with."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from importlib.resources import files
+
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
+from fastapi.responses import HTMLResponse, Response
+from wireloom_protocol import responses as m
+from wireloom_protocol.routes import Reply
+
+from wireloom.backends.base import Caller
+from wireloom.errors import NotFound
+from wireloom.gateway import Gateway
+
+CONTRACT_PATH = "/openapi.json"
+ASSETS_PATH = "/docs/assets"
+# The pages' scripts come from an installed package, never from another host.
+ASSETS = {
+    "swagger-ui-bundle.js": "text/javascript",
+    "redoc.standalone.js": "text/javascript",
+    "swagger-ui.css": "text/css",
+}
+NO_ICON = "data:,"
+
+
+class Operations:
+    """Tells how the gateway is.
+
+    Args:
+        gateway: the road to a backend.
+    """
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    async def health(self, caller: Caller) -> Reply[m.Health]:
+        """See the contract's health."""
+        return Reply({"status": "ok", "version": version("wireloom")})
+
+    async def ready(self, caller: Caller) -> Reply[m.Readiness]:
+        """See the contract's ready."""
+        await self._gateway.backend.ready()
+        return Reply({"status": "ready", "backends": {"default": "ready"}})
+
+
+def contract() -> bytes:
+    """The served contract, byte for byte as it was compiled."""
+    return files("wireloom_protocol").joinpath("contract.json").read_bytes()
+
+
+def mount_documents(app: FastAPI) -> None:
+    """Serve the contract and its pages; none of them needs a key or another host."""
+    router = APIRouter()
+    document = contract()
+
+    @router.get(CONTRACT_PATH, include_in_schema=False)
+    async def openapi() -> Response:
+        return Response(document, media_type="application/json")
+
+    @router.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return get_swagger_ui_html(
+            openapi_url=CONTRACT_PATH,
+            title="wireloom",
+            swagger_js_url=f"{ASSETS_PATH}/swagger-ui-bundle.js",
+            swagger_css_url=f"{ASSETS_PATH}/swagger-ui.css",
+            swagger_favicon_url=NO_ICON,
+        )
+
+    @router.get("/redoc", include_in_schema=False)
+    async def redoc() -> HTMLResponse:
+        return get_redoc_html(
+            openapi_url=CONTRACT_PATH,
+            title="wireloom",
+            redoc_js_url=f"{ASSETS_PATH}/redoc.standalone.js",
+            redoc_favicon_url=NO_ICON,
+            with_google_fonts=False,
+        )
+
+    @router.get(f"{ASSETS_PATH}/{{name}}", include_in_schema=False)
+    async def asset(name: str) -> Response:
+        if name not in ASSETS:
+            raise NotFound(f"There is no file {name!r} here.")
+        content = files("fastapi_offline").joinpath("static", name).read_bytes()
+        return Response(content, media_type=ASSETS[name], headers={"cache-control": "max-age=86400"})
+
+    app.include_router(router)

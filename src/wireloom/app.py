@@ -1,0 +1,158 @@
+"""The composition root: settings in, ASGI application out."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib import import_module
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from wireloom_protocol import routes
+
+from wireloom.api import failures
+from wireloom.api.auth import Keys
+from wireloom.api.edge import HttpEdge, is_codex, request_id
+from wireloom.api.models import Models, catalogued
+from wireloom.api.operations import Operations, mount_documents
+from wireloom.api.responses import Responses
+from wireloom.backends.base import Backend
+from wireloom.config import Settings
+from wireloom.errors import GatewayError, InvalidRequest, NotFound
+from wireloom.gateway import Gateway
+
+log = logging.getLogger("wireloom")
+
+MEGABYTE = 2**20
+# Loaded by path and only when chosen, so that what is off costs nothing.
+CHAT = ("wireloom.backends.chat", "ChatBackend")
+UPSTREAM = ("wireloom.backends.http", "Upstream")
+DEMO = ("wireloom.backends.demo", "running")
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The gateway as an ASGI application; its backend lives from the application's start to its shutdown.
+
+    Args:
+        settings: every setting; nothing else is read.
+    """
+    keys = (
+        None if settings.no_auth else {name: key.get_secret_value() for name, key in settings.token.items()}
+    )
+    edge = HttpEdge(
+        Keys(keys),
+        max_body_bytes=settings.max_body_mb * MEGABYTE,
+        heartbeat_seconds=settings.heartbeat_seconds,
+        default_model=settings.model,
+    )
+    gateway = Gateway(model_map=settings.model_map, strict=settings.strict)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with open_backend(settings) as backend:
+            with gateway.using(backend):
+                yield
+
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
+    app.include_router(routes.responses_router(Responses(gateway), edge))
+    app.include_router(routes.models_router(Models(gateway), edge))
+    app.include_router(routes.operations_router(Operations(gateway), edge))
+    mount_documents(app)
+    _answer_failures(app)
+    return app
+
+
+@asynccontextmanager
+async def open_backend(settings: Settings) -> AsyncIterator[Backend]:
+    """The backend that the settings choose, open while the context lasts."""
+    async with AsyncExitStack() as stack:
+        url = settings.upstream
+        if settings.backend == "demo":
+            url = await stack.enter_async_context(_load(*DEMO)())
+        key = settings.upstream_key
+        upstream = _load(*UPSTREAM)(
+            url,
+            None if key is None else key.get_secret_value(),
+            idle_seconds=settings.idle_timeout_seconds,
+            total_seconds=settings.timeout_seconds,
+        )
+        backend: Backend = _load(*CHAT)(
+            upstream,
+            settings.upstream_profile,
+            denied_tools=settings.tool_denylist,
+            extra_params=settings.extra_params,
+            drop_params=settings.drop_params,
+        )
+        stack.push_async_callback(backend.aclose)
+        yield backend
+
+
+def _load(module: str, name: str) -> Any:
+    return getattr(import_module(module), name)
+
+
+async def list_models(settings: Settings) -> list[dict[str, Any]]:
+    """The backend's models as entries of the Codex CLI's catalogue.
+
+    Raises:
+        GatewayError: the backend does not tell.
+    """
+    async with open_backend(settings) as backend:
+        return [catalogued(info, position) for position, info in enumerate(await backend.models())]
+
+
+def _answer_failures(app: FastAPI) -> None:
+    """Every exception that reaches the application leaves it as the OpenAI error object."""
+
+    async def known(request: Request, error: Exception) -> Response:
+        assert isinstance(error, GatewayError)
+        codex = is_codex(request) and error.status != 401
+        return failures.response(error, request_id(request), codex=codex)
+
+    async def routed(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        path = request.url.path
+        if error.status_code != 405:
+            return failures.response(NotFound(f"There is no {path} here."), request_id(request))
+        upgrade = "upgrade" in request.headers
+        if upgrade:  # the status at which the Codex CLI goes over to plain HTTP without further tries
+            refused = InvalidRequest("WebSocket is not served here.", code="upgrade_required", status=426)
+        else:
+            refused = InvalidRequest(
+                f"{path} has no {request.method}.", code="method_not_allowed", status=405
+            )
+        response = failures.response(refused, request_id(request))
+        response.headers["allow"] = ", ".join(methods(path))
+        if upgrade:
+            response.headers["upgrade"] = "HTTP/1.1"
+        return response
+
+    async def parameters(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        problem = error.errors()[0]
+        name = str(problem["loc"][-1])
+        return failures.response(
+            InvalidRequest(f"{name}: {problem['msg']}.", param=name), request_id(request)
+        )
+
+    async def unknown(request: Request, error: Exception) -> Response:
+        log.error("%s failed", request_id(request), exc_info=error)
+        return failures.response(failures.internal(), request_id(request))
+
+    app.add_exception_handler(GatewayError, known)
+    app.add_exception_handler(HTTPException, routed)
+    app.add_exception_handler(RequestValidationError, parameters)
+    app.add_exception_handler(Exception, unknown)
+
+
+def methods(path: str) -> list[str]:
+    """The methods that the contract has for a path."""
+    return sorted(
+        method
+        for method, template, _, _ in routes.OPERATIONS
+        if re.fullmatch(re.sub(r"\\\{\w+\\\}", ".+", re.escape(template)), path)
+    )

@@ -1,0 +1,201 @@
+"""The only HTTP client: one upstream, its key, its time limits, its failures as our errors."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import msgspec
+
+from wireloom.backends.http_transport import Transport
+from wireloom.errors import GatewayError, UpstreamError
+from wireloom.translate.chat_errors import upstream_error
+
+CONNECT_SECONDS = 5.0
+WRITE_SECONDS = 30.0
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+MAX_ERROR_BYTES = 256 * 1024
+
+
+class Upstream:
+    """A server below one base URL.
+
+    Args:
+        base_url: absolute URL with the API's version, such as `https://api.deepseek.com/v1`.
+        api_key: sent as bearer token to this server only, or None.
+        idle_seconds: silence after which an answer is given up.
+        total_seconds: time after which a request is given up, 0 for never.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str | None = None,
+        *,
+        idle_seconds: float = 300.0,
+        total_seconds: float = 0.0,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._api_key = api_key
+        self._total = total_seconds or None
+        # The compression of an event stream would hold events back until a block is full.
+        self._headers = {"accept-encoding": "identity", "user-agent": "wireloom"}
+        if api_key is not None:
+            self._headers["authorization"] = f"Bearer {api_key}"
+        timeout = httpx.Timeout(idle_seconds, connect=CONNECT_SECONDS, write=WRITE_SECONDS)
+        # Redirects are not followed: they would carry the key to another place.
+        self._client = httpx.AsyncClient(
+            transport=Transport(), timeout=timeout, follow_redirects=False, trust_env=False
+        )
+        self._posting = [
+            (name.encode(), value.encode())
+            for name, value in {
+                **self._headers,
+                "accept": "text/event-stream, application/json",
+                "content-type": "application/json",
+            }.items()
+        ]
+
+    async def post(self, path: str, body: bytes) -> Answer:
+        """Send JSON and wait for the head of the answer.
+
+        Args:
+            path: below the base URL.
+            body: encoded JSON.
+
+        Raises:
+            GatewayError: no answer, or one that refuses.
+        """
+        deadline = None if self._total is None else asyncio.get_running_loop().time() + self._total
+        request = self._client.build_request(
+            "POST", f"{self.base_url}/{path}", content=body, headers=self._posting
+        )
+        with map_exceptions():
+            async with asyncio.timeout_at(deadline):
+                response = await self._client.send(request, stream=True)
+        answer = Answer(response, deadline)
+        if response.status_code >= 300:
+            raise await self._refusal(answer)
+        return answer
+
+    async def get(self, path: str, *, seconds: float = 10.0) -> Any:
+        """Fetch JSON.
+
+        Args:
+            path: below the base URL, or below the host when it begins with a slash.
+            seconds: how long to wait at most.
+
+        Raises:
+            GatewayError: no answer, one that refuses, or one that is no JSON.
+        """
+        url = httpx.URL(self.base_url).join(path) if path.startswith("/") else f"{self.base_url}/{path}"
+        with map_exceptions():
+            async with asyncio.timeout(seconds):
+                request = self._client.build_request("GET", url, headers=self._headers)
+                answer = Answer(await self._client.send(request, stream=True), None)
+                if answer.status >= 300:
+                    raise await self._refusal(answer)
+                data = await answer.read(MAX_ANSWER_BYTES)
+        try:
+            return msgspec.json.decode(data)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise UpstreamError(
+                f"{path}: the upstream's answer is no JSON.", code="upstream_invalid"
+            ) from error
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._client.aclose()
+
+    async def _refusal(self, answer: Answer) -> GatewayError:
+        try:
+            data = await answer.read(MAX_ERROR_BYTES)
+        finally:
+            await answer.aclose()
+        if answer.status < 400:
+            return UpstreamError(
+                "The upstream redirects, which is not followed; set --upstream to where it points.",
+                code="upstream_redirect",
+            )
+        return upstream_error(answer.status, data, answer.retry_after, secret=self._api_key)
+
+
+class Answer:
+    """The answer to a request while it arrives."""
+
+    def __init__(self, response: httpx.Response, deadline: float | None) -> None:
+        self._response = response
+        self._deadline = deadline
+        self.status = response.status_code
+        self.content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds the upstream asks to wait; a date is left to the client's own patience."""
+        value = self._response.headers.get("retry-after", "")
+        return float(value) if value.replace(".", "", 1).isdigit() else None
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """What each read brings.
+
+        Raises:
+            GatewayError: silence for too long, or the connection broke.
+        """
+        encoded = self._response.headers.get("content-encoding", "identity") != "identity"
+        source = self._response.aiter_bytes() if encoded else self._response.stream
+        assert not isinstance(source, httpx.SyncByteStream)
+        with map_exceptions():
+            if self._deadline is None:
+                async for chunk in source:
+                    yield chunk
+                return
+            iterator = aiter(source)
+            while True:
+                async with asyncio.timeout_at(self._deadline):
+                    more = await anext(iterator, None)
+                if more is None:
+                    return
+                yield more
+
+    async def read(self, limit: int) -> bytes:
+        """The whole body.
+
+        Raises:
+            GatewayError: it is longer than `limit` bytes, or did not arrive.
+        """
+        parts, size = [], 0
+        async for chunk in self.chunks():
+            parts.append(chunk)
+            size += len(chunk)
+            if size > limit:
+                await self.aclose()
+                raise UpstreamError("The upstream's answer is too large.", code="upstream_invalid")
+        return b"".join(parts)
+
+    async def aclose(self) -> None:
+        """Let the connection go; one with an unread answer is closed at once, before anything is awaited."""
+        await self._response.aclose()
+
+
+@contextmanager
+def map_exceptions() -> Iterator[None]:
+    """Turn every exception of the HTTP client into one of ours."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise UpstreamError("The upstream took too long.", code="upstream_timeout", status=504) from error
+    except httpx.ConnectTimeout as error:
+        raise UpstreamError(
+            "The upstream did not take the connection in time.", code="upstream_timeout", status=504
+        ) from error
+    except httpx.TimeoutException as error:
+        raise UpstreamError("The upstream fell silent.", code="upstream_timeout", status=504) from error
+    except httpx.ConnectError as error:
+        raise UpstreamError("The upstream cannot be reached.", code="upstream_unreachable") from error
+    except (httpx.TransportError, httpx.DecodingError) as error:
+        raise UpstreamError("The connection to the upstream broke.", code="upstream_incomplete") from error
+    except httpx.InvalidURL as error:
+        raise UpstreamError("The upstream's address is no URL.", code="upstream_unreachable") from error

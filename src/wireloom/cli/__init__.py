@@ -1,0 +1,79 @@
+"""The command line: which commands there are, imported when one is used."""
+
+import sys
+from collections.abc import Mapping
+from types import TracebackType
+
+import click
+
+from wireloom.cli.lazy import resolve
+
+DEFAULT_COMMAND = "serve"
+# Name: where the command is, what help says of it.
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "serve": ("wireloom.cli.serve:command", "Run the gateway; the same without a command."),
+    "demo": ("wireloom.cli.demo:command", "Show one exchange, without key or network, then serve."),
+    "config": ("wireloom.cli.codex:group", "Print the configuration of a client."),
+    "models": ("wireloom.cli.models:command", "List the models of the upstream."),
+}
+_OWN_OPTIONS = frozenset({"--help", "--version"})
+
+_HELP = """A gateway between OpenAI Responses, Chat Completions and Codex.
+
+\b
+Examples:
+  wireloom demo
+  wireloom serve --provider openrouter
+  wireloom serve --upstream http://127.0.0.1:11434/v1 --no-auth
+  wireloom config codex
+
+`wireloom serve --help` lists the settings. Each is a flag, a variable WIRELOOM_<NAME> and a key of the config
+file ($WIRELOOM_CONFIG, else $XDG_CONFIG_HOME/wireloom/config.toml); the flag wins over the variable, the
+variable over the file.
+"""
+
+
+class _Wireloom(click.Group):
+    """The commands of the table."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """Return the names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = resolve(COMMANDS[cmd_name][0])
+        return command
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the default command before options that are not the group's own."""
+        if not args or (args[0].startswith("-") and args[0] not in _OWN_OPTIONS):
+            args = [DEFAULT_COMMAND, *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_Wireloom, help=_HELP)
+@click.version_option(package_name="wireloom", message="%(prog)s %(version)s")
+def wireloom() -> None:
+    """Run the chosen command; there is nothing to do before it."""
+
+
+def _tell_defect(kind: type[BaseException], error: BaseException, _: TracebackType | None) -> None:
+    click.echo(
+        f"Error: {kind.__name__}: {error}\n"
+        "This is a defect in wireloom. Run the same command with --debug and report what it prints.",
+        err=True,
+    )
+
+
+def main() -> None:
+    """Run the command line of this process; a defect shows its traceback with ``--debug`` only."""
+    sys.excepthook = _tell_defect
+    wireloom(prog_name="wireloom")

@@ -1,0 +1,79 @@
+"""Commands whose options are made from the fields of the settings, so that names cannot drift."""
+
+import sys
+import traceback
+from collections.abc import Iterable
+from typing import Any, get_args
+
+import click
+
+from wireloom.config import ConfigError, Endpoint, flag_name, flag_of, variable_name
+from wireloom.errors import GatewayError
+
+
+class Failure(click.ClickException):
+    """Something did not work; the process ends with code 1."""
+
+
+class Misuse(click.ClickException):
+    """A setting cannot be used; the process ends with code 2."""
+
+    exit_code = 2
+
+
+class SettingsCommand(click.Command):
+    """A command with options for settings; its function gets those given as one dictionary ``given``.
+
+    kind: the settings model.
+    names: the fields of it that the command takes; all of them when empty.
+    """
+
+    def __init__(self, *args: Any, kind: type[Endpoint], names: Iterable[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._kind = kind
+        self._names = tuple(names) or tuple(kind.model_fields)
+        self.params += [_option(kind, name) for name in self._names]
+        self.params.append(click.Option(["--debug"], is_flag=True, help="Show the traceback of an error."))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; tell known failures in one message."""
+        debug = ctx.params.pop("debug")
+        if debug:
+            sys.excepthook = sys.__excepthook__
+        values = {name: ctx.params.pop(name) for name in self._names}
+        ctx.params["given"] = {name: value for name, value in values.items() if value not in (None, ())}
+        self._warn_of_keys(ctx.params["given"])
+        try:
+            return super().invoke(ctx)
+        except (ConfigError, GatewayError, OSError) as error:
+            if debug:
+                traceback.print_exc()
+            raise (Misuse if isinstance(error, ConfigError) else Failure)(str(error)) from error
+
+    def _warn_of_keys(self, given: Iterable[str]) -> None:
+        for name in given:
+            if flag_of(self._kind, name).secret:
+                click.echo(
+                    f"Warning: the process list shows the key in {flag_name(name)}; "
+                    f"set {variable_name(name)} instead.",
+                    err=True,
+                )
+
+
+def _option(kind: type[Endpoint], name: str) -> click.Option:
+    field, flag = kind.model_fields[name], flag_of(kind, name)
+    notes = f"[env: {variable_name(name)}"
+    if not isinstance(field.default, bool) and (field.default or field.default == 0):
+        notes += f"; default: {field.default}"
+    text = f"{field.description}  {notes}]"
+    if field.annotation is bool:
+        switch = f"{flag_name(name)}/--no-{flag_name(name)[2:]}" if flag.negatable else flag_name(name)
+        return click.Option([switch, name], is_flag=True, default=None, help=text)
+    choices = [value for value in get_args(field.annotation) if isinstance(value, str)]
+    return click.Option(
+        [flag_name(name), name],
+        type=click.Choice(choices) if choices else click.STRING,
+        metavar=None if choices else flag.metavar,
+        multiple=flag.repeatable,
+        help=text,
+    )

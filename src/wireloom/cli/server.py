@@ -1,0 +1,59 @@
+"""The gateway behind uvicorn: how it is served, and how it tells that it is ready."""
+
+import logging
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+
+import click
+import uvicorn
+
+from wireloom.app import create_app
+from wireloom.cli.connect import root_url
+from wireloom.config import Settings
+
+# Container runtimes kill ten seconds after they ask for the end; streams get most of that.
+_GRACE_SECONDS = 8
+# Longer than the 90 s for which Codex keeps an unused connection, so that the client closes it first and
+# never sends a request into a connection that is being closed.
+_KEEP_ALIVE_SECONDS = 120
+
+
+class Server(uvicorn.Server):
+    """A server that calls ``on_ready`` once it takes requests."""
+
+    def __init__(self, settings: Settings, on_ready: Callable[[], None]) -> None:
+        config = uvicorn.Config(
+            create_app(settings),
+            lifespan="on",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the application and the listeners, then report."""
+        await super().startup(sockets=sockets)
+        self._on_ready()
+
+
+def configure_logging(level: str) -> None:
+    """Log to standard error; of the libraries, warnings only."""
+    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for library in ("uvicorn", "httpx"):
+        logging.getLogger(library).setLevel(logging.WARNING)
+
+
+def run(settings: Settings, listener: socket.socket) -> None:
+    """Serve on ``listener`` until a signal ends it."""
+    configure_logging(settings.log_level)
+    url = root_url(settings.host, listener.getsockname()[1])
+    server = Server(settings, lambda: click.echo(f"wireloom listening on {url}", err=True))
+    with suppress(KeyboardInterrupt):
+        server.run(sockets=[listener])

@@ -1,0 +1,86 @@
+"""Where settings come from: the environment and the config file, and which of them stands."""
+
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic_settings import InitSettingsSource
+
+PREFIX = "WIRELOOM_"
+CONFIG_VARIABLE = "WIRELOOM_CONFIG"
+
+# A choice in one layer takes back what the layers below it chose instead: setting, the values for which this
+# holds (None: any), the settings it takes back.
+_TAKES_BACK: tuple[tuple[str, frozenset[str] | None, frozenset[str]], ...] = (
+    ("upstream", None, frozenset({"backend"})),
+    ("provider", None, frozenset({"backend"})),
+    ("backend", frozenset({"demo"}), frozenset({"upstream", "provider", "api_key", "api_key_env"})),
+    ("api_key", None, frozenset({"api_key_env"})),
+    ("api_key_env", None, frozenset({"api_key"})),
+    ("token", None, frozenset({"no_auth"})),
+    ("no_auth", frozenset({"1", "on", "t", "true", "y", "yes"}), frozenset({"token"})),
+)
+
+
+class ConfigError(Exception):
+    """A setting that cannot be used: the text says which, what is wrong and what to do, and holds no key."""
+
+
+def variable_name(setting: str) -> str:
+    """Return the environment variable of a setting."""
+    return f"{PREFIX}{setting.upper()}"
+
+
+def variable(name: str) -> str | None:
+    """Return the value of an environment variable; an empty one counts as not set."""
+    return os.environ.get(name) or None
+
+
+def config_file() -> Path:
+    """Return where the config file is looked for; it need not exist."""
+    if named := variable(CONFIG_VARIABLE):
+        return Path(named)
+    return Path(variable("XDG_CONFIG_HOME") or os.path.expanduser("~/.config"), "wireloom", "config.toml")
+
+
+def read_environment(settings: Iterable[str]) -> dict[str, str]:
+    """Return those of ``settings`` that have a variable, with its text."""
+    return {name: value for name in settings if (value := variable(variable_name(name)))}
+
+
+def read_config_file() -> dict[str, Any]:
+    """Return the keys and values of the config file, none when it does not exist.
+
+    Raises ``ConfigError`` when it cannot be read, or ``WIRELOOM_CONFIG`` names one that does not exist.
+    """
+    path = config_file()
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if variable(CONFIG_VARIABLE):
+            raise ConfigError(f"{CONFIG_VARIABLE}: there is no file {path}; correct or unset it.") from None
+        return {}
+    except OSError as error:
+        raise ConfigError(f"{path}: the config file cannot be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise ConfigError(f"{path}: the config file is not TOML: {error}. Correct it there.") from None
+
+
+def _standing(layer: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    taken_back = {
+        name
+        for setting, values, names in _TAKES_BACK
+        if setting in above and (values is None or str(above[setting]).lower() in values)
+        for name in names
+    }
+    return {name: value for name, value in layer.items() if name not in taken_back and name not in above}
+
+
+class Layer(InitSettingsSource):
+    """Values from one place, as far as the places above leave them standing."""
+
+    def __call__(self) -> dict[str, Any]:
+        """Return the values that stand."""
+        return _standing(super().__call__(), self.current_state)

@@ -1,0 +1,113 @@
+"""What settings are written as, turned into what they mean: pure, and silent about keys."""
+
+import ipaddress
+import json
+import re
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+
+# A key may end in "=" signs, as base64 does, so what follows a name must hold something else.
+_NAMED_TOKEN = re.compile(r"(?P<name>[A-Za-z0-9._-]{1,64})=(?P<key>=*[^=].*)", re.DOTALL)
+_HEADER_SAFE = re.compile(r"[!-~]+")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach ``host``, an address or a name."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _items(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return [item.strip() for item in value.split(",") if item.strip()]
+
+
+def _pairs(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    pairs = [item.partition(":") for item in _items(value)]
+    if not all(asked.strip() and sent.strip() for asked, _, sent in pairs):
+        raise ValueError("each pair must be ASKED:SENT, with commas between pairs")
+    return {asked.strip(): sent.strip() for asked, _, sent in pairs}
+
+
+def _json_object(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"this is not JSON: {error.msg} at character {error.pos + 1}") from None
+
+
+def _tokens(value: Any) -> Any:
+    """Turn ``[NAME=]KEY`` entries (a list, or a string with commas between them) into keys by name."""
+    entries = _items(value)
+    if not isinstance(entries, list | tuple):
+        return entries
+    tokens: dict[str, str] = {}
+    unnamed = 0
+    for entry in entries:
+        if not isinstance(entry, str):
+            raise ValueError("each entry must be a string")
+        if named := _NAMED_TOKEN.fullmatch(entry):
+            name, key = named["name"], named["key"]
+        else:
+            unnamed += 1
+            name, key = "default" if unnamed == 1 else f"default-{unnamed}", entry
+        if name in tokens:
+            raise ValueError(f"the name {name!r} stands for two keys")
+        tokens[name] = key
+    return tokens
+
+
+def _distinct(tokens: dict[str, SecretStr]) -> dict[str, SecretStr]:
+    if len({key.get_secret_value() for key in tokens.values()}) < len(tokens):
+        raise ValueError("one key has two names, so its client could not be told apart")
+    return tokens
+
+
+def _header_safe(key: SecretStr) -> SecretStr:
+    if not _HEADER_SAFE.fullmatch(key.get_secret_value()):
+        raise ValueError("a key travels in an HTTP header, so it must be visible ASCII without spaces")
+    return key
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+        raise ValueError("this must be an http or https URL with a host")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("a key in the URL would end up in logs; give it with --api-key-env")
+    if parts.query or parts.fragment:
+        raise ValueError("paths are appended to this URL, so it must have no query and no fragment")
+    return value.rstrip("/")
+
+
+def _variable_name(value: str) -> str:
+    if not _VARIABLE.fullmatch(value):
+        raise ValueError("this takes the name of an environment variable, not the key itself")
+    return value
+
+
+def _bare_host(value: str) -> str:
+    return value.removeprefix("[").removesuffix("]")
+
+
+Count = Annotated[int, Field(ge=1)]
+Host = Annotated[str, Field(min_length=1), AfterValidator(_bare_host)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+JsonObject = Annotated[dict[str, Any], BeforeValidator(_json_object)]
+Key = Annotated[SecretStr, AfterValidator(_header_safe)]
+Names = Annotated[frozenset[str], BeforeValidator(_items)]
+Pairs = Annotated[dict[str, str], BeforeValidator(_pairs)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+TokenName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+Tokens = Annotated[dict[TokenName, Key], BeforeValidator(_tokens), AfterValidator(_distinct)]
+VariableName = Annotated[str, AfterValidator(_variable_name)]

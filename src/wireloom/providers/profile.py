@@ -1,0 +1,304 @@
+"""The model of a provider profile, and how one is found by name, by URL or in a user's own file."""
+
+import ipaddress
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+EffortStyle = Literal[
+    "reasoning_effort", "reasoning", "thinking", "enable_thinking", "chat_template_kwargs", "none"
+]
+ToolChoice = Literal["auto", "none", "required", "function", "allowed_tools"]
+
+# TOML has arrays, a frozen model wants tuples: only the container is converted, its items stay strict.
+Names = Annotated[tuple[str, ...], Field(strict=False)]
+Ports = Annotated[tuple[int, ...], Field(strict=False)]
+ToolChoices = Annotated[tuple[ToolChoice, ...], Field(strict=False)]
+
+OPENAI_ONLY = (
+    "audio",
+    "metadata",
+    "modalities",
+    "moderation",
+    "prediction",
+    "prompt_cache_key",
+    "prompt_cache_options",
+    "prompt_cache_retention",
+    "safety_identifier",
+    "service_tier",
+    "store",
+    "verbosity",
+    "web_search_options",
+)
+_SWITCHES = frozenset({"enable_thinking", "chat_template_kwargs"})
+_FOLDER = files("wireloom.providers")
+
+
+class ProfileError(ValueError):
+    """A profile that does not exist or does not hold; the message names each offending key."""
+
+
+class Profile(BaseModel):
+    """What one Chat Completions upstream accepts and how it answers; the defaults are ``generic``."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z0-9]+$", description="What `--provider` is given.")
+    title: str = Field(description="Name of the upstream as its vendor writes it.")
+    docs: str = Field(description="Page on which the vendor describes the API.")
+
+    base_url: str | None = Field(
+        None, description="Where requests go without `--upstream`; ends with the version."
+    )
+    hosts: Names = Field((), description="Domains of the upstream: a URL on or below one has this profile.")
+    ports: Ports = Field((), description="Ports by which a loopback URL is told to have this profile.")
+    api_key_env: str | None = Field(None, description="Variable that usually holds the key, if there is one.")
+
+    developer_role: bool = Field(False, description="Role `developer` is known; else it is sent as `system`.")
+    system_anywhere: bool = Field(
+        False,
+        description="System messages may follow others; else a later one is sent as a marked user message.",
+    )
+    user_after_tool: bool = Field(
+        True, description="A user message may follow a tool message; else an assistant message goes between."
+    )
+    message_name: bool = Field(False, description="Messages may carry `name`; else it is left out.")
+
+    max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = Field(
+        "max_tokens", description="Parameter that limits the tokens of an answer."
+    )
+    stream_usage: bool = Field(True, description="`stream_options.include_usage` is accepted.")
+
+    tool_choice: ToolChoices = Field(
+        ("auto", "none", "required", "function"),
+        description="Accepted forms of `tool_choice`. `auto` is also what an absent field means.",
+    )
+    thinking_blocks_forced_tools: bool = Field(
+        False, description="`required` and `function` are refused while the model thinks."
+    )
+    parallel_tool_calls: bool = Field(True, description="Parameter `parallel_tool_calls` is accepted.")
+    tool_strict: bool = Field(False, description="`strict` is accepted in function tools.")
+    tool_name_pattern: str = Field(
+        r"^[a-zA-Z0-9_-]+$", description="Regular expression for a whole tool name."
+    )
+    tool_name_max: int = Field(64, ge=1, description="Longest tool name, in characters.")
+    call_id_pattern: str | None = Field(
+        None, description="Regular expression for tool call ids sent back; without it any id goes."
+    )
+
+    json_schema: bool = Field(True, description="`response_format` may be `json_schema`.")
+    json_object: bool = Field(True, description="`response_format` may be `json_object`.")
+
+    images: bool = Field(True, description="User messages may hold `image_url` parts, if the model sees.")
+    image_urls: bool = Field(True, description="Images may be web addresses; else data URLs only.")
+    image_detail: bool = Field(False, description="`detail` is accepted in `image_url` parts.")
+    files: bool = Field(False, description="User messages may hold `file` parts as OpenAI defines them.")
+    audio: bool = Field(
+        False, description="User messages may hold `input_audio` parts as OpenAI defines them."
+    )
+
+    effort_style: EffortStyle = Field(
+        "reasoning_effort",
+        description="Where the reasoning effort goes. `reasoning_effort`: that parameter. `reasoning`: "
+        "`reasoning.effort`. `thinking`: the words `enabled` and `disabled` go to `thinking.type`; others "
+        "enable it and go to `reasoning_effort`. `enable_thinking`: that boolean. `chat_template_kwargs`: "
+        "its member `enable_thinking`. `none`: nowhere.",
+    )
+    effort_levels: Mapping[Effort, str | bool] = Field(
+        {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"},
+        validate_default=True,
+        description="Responses effort -> what the upstream takes. A missing level cannot be expressed; with "
+        "the style `none` none can.",
+    )
+    reasoning_fields: Names = Field(
+        ("reasoning_content", "reasoning", "reasoning_details"),
+        description="Fields of a delta or message that may hold reasoning; the first with text is used.",
+    )
+    think_tags: bool = Field(
+        True, description="Content that begins with `<think>` is reasoning up to `</think>`."
+    )
+    reasoning_replay: Literal["never", "tool_calls", "always"] = Field(
+        "never", description="Which earlier assistant messages get their reasoning back."
+    )
+    reasoning_replay_field: str = Field(
+        "reasoning_content",
+        description="Field of an assistant message in which reasoning is sent back, as text.",
+    )
+    reasoning_placeholder: str | None = Field(
+        None,
+        description="Sent where reasoning must go back and is unknown, as in a history begun with another "
+        "model; without it the field is left out.",
+    )
+
+    accepted: Names = Field(
+        (), description="Parameters in the default of `dropped` that this upstream takes."
+    )
+    dropped: Names = Field(
+        OPENAI_ONLY,
+        validate_default=True,
+        description="Chat parameters the upstream refuses or ignores: not sent, and a loss. What a profile "
+        "lists is added to the default, the parameters that OpenAI alone has.",
+    )
+    pinned: Mapping[str, JsonValue] = Field(
+        {}, description="Chat parameter -> the only value accepted: another is not sent, and a loss."
+    )
+    minimums: Mapping[str, float] = Field(
+        {}, description="Chat parameter -> smallest value accepted: a smaller one is raised, and a loss."
+    )
+    maximums: Mapping[str, float] = Field(
+        {}, description="Chat parameter -> largest value accepted: a larger one is lowered, and a loss."
+    )
+    extra_body: Mapping[str, JsonValue] = Field({}, description="Members added to the body of each request.")
+
+    models_path: str = Field(
+        "models",
+        description="Where models are listed: below the base URL, or at the host's root with a leading /.",
+    )
+    context_fields: Names = Field(
+        (
+            "context_length",
+            "context_window",
+            "max_model_len",
+            "loaded_context_length",
+            "max_context_length",
+            "meta.n_ctx",
+            "meta.n_ctx_train",
+        ),
+        description="Paths in a listed model to its context window, in tokens; the first present is used.",
+    )
+    modalities_field: str = Field(
+        "architecture.input_modalities", description="Path in a listed model to the modalities it reads."
+    )
+
+    @field_validator("tool_name_pattern", "call_id_pattern")
+    @classmethod
+    def _compiles(cls, pattern: str | None) -> str | None:
+        try:
+            re.compile(pattern or "")
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
+        return pattern
+
+    @field_validator("effort_levels")
+    @classmethod
+    def _none_without_style(
+        cls, given: Mapping[Effort, str | bool], info: ValidationInfo
+    ) -> Mapping[Effort, str | bool]:
+        return {} if info.data.get("effort_style") == "none" else given
+
+    @field_validator("dropped")
+    @classmethod
+    def _with_default(cls, given: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        return tuple(sorted({*OPENAI_ONLY, *given} - {*info.data.get("accepted", ())}))
+
+    @model_validator(mode="after")
+    def _levels_fit_style(self) -> Self:
+        switch = self.effort_style in _SWITCHES
+        for level, value in self.effort_levels.items():
+            if isinstance(value, bool) != switch:
+                kind = "true or false" if switch else "a word"
+                raise ValueError(f"effort_levels.{level} must be {kind} for style {self.effort_style}")
+        return self
+
+    def effort(self, level: Effort) -> dict[str, JsonValue] | None:
+        """Return the body members that ask for a reasoning effort.
+
+        :param level: an effort of the Responses contract, such as ``high``.
+        :return: members to merge into the request, or ``None`` if the upstream cannot express it.
+        """
+        value = self.effort_levels.get(level)
+        return None if value is None else _EFFORT_BODIES[self.effort_style](value)
+
+
+def _thinking(value: str | bool) -> dict[str, JsonValue]:
+    if value in ("enabled", "disabled"):
+        return {"thinking": {"type": value}}
+    return {"thinking": {"type": "enabled"}, "reasoning_effort": value}
+
+
+_EFFORT_BODIES: Mapping[str, Callable[[str | bool], dict[str, JsonValue] | None]] = {
+    "reasoning_effort": lambda value: {"reasoning_effort": value},
+    "reasoning": lambda value: {"reasoning": {"effort": value}},
+    "thinking": _thinking,
+    "enable_thinking": lambda value: {"enable_thinking": value},
+    "chat_template_kwargs": lambda value: {"chat_template_kwargs": {"enable_thinking": value}},
+    "none": lambda _: None,
+}
+
+
+def parse(text: str) -> Profile:
+    """Return the profile written in ``text``.
+
+    :param text: a TOML document whose keys are the fields of :class:`Profile`.
+    :raises ProfileError: the text is no TOML, or a key is unknown, missing or has a wrong value.
+    """
+    try:
+        return Profile.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ProfileError(f"not a TOML document: {error}") from error
+    except ValidationError as error:
+        raise ProfileError("; ".join(map(_problem, error.errors()))) from error
+
+
+def _problem(error: Mapping[str, object]) -> str:
+    location = error["loc"]
+    path = ".".join(map(str, location)) if isinstance(location, tuple) else ""
+    if error["type"] == "extra_forbidden":
+        return f"{path}: no such key in a profile"
+    return f"{path}: {error['msg']}" if path else str(error["msg"])
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """Return the names of the profiles that come with wireloom, sorted."""
+    entries = (entry.name for entry in _FOLDER.iterdir())
+    return tuple(sorted(name.removesuffix(".toml") for name in entries if name.endswith(".toml")))
+
+
+@cache
+def load(name: str) -> Profile:
+    """Return the profile of that name.
+
+    :raises ProfileError: there is none; the message lists those there are.
+    """
+    if name not in names():
+        raise ProfileError(f"no profile {name!r}; there are {', '.join(names())}")
+    return parse((_FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def guess(url: str) -> Profile:
+    """Return the profile of the upstream at ``url``: by domain, loopback port, else ``generic``.
+
+    :param url: an absolute URL, as given to ``--upstream``.
+    :raises ValueError: the port in the URL is not one.
+    """
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    port = parts.port if _is_loopback(host) else None
+    for profile in map(load, names()):
+        if port in profile.ports or any(f".{host}".endswith(f".{suffix}") for suffix in profile.hosts):
+            return profile
+    return load("generic")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

@@ -1,0 +1,1 @@
+"""One vocabulary to another: pure, synchronous; ids and clock are passed in."""

@@ -1,0 +1,349 @@
+"""A Chat Completions answer read into the verbs of a Responses stream; tolerant of all upstreams are known for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+from wireloom_protocol import hot
+
+from wireloom.errors import UpstreamError
+from wireloom.providers.profile import Profile
+from wireloom.translate import tools as t
+from wireloom.translate.chat_errors import upstream_error
+from wireloom.translate.response_stream import ResponseStream
+from wireloom.translate.think_tags import ThinkTags
+
+Json: TypeAlias = dict[str, Any]
+
+DONE = b"[DONE]"
+_decode = msgspec.json.Decoder(hot.CreateChatCompletionStreamResponse).decode
+
+# Why a model stopped -> why the response is incomplete; None where it is complete. A reason that is not here is
+# an upstream's own word for a proper end.
+INCOMPLETE: Mapping[str, str | None] = {
+    "stop": None,
+    "tool_calls": None,
+    "function_call": None,
+    "length": "max_output_tokens",
+    "max_tokens": "max_output_tokens",
+    "model_length": "max_output_tokens",
+    "content_filter": "content_filter",
+    "sensitive": "content_filter",
+}
+# Reasons that are failures in the clothes of an end.
+FAILED: Mapping[str, tuple[str, int]] = {
+    "error": ("upstream_error", 502),
+    "network_error": ("upstream_error", 502),
+    "insufficient_system_resource": ("server_is_overloaded", 503),
+}
+
+
+class ChatReader:
+    """Reads one streamed answer.
+
+    Args:
+        stream: what is spoken to.
+        tools: the names under which tools were offered.
+        profile: where the upstream puts reasoning.
+        plain_refusals: say a refusal as text, for a client that shows nothing else.
+    """
+
+    def __init__(
+        self, stream: ResponseStream, tools: t.Tools, profile: Profile, *, plain_refusals: bool = False
+    ) -> None:
+        self._stream = stream
+        self._tools = tools
+        self._reasoning_fields = profile.reasoning_fields
+        self._refuse = stream.text if plain_refusals else stream.refusal
+        self._tags = ThinkTags() if profile.think_tags else None
+        self._calls = _Calls(stream, tools)
+        self._finish_reason: str | None = None
+        self._usage: hot.CompletionUsage | None = None
+        self.done = False
+        """Whether the upstream said that nothing follows."""
+
+    def feed(self, data: bytes) -> None:
+        """Take the data of one event.
+
+        Raises:
+            UpstreamError: the upstream reports a failure, or this is no chunk of an answer.
+        """
+        if data == DONE or self.done:
+            self.done = True
+            return
+        try:
+            chunk = _decode(data)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise _garbage(data) from error
+        if chunk.error:
+            raise upstream_error(200, data)
+        if chunk.usage:
+            self._usage = chunk.usage
+        for choice in chunk.choices or ():
+            if choice.index in (0, None, msgspec.UNSET):
+                self._choice(choice)
+
+    def close(self) -> None:
+        """The upstream's stream has ended; end the response.
+
+        Raises:
+            UpstreamError: it ended before the answer did.
+        """
+        if self._tags is not None:
+            self._say(*self._tags.close())
+        reason = self._finish_reason
+        if reason is None and not (self.done and self._stream.started):
+            raise UpstreamError(
+                "The upstream's stream ended before its answer did.", code="upstream_incomplete"
+            )
+        if reason is not None and reason in FAILED:
+            code, status = FAILED[reason]
+            raise UpstreamError(f"The upstream gave up ({reason}).", code=code, status=status)
+        self._calls.close()
+        self._stream.finish(usage(self._usage), INCOMPLETE.get(reason or "stop"))
+
+    def _choice(self, choice: hot.CreateChatCompletionStreamResponseChoice) -> None:
+        if choice.finish_reason:
+            self._finish_reason = choice.finish_reason
+        delta = choice.delta
+        if not delta:
+            return
+        for name in self._reasoning_fields:
+            thought = getattr(delta, name, None)
+            if thought:
+                self._stream.reasoning(thought if isinstance(thought, str) else _details(thought))
+                break
+        if delta.content:
+            self._content(delta.content)
+        if delta.refusal:
+            self._refuse(delta.refusal)
+        for call in delta.tool_calls or ():
+            self._calls.feed(call)
+        if delta.function_call:
+            self._calls.feed(
+                hot.ChatCompletionMessageToolCallChunk(
+                    index=0,
+                    function=hot.ChatCompletionMessageToolCallChunkFunction(
+                        delta.function_call.name, delta.function_call.arguments
+                    ),
+                )
+            )
+
+    def _content(self, content: str | list[Json]) -> None:
+        if isinstance(content, list):
+            for part in content:
+                self._part(part)
+        elif self._tags is not None and not self._tags.decided:
+            self._say(*self._tags.feed(content))
+        else:
+            self._stream.text(content)
+
+    def _part(self, part: Json) -> None:
+        """Mistral's content parts: text, and thoughts that hold text parts themselves."""
+        thinking = part.get("thinking")
+        if isinstance(thinking, list):
+            self._stream.reasoning(
+                "".join(str(inner.get("text", "")) for inner in thinking if isinstance(inner, dict))
+            )
+        elif isinstance(thinking, str):
+            self._stream.reasoning(thinking)
+        elif isinstance(part.get("text"), str):
+            self._stream.text(part["text"])
+
+    def _say(self, thought: str, text: str) -> None:
+        self._stream.reasoning(thought)
+        self._stream.text(text)
+
+
+class _Calls:
+    """Finds out which call a fragment belongs to.
+
+    A known id names its call; a new id begins one, also on an index that is taken; without an id the index
+    counts; with neither, a name begins a call and anything else continues the last one.
+    """
+
+    def __init__(self, stream: ResponseStream, tools: t.Tools) -> None:
+        self._stream = stream
+        self._tools = tools
+        self._by_id: dict[str, _Call] = {}
+        self._by_index: dict[int, _Call] = {}
+        self._last: _Call | None = None
+        self._count = 0
+
+    def feed(self, chunk: hot.ChatCompletionMessageToolCallChunk) -> None:
+        function = chunk.function or hot.ChatCompletionMessageToolCallChunkFunction()
+        call = self._find(chunk.id or None, chunk.index, bool(function.name))
+        if chunk.id:
+            self._by_id[chunk.id] = call
+        if isinstance(chunk.index, int):
+            self._by_index[chunk.index] = call
+        self._last = call
+        call.feed(chunk.id or "", function.name or "", function.arguments or "")
+
+    def close(self) -> None:
+        """The answer is over: a call still without a name is none.
+
+        Raises:
+            UpstreamError: such a call.
+        """
+        if self._last is not None and any(not call.open for call in self._all()):
+            raise UpstreamError("The upstream called a tool without naming it.", code="upstream_invalid")
+
+    def _all(self) -> list[_Call]:
+        return [*self._by_id.values(), *self._by_index.values(), *([self._last] if self._last else [])]
+
+    def _find(self, call_id: str | None, index: Any, named: bool) -> _Call:
+        if call_id is not None:
+            found = self._by_id.get(call_id)
+            if found is None and isinstance(index, int):
+                # The id of a call may come after its first fragment.
+                other = self._by_index.get(index)
+                found = other if other is not None and not other.call_id and not other.named else None
+            return found or self._new()
+        if isinstance(index, int):
+            return self._by_index.get(index) or self._new()
+        if self._last is None or (named and self._last.named):
+            return self._new()
+        return self._last
+
+    def _new(self) -> _Call:
+        self._count += 1
+        return _Call(self._stream, self._tools, self._count)
+
+
+class _Call:
+    """One call while its fragments arrive; the stream hears of it as soon as it has a name."""
+
+    def __init__(self, stream: ResponseStream, tools: t.Tools, number: int) -> None:
+        self._stream = stream
+        self._tools = tools
+        self._number = number
+        self._early = ""
+        self.call_id = ""
+        self.named = False
+
+    @property
+    def open(self) -> bool:
+        return self.named
+
+    def feed(self, call_id: str, name: str, arguments: str | Json) -> None:
+        self.call_id = self.call_id or call_id
+        if not isinstance(arguments, str):
+            arguments = msgspec.json.encode(arguments).decode()
+        if name and not self.named:
+            self.named = True
+            tool = self._tools.restore(name)
+            self._stream.call(
+                self._number,
+                self.call_id or self._stream.new_id("call"),
+                tool.name,
+                namespace=tool.namespace,
+                unwrap=t.unwrap if tool.custom else None,
+            )
+            arguments = self._early + arguments
+        if not self.named:
+            self._early += arguments
+            return
+        try:
+            self._stream.arguments(self._number, arguments)
+        except ValueError as error:
+            raise UpstreamError(
+                "The upstream went on with a call that was complete.", code="upstream_invalid"
+            ) from error
+
+
+def completion(data: bytes) -> bytes:
+    """A completion that was not streamed as the one chunk that says the same.
+
+    Args:
+        data: JSON of a `chat.completion` object.
+
+    Raises:
+        UpstreamError: this is no completion.
+    """
+    try:
+        value = msgspec.json.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise _garbage(data) from error
+    if not isinstance(value, dict) or value.get("error") or not isinstance(value.get("choices"), list):
+        raise upstream_error(200, data)
+    for choice in value["choices"]:
+        if isinstance(choice, dict):
+            choice["delta"] = choice.pop("message", None)
+    return msgspec.json.encode(value)
+
+
+def usage(counted: hot.CompletionUsage | None) -> Json | None:
+    """Token counts as the Responses contract has them, or None when the upstream did not count."""
+    if counted is None or counted.prompt_tokens is msgspec.UNSET:
+        return None
+    read = counted.prompt_tokens or 0
+    written = counted.completion_tokens or 0
+    prompt = counted.prompt_tokens_details or hot.CompletionUsagePromptTokensDetails()
+    answer = counted.completion_tokens_details or hot.CompletionUsageCompletionTokensDetails()
+    return {
+        "input_tokens": read,
+        "input_tokens_details": {
+            "cached_tokens": prompt.cached_tokens or counted.prompt_cache_hit_tokens or 0,
+            "cache_write_tokens": prompt.cache_write_tokens or 0,
+        },
+        "output_tokens": written,
+        "output_tokens_details": {"reasoning_tokens": answer.reasoning_tokens or 0},
+        "total_tokens": counted.total_tokens or read + written,
+    }
+
+
+def _details(parts: list[Json]) -> str:
+    """The readable text in OpenRouter's list of reasoning details."""
+    return "".join(part.get("text") or part.get("summary") or "" for part in parts)
+
+
+def _garbage(data: bytes) -> UpstreamError:
+    kind = "an HTML page" if data.lstrip()[:1] == b"<" else "something that is no JSON"
+    return UpstreamError(f"The upstream answered with {kind}.", code="upstream_invalid")
+
+
+# -- what is read of a chunk, member by member ---------------------------------------------------------------------
+
+Treatment: TypeAlias = str
+
+CHUNK_FIELDS: Mapping[str, Mapping[str, Treatment]] = {
+    "CreateChatCompletionStreamResponse": {
+        "id": "ignored: the response has an id of its own",
+        "object": "ignored: says nothing",
+        "created": "ignored: the response has a time of its own",
+        "model": "ignored: the response names the model that was asked for",
+        "choices": "mapped",
+        "usage": "mapped",
+        "error": "mapped",
+        "service_tier": "ignored: the tier asked for is echoed",
+        "system_fingerprint": "ignored: no home in a response",
+        "obfuscation": "ignored: padding",
+        "moderation": "ignored: never asked for",
+    },
+    "CreateChatCompletionStreamResponseChoice": {
+        "delta": "mapped",
+        "finish_reason": "mapped",
+        "index": "mapped",
+        "logprobs": "ignored: never asked for",
+    },
+    "ChatCompletionStreamResponseDelta": {
+        "content": "mapped",
+        "refusal": "mapped",
+        "reasoning_content": "mapped",
+        "reasoning": "mapped",
+        "reasoning_details": "mapped",
+        "tool_calls": "mapped",
+        "function_call": "mapped",
+        "role": "ignored: always the assistant",
+    },
+    "ChatCompletionMessageToolCallChunk": {
+        "index": "mapped",
+        "id": "mapped",
+        "function": "mapped",
+        "type": "ignored: always a function",
+        "extra_content": "ignored: not sent back yet",
+    },
+}

@@ -1,0 +1,85 @@
+"""The official Node SDK in front of the gateway, a scripted Chat Completions upstream behind it."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.chat_server import MODEL, ChatServer
+from tests.support.chat_turns import ToolCall, Turn, Usage, failure
+from tests.support.gateway import Gateway
+
+pytestmark = pytest.mark.e2e
+
+SCRIPTS = Path(__file__).parent / "node"
+SCRIPT_SECONDS = 120
+
+
+def run_node(script: str, gateway: Gateway) -> Any:
+    """Return the JSON value that a script in ``SCRIPTS`` reports."""
+    node = shutil.which("node")
+    if node is None or not (SCRIPTS / "node_modules" / "openai").is_dir():
+        pytest.fail("no Node SDK: install node and run `npm ci` in tests/e2e/node")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "BASE_URL": gateway.base_url,
+        "API_KEY": gateway.token,
+        "MODEL": MODEL,
+    }
+    done = subprocess.run(
+        [node, SCRIPTS / script],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=SCRIPT_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_create(upstream: ChatServer, gateway: Gateway) -> None:
+    upstream.play([Turn(text="four", usage=Usage(120, 30, cached=100, reasoning=20))])
+    result = run_node("create.mjs", gateway)
+    assert (result["status"], result["text"]) == ("completed", "four")
+    usage = result["usage"]
+    assert (usage["input_tokens"], usage["output_tokens"], usage["total_tokens"]) == (120, 30, 150)
+    assert usage["input_tokens_details"]["cached_tokens"] == 100
+    assert usage["output_tokens_details"]["reasoning_tokens"] == 20
+    assert upstream.chats[0].texts("system") == ["Be brief."]
+
+
+def test_stream_helper(upstream: ChatServer, gateway: Gateway) -> None:
+    text = "a sentence that takes several deltas: äöü €"
+    upstream.play([Turn(reasoning="let me think", text=text)])
+    result = run_node("stream.mjs", gateway)
+    assert result["text"] == result["final"] == text
+    assert [result["types"][0], result["types"][-1]] == ["response.created", "response.completed"]
+    assert result["types"].count("response.output_text.delta") > 1
+    assert result["usage"]["input_tokens"] == 11
+
+
+def test_parse(upstream: ChatServer, gateway: Gateway) -> None:
+    upstream.play([Turn(text='{"name": "red"}')])
+    result = run_node("parse.mjs", gateway)
+    assert result["parsed"] == {"name": "red"}
+    assert upstream.chats[0].body["response_format"]["json_schema"]["schema"] == result["schema"]
+
+
+def test_parallel_tools(upstream: ChatServer, gateway: Gateway) -> None:
+    calls = [ToolCall("call_1", "add", '{"a": 2, "b": 3}'), ToolCall("call_2", "add", '{"a": 20, "b": 30}')]
+    upstream.play([Turn(tool_calls=calls, interleave=True), Turn(text="5 and 50")])
+    result = run_node("tools.mjs", gateway)
+    assert result == {"calls": [["call_1", "add"], ["call_2", "add"]], "text": "5 and 50"}
+    assert upstream.chats[1].texts("tool") == ["5", "50"]
+
+
+def test_rate_limit(upstream: ChatServer, gateway: Gateway) -> None:
+    limit = failure(429, "slow down", code="rate_limit_exceeded", headers={"retry-after": "7"})
+    upstream.play([limit, limit])
+    expected = ["RateLimitError", 429, "rate_limit_exceeded", "7"]
+    assert run_node("errors.mjs", gateway) == [expected, expected]

@@ -1,0 +1,1 @@
+"""Processes and servers that tests put around wireloom."""
