@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from benchmarks.contestants import CONTESTANTS
+from benchmarks.contestants import CONTESTANTS, version
 from benchmarks.figures import FIGURES
 from benchmarks.measure import FULL, MEASURES, QUICK, Measure
 from benchmarks.report import render
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
     rounds = Rounds(plan, given.only, _say)
     rounds.run(CONTESTANTS)
     facts = [
-        *(f"{contestant.name} {contestant.version()}" for contestant in CONTESTANTS),
+        *map(version, CONTESTANTS),
         f"Python {platform.python_version()}",
         f"{os.cpu_count()} cores",
         f"rounds: {plan.rounds}",

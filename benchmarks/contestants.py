@@ -1,7 +1,5 @@
 """The contestants: how each is started, when it is ready and where it takes requests."""
 
-import importlib.metadata
-import importlib.util
 import re
 import shutil
 import subprocess
@@ -24,6 +22,7 @@ from benchmarks.processes import (
 )
 
 _READY_SECONDS = 10.0
+_VERSION_SECONDS = 5.0
 _SETTLE_SECONDS = 0.3
 
 
@@ -31,16 +30,17 @@ _SETTLE_SECONDS = 0.3
 class Contestant:
     """One column of the table.
 
-    ready: path that answers 200 to GET once it serves. path: where it takes requests. command: called with
-    an empty folder, its port and the upstream's; raises DidNotRun when the program is missing.
-    version: a short text for the report.
+    ready: path that answers 200 to GET once it serves. path: where it takes requests. program: how it is
+    called; version_option: what makes it print its version. command: the whole command line, given an empty
+    folder, its port and the upstream's. Both raise DidNotRun when the program is missing.
     """
 
     name: str
     ready: str
     path: str
+    program: Callable[[], list[str]]
+    version_option: str
     command: Callable[[Path, int, int], list[str]]
-    version: Callable[[], str]
 
 
 @dataclass(frozen=True)
@@ -55,57 +55,56 @@ class Gateway:
     idle_bytes: int
 
 
+def _wireloom_program() -> list[str]:
+    return [sys.executable, "-m", "wireloom"]
+
+
 def _wireloom(_folder: Path, port: int, upstream: int) -> list[str]:
-    base = f"http://127.0.0.1:{upstream}/v1"
     place = ["--host", "127.0.0.1", "--port", str(port)]
-    return [sys.executable, "-m", "wireloom", "serve", *place, "--upstream", base, "--no-auth"]
+    base = f"http://127.0.0.1:{upstream}/v1"
+    return [*_wireloom_program(), "serve", *place, "--upstream", base, "--no-auth"]
+
+
+def _codex_relay_program() -> list[str]:
+    beside = str(Path(sys.executable).parent)
+    program = shutil.which("codex-relay", path=beside) or shutil.which("codex-relay")
+    if program is None:
+        raise DidNotRun("codex-relay is not installed (benchmarks/requirements.txt)")
+    return [program]
 
 
 def _codex_relay(_folder: Path, port: int, upstream: int) -> list[str]:
-    program = shutil.which("codex-relay", path=str(Path(sys.executable).parent)) or shutil.which(
-        "codex-relay"
-    )
-    if program is None:
-        raise DidNotRun("codex-relay is not installed (benchmarks/requirements.txt)")
-    base = f"http://127.0.0.1:{upstream}/v1"
-    return [program, "--bind", "127.0.0.1", "--port", str(port), "--upstream", base]
+    place = ["--bind", "127.0.0.1", "--port", str(port)]
+    return [*_codex_relay_program(), *place, "--upstream", f"http://127.0.0.1:{upstream}/v1"]
+
+
+def _nginx_program() -> list[str]:
+    return [nginx_program()]
 
 
 def _nginx(folder: Path, port: int, upstream: int) -> list[str]:
     return nginx_command(folder, pass_through_server(port, upstream))
 
 
-def _package_version(name: str, otherwise: str) -> str:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return otherwise
-
-
-def _wireloom_version() -> str:
-    return _package_version("wireloom", otherwise="from the checkout")
-
-
-def _codex_relay_version() -> str:
-    return _package_version("codex-relay", otherwise="of unknown version")
-
-
-def _nginx_version() -> str:
-    try:
-        shown = subprocess.run(
-            [nginx_program(), "-v"], capture_output=True, text=True, timeout=5, check=False
-        )
-    except DidNotRun:
-        return "of unknown version"
-    found = re.search(r"nginx/(\S+)", shown.stderr)
-    return found[1] if found else "of unknown version"
-
-
 CONTESTANTS = (
-    Contestant("wireloom", "/health", "/v1/responses", _wireloom, _wireloom_version),
-    Contestant("codex-relay", "/v1/models", "/v1/responses", _codex_relay, _codex_relay_version),
-    Contestant("nginx", "/v1/models", "/v1/chat/completions", _nginx, _nginx_version),
+    Contestant("wireloom", "/health", "/v1/responses", _wireloom_program, "--version", _wireloom),
+    Contestant("codex-relay", "/v1/models", "/v1/responses", _codex_relay_program, "--version", _codex_relay),
+    Contestant("nginx", "/v1/models", "/v1/chat/completions", _nginx_program, "-v", _nginx),
 )
+
+
+def version(contestant: Contestant) -> str:
+    """Return the name of a contestant with the version its program states, for the report."""
+    try:
+        command = [*contestant.program(), contestant.version_option]
+        environ = environment(Path(tempfile.gettempdir()))
+        shown = subprocess.run(
+            command, capture_output=True, text=True, timeout=_VERSION_SECONDS, env=environ, check=False
+        )
+    except (DidNotRun, OSError, subprocess.TimeoutExpired):
+        return f"{contestant.name} (missing)"
+    found = re.search(r"\d+(\.\d+)+\S*", shown.stdout + shown.stderr)
+    return f"{contestant.name} {found[0] if found else '(version unknown)'}"
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """Processes of a run: free ports, readiness, CPU and memory of a process tree, and their end."""
 
 import http.client
-import importlib.util
 import os
 import socket
 import subprocess
@@ -43,8 +42,6 @@ def _python_path() -> Iterator[str]:
     yield str(_ROOT)
     for entry in filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)):
         yield os.path.abspath(entry)
-    if importlib.util.find_spec("wireloom") is None:
-        yield from (str(_ROOT / "src"), str(_ROOT / "generated"))
 
 
 @contextmanager
@@ -125,12 +122,12 @@ def cpu_seconds(pid: int) -> float:
     """Return the CPU time, user and system, used so far by a process and its living descendants, in seconds.
 
     pid: the root. The kernel's process clocks are read, because the times in /proc count in steps of 10 ms.
-    Raises DidNotRun when the process is gone.
+    Raises DidNotRun when the process is gone or the system has no such clocks.
     """
     try:
         return sum(time.clock_gettime((~process.pid << 3) | 2) for process in _tree(pid))
     except (OSError, psutil.NoSuchProcess) as error:
-        raise DidNotRun("the process ended while it was measured") from error
+        raise DidNotRun(f"no CPU time of process {pid}: {error}") from error
 
 
 def resident_bytes(pid: int) -> int:
@@ -141,4 +138,4 @@ def resident_bytes(pid: int) -> int:
     try:
         return sum(process.memory_info().rss for process in _tree(pid))
     except psutil.NoSuchProcess as error:
-        raise DidNotRun("the process ended while it was measured") from error
+        raise DidNotRun(f"no memory of process {pid}: {error}") from error

@@ -67,7 +67,7 @@ def render(outcome: Outcome, figures: Iterable[str], contestants: Sequence[str],
         _targets(outcome, asked),
     ]
     if outcome.missing:
-        lines = [f"- {reason}: {', '.join(whats)}" for reason, whats in outcome.missing.items()]
+        lines = [f"- {', '.join(whats)}: {reason}" for reason, whats in outcome.missing.items()]
         blocks += ["## Did not run", "\n".join(lines)]
     return "\n\n".join(blocks) + "\n"
 

@@ -327,6 +327,7 @@ class CompletionUsage(BaseModel):
     prompt_tokens_details: CompletionUsagePromptTokensDetails | None = None
     prompt_cache_hit_tokens: int | None = None
     prompt_cache_miss_tokens: int | None = None
+    cached_tokens: int | None = None
 
 
 FrequencyPenalty = TypeAliasType(
@@ -382,6 +383,7 @@ class CreateChatCompletionStreamResponseChoice(BaseModel):
         | None
     )
     index: int
+    usage: CompletionUsage | None = None
 
 
 class CustomToolChatCompletionsCustomFormat(BaseModel):

@@ -132,6 +132,7 @@ class CompletionUsage(Struct):
     prompt_tokens_details: CompletionUsagePromptTokensDetails | None | UnsetType = UNSET
     prompt_cache_hit_tokens: int | None | UnsetType = UNSET
     prompt_cache_miss_tokens: int | None | UnsetType = UNSET
+    cached_tokens: int | None | UnsetType = UNSET
 
 
 class ChatCompletionModeration(Struct):
@@ -164,6 +165,7 @@ class CreateChatCompletionStreamResponseChoice(Struct):
     )
     finish_reason: str | None | UnsetType = UNSET
     index: int | None | UnsetType = UNSET
+    usage: CompletionUsage | None | UnsetType = UNSET
 
 
 class CreateChatCompletionStreamResponse(Struct):

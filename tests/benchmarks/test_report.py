@@ -84,7 +84,7 @@ def test_missing_tool_leaves_dashes_and_a_remark() -> None:
     report = render(run, ["burst", "start"], CONTESTANTS, [])
     assert cells(report, FIGURES["burst"].title)[2:] == ["-"] * 5
     assert cells(report, FIGURES["start"].title)[2:] == ["0.500", "-", "0.010", "-", "50.00"]
-    assert "- wrk is not installed: wireloom burst, codex-relay burst, nginx burst" in report.splitlines()
+    assert "- wireloom burst, codex-relay burst, nginx burst: wrk is not installed" in report.splitlines()
 
 
 def test_the_same_miss_is_noted_once() -> None:

@@ -9,8 +9,9 @@ from typing import Any, get_args
 
 import pytest
 from pydantic import ValidationError
-from wireloom_protocol.chat import CreateChatCompletionRequest, ReasoningEffort
+from wireloom_protocol.responses import ReasoningEffort
 
+from tests.support import chat_rules
 from wireloom.providers import Profile, ProfileError, guess, load, names, parse
 from wireloom.providers.profile import OPENAI_ONLY, Effort
 
@@ -341,10 +342,10 @@ def test_no_host_or_port_belongs_to_two_profiles() -> None:
 
 
 @pytest.mark.parametrize("name", names())
-def test_parameters_are_those_of_the_contract(name: str) -> None:
+def test_parameters_are_those_a_chat_request_has(name: str) -> None:
     profile = load(name)
     parameters = {*profile.dropped, *profile.pinned, *profile.minimums, *profile.maximums, *profile.accepted}
-    assert parameters <= set(CreateChatCompletionRequest.model_fields)
+    assert parameters <= chat_rules.FIELDS
     assert set(profile.accepted) <= set(OPENAI_ONLY)
 
 

@@ -168,15 +168,19 @@ def _path(loc: tuple[str | int, ...], kind: str, value: Any) -> list[str | int]:
     path: list[str | int] = []
     for position, part in enumerate(loc):
         last = position == len(loc) - 1
-        if isinstance(value, list) and isinstance(part, int) and part < len(value):
-            path.append(part)
-            value = value[part]
-        elif isinstance(value, dict) and part in value and part != value.get("type"):
+        if _leads_into(value, part):
             path.append(part)
             value = value[part]
         elif last and kind == "missing":
             path.append(part)
     return [*path, "type"] if kind in _TAG_ERRORS else path
+
+
+def _leads_into(value: Any, part: str | int) -> bool:
+    """Whether a part of a location is a member of the request and not the tag of the branch it took."""
+    if isinstance(value, list):
+        return isinstance(part, int) and part < len(value)
+    return isinstance(value, dict) and part in value and part != value.get("type")
 
 
 def _joined(path: list[str | int]) -> str:

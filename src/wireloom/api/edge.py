@@ -192,7 +192,7 @@ class _Streaming(Response):
                 await self._write(batch)
         except StopAsyncIteration:
             pass
-        except Exception as error:  # noqa: BLE001 - the status is out: whatever it is, the stream ends in words
+        except Exception as error:
             if not isinstance(error, GatewayError):
                 log.exception("%s failed inside a stream", self._caller.request_id)
             await self._write(self._stream.fail(error))

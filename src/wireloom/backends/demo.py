@@ -22,6 +22,14 @@ MODEL = "demo"
 
 # Nothing here depends on the clock, so that two runs answer byte for byte the same.
 _CREATED = 1_700_000_000
+_LISTED: Json = {
+    "id": MODEL,
+    "object": "model",
+    "created": _CREATED,
+    "owned_by": "wireloom",
+    "context_length": 131_072,
+    "architecture": {"input_modalities": ["text"]},
+}
 _KEPT_REQUESTS = 16
 _QUOTE_CHARS = 400
 _ARGUMENT_CHARS = 8
@@ -217,8 +225,7 @@ def app(requests: MutableSequence[Json] | None = None) -> Starlette:
         return JSONResponse({**head, "object": "chat.completion", "choices": [choice], "usage": usage})
 
     async def models(_: Request) -> Response:
-        model = {"id": MODEL, "object": "model", "created": _CREATED, "owned_by": "wireloom"}
-        return JSONResponse({"object": "list", "data": [model]})
+        return JSONResponse({"object": "list", "data": [_LISTED]})
 
     server = Starlette(
         routes=[

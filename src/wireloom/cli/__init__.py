@@ -1,5 +1,6 @@
 """The command line: which commands there are, imported when one is used."""
 
+import gc
 import sys
 from collections.abc import Mapping
 from types import TracebackType
@@ -75,5 +76,7 @@ def _tell_defect(kind: type[BaseException], error: BaseException, _: TracebackTy
 
 def main() -> None:
     """Run the command line of this process; a defect shows its traceback with ``--debug`` only."""
+    # Starting makes many objects and no garbage; the server switches the collector on when it is ready.
+    gc.disable()
     sys.excepthook = _tell_defect
     wireloom(prog_name="wireloom")

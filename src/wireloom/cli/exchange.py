@@ -11,6 +11,7 @@ from wireloom.wire.sse import EventReader
 Json = dict[str, Any]
 
 _TIMEOUT_SECONDS = 30.0
+_END = b"[DONE]"
 
 QUESTION: Json = {
     "model": "demo",
@@ -83,7 +84,8 @@ def post(url: str, body: Json) -> Answer:
     if response.status != http.client.OK:
         raise ExchangeError(f"the gateway answered {response.status}: {data.decode(errors='replace')}")
     reader = EventReader()
-    events = [json.loads(event) for event in (*reader.feed(data), *reader.close())]
+    payloads = [*reader.feed(data), *reader.close()]
+    events = [json.loads(payload) for payload in payloads if payload != _END]
     return Answer(events, response.headers.get("x-wireloom-loss", ""))
 
 

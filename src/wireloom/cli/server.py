@@ -1,5 +1,6 @@
 """The gateway behind uvicorn: how it is served, and how it tells that it is ready."""
 
+import gc
 import logging
 import socket
 from collections.abc import Callable
@@ -40,6 +41,9 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application and the listeners, then report."""
         await super().startup(sockets=sockets)
+        # What exists now stays, so the collector need not look at it again.
+        gc.freeze()
+        gc.enable()
         self._on_ready()
 
 

@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import groupby
-from typing import Any
 
 import click
 
@@ -71,8 +70,8 @@ def _exchange(url: str, received: Sequence[Json]) -> None:
     said = exchange.spoken(second)
     if result not in said:
         raise ExchangeError(f"the result of the tool did not reach the model, which said: {said}")
-    _chapter("1. The client sends", f"POST {url}/responses", _json(exchange.QUESTION))
-    _chapter("2. The upstream gets", "POST /v1/chat/completions", _json(received[0]))
+    _chapter("1. The client sends", f"POST {url}/responses", _members(exchange.QUESTION))
+    _chapter("2. The upstream gets", "POST /v1/chat/completions", _members(received[0]))
     _chapter("3. The client receives", f"{len(first.events)} events", _event_lines(first.events))
     _chapter(
         "4. The tool goes round",
@@ -83,8 +82,7 @@ def _exchange(url: str, received: Sequence[Json]) -> None:
             f"model says     {said}",
         ],
     )
-    lost = first.loss.split(", ") if first.loss else ["nothing"]
-    _chapter("5. Lost on the way", "the x-wireloom-loss header", lost)
+    _chapter("5. Lost on the way", "the x-wireloom-loss header", _losses(first.loss) or ["nothing"])
 
 
 def _chapter(title: str, note: str, lines: Iterable[str]) -> None:
@@ -93,8 +91,12 @@ def _chapter(title: str, note: str, lines: Iterable[str]) -> None:
         click.echo(f"   {line}")
 
 
-def _json(value: Any) -> list[str]:
-    return json.dumps(value, indent=2).splitlines()
+def _members(body: Json) -> Iterator[str]:
+    return (f"{name}: {json.dumps(value)}" for name, value in body.items())
+
+
+def _losses(header: str) -> list[str]:
+    return [": ".join(loss.split(";", 2)) for loss in header.split(", ") if loss]
 
 
 def _event_lines(events: Iterable[Json]) -> Iterator[str]:

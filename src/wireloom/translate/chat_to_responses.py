@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import msgspec
@@ -77,7 +77,7 @@ class ChatReader:
             chunk = _decode(data)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise _garbage(data) from error
-        if chunk.error:
+        if chunk.error or chunk.object == "error":  # Mistral and older vLLM send the bare error object
             raise upstream_error(200, data)
         if chunk.usage:
             self._usage = chunk.usage
@@ -107,6 +107,8 @@ class ChatReader:
     def _choice(self, choice: hot.CreateChatCompletionStreamResponseChoice) -> None:
         if choice.finish_reason:
             self._finish_reason = choice.finish_reason
+        if choice.usage:
+            self._usage = choice.usage
         delta = choice.delta
         if not delta:
             return
@@ -160,7 +162,7 @@ class ChatReader:
 class _Calls:
     """Finds out which call a fragment belongs to.
 
-    A known id names its call; a new id begins one, also on an index that is taken; without an id the index
+    A known id names its call; a new id begins one, also on an index that is taken; without an id a known index
     counts; with neither, a name begins a call and anything else continues the last one.
     """
 
@@ -202,7 +204,7 @@ class _Calls:
                 other = self._by_index.get(index)
                 found = other if other is not None and not other.call_id and not other.named else None
             return found or self._new()
-        if isinstance(index, int):
+        if isinstance(index, int) and (index in self._by_index or named):
             return self._by_index.get(index) or self._new()
         if self._last is None or (named and self._last.named):
             return self._new()
@@ -286,7 +288,10 @@ def usage(counted: hot.CompletionUsage | None) -> Json | None:
     return {
         "input_tokens": read,
         "input_tokens_details": {
-            "cached_tokens": prompt.cached_tokens or counted.prompt_cache_hit_tokens or 0,
+            "cached_tokens": prompt.cached_tokens
+            or counted.cached_tokens
+            or counted.prompt_cache_hit_tokens
+            or 0,
             "cache_write_tokens": prompt.cache_write_tokens or 0,
         },
         "output_tokens": written,
@@ -328,6 +333,7 @@ CHUNK_FIELDS: Mapping[str, Mapping[str, Treatment]] = {
         "finish_reason": "mapped",
         "index": "mapped",
         "logprobs": "ignored: never asked for",
+        "usage": "mapped",
     },
     "ChatCompletionStreamResponseDelta": {
         "content": "mapped",

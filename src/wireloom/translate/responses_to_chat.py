@@ -166,6 +166,9 @@ def _reasoning(build: _Build, path: str, value: m.Reasoning) -> None:
             build.losses.add(f"{path}.effort", "dropped", f"{build.profile.title} has no such effort")
         else:
             build.body |= asked
+            sent = build.profile.effort_levels[value.effort]
+            if sent != value.effort:
+                build.losses.add(f"{path}.effort", "changed", f"sent as {sent}")
     for name in ("mode", "context"):
         if getattr(value, name) not in (None, "auto", "standard"):
             build.losses.add(f"{path}.{name}", "dropped", "no such setting upstream")
@@ -212,7 +215,22 @@ def _choose(build: _Build, path: str, form: str, value: Any) -> None:
             build.tools.functions.clear()  # a model that is offered nothing calls nothing
             return
         raise refused(path, f"{build.profile.title} cannot be made to call a tool")
+    if form in ("required", "function") and build.profile.thinking_blocks_forced_tools:
+        _stop_thinking(build, path)
     build.body["tool_choice"] = value
+
+
+def _stop_thinking(build: _Build, path: str) -> None:
+    """Ask for no reasoning in this turn: what is forced weighs more than how the model gets there."""
+    title = build.profile.title
+    silent = build.profile.effort("none")
+    if silent is None:
+        raise refused(path, f"{title} cannot be made to call a tool while it thinks")
+    effort = build.request.reasoning.effort if build.request.reasoning else None
+    for name in build.profile.effort(effort) or () if effort else ():
+        build.body.pop(name, None)
+    build.body |= silent
+    build.losses.add("reasoning", "dropped", f"{title} does not think where a tool is forced")
 
 
 def _allow(build: _Build, path: str, value: m.ToolChoiceAllowed) -> None:

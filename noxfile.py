@@ -1,0 +1,172 @@
+"""Every task of the project: plain `nox` runs what must pass, `nox -l` lists all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.4.15"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.stop_on_first_error = True
+
+ROOT = Path(__file__).parent
+CODE = ("src", "codegen", "tests", "benchmarks", "docs", "noxfile.py")
+GROUPS = ("generate", "lint", "types", "test", "contract")
+
+
+def install(session: nox.Session, lock: str, *, project: bool = True) -> None:
+    """Install a lock with its hashes, and the project itself without its dependencies."""
+    session.install("uv")
+    packages = ["-r", f"requirements/{lock}.txt"]
+    uv(session, "--require-hashes", *packages)
+    if project:
+        uv(session, "--no-deps", "-e", ".")
+
+
+def uv(session: nox.Session, *arguments: str) -> None:
+    """`uv pip install` into the session's environment: the same packages as pip, in a tenth of the time."""
+    python = str(Path(session.bin) / "python")
+    session.run("uv", "pip", "install", "-q", "--python", python, *arguments, silent=True)
+
+
+def npm(session: nox.Session, folder: str) -> None:
+    """Install exactly what a folder's lock file says."""
+    if shutil.which("npm") is None:
+        session.error("Node.js with npm is needed here: install Node 20 or later.")
+    with session.chdir(folder):
+        session.run("npm", "ci", "--silent", "--no-audit", "--no-fund", external=True)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, formatting, and what the pre-commit hooks check."""
+    install(session, "lint", project=False)
+    session.run("ruff", "check", *CODE)
+    session.run("ruff", "format", "--check", *CODE)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Strict type checking of everything that is written by hand, and of what is generated."""
+    install(session, "types")
+    session.run("mypy", "-p", "wireloom", "-p", "wireloom_protocol")
+    session.run("mypy", "codegen", "tests", "benchmarks", "docs", "noxfile.py")
+
+
+@nox.session(default=False)
+def generate(session: nox.Session) -> None:
+    """Compile the contracts into generated/; with `-- --check` show what differs."""
+    install(session, "generate", project=False)
+    session.run("python", "-m", "codegen.generate", *session.posargs)
+
+
+@nox.session
+def fresh(session: nox.Session) -> None:
+    """Check that generated/ and the generated pages of docs/ are what their sources give."""
+    install(session, "generate", project=False)
+    session.run("python", "-m", "codegen.generate", "--check")
+
+
+@nox.session(default=False)
+def refresh(session: nox.Session) -> None:
+    """Take a newer OpenAPI document or Codex CLI: `nox -s refresh -- FILE` or `-- codex@VERSION`."""
+    install(session, "generate", project=False)
+    session.run("python", "-m", "codegen.refresh", *session.posargs)
+    session.run("python", "-m", "codegen.generate")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Everything that needs no other program, with the coverage of src."""
+    install(session, "test")
+    session.run("coverage", "erase")
+    session.run(
+        "coverage",
+        "run",
+        "-m",
+        "pytest",
+        "-m",
+        "not e2e and not contract and not consumers",
+        *session.posargs,
+    )
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report")
+
+
+@nox.session
+def contract(session: nox.Session) -> None:
+    """Fuzz the contract: every operation, every event, and every bad input we know."""
+    install(session, "contract")
+    session.run("pytest", "-m", "contract", *session.posargs)
+
+
+@nox.session
+def e2e(session: nox.Session) -> None:
+    """The real Codex CLI and the official SDKs against real processes."""
+    install(session, "test")
+    npm(session, "tests/e2e/node")
+    session.run("pytest", "-m", "e2e", *session.posargs)
+
+
+@nox.session
+def consumers(session: nox.Session) -> None:
+    """A TypeScript client generated from the served contract, type-checked and used."""
+    install(session, "test")
+    npm(session, "tests/consumers")
+    session.run("pytest", "-m", "consumers", *session.posargs)
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure beside other gateways, in one run; nginx and wrk come from the system."""
+    install(session, "test")
+    uv(session, "-r", "benchmarks/requirements.txt")
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Check the generated pages of docs/; with `-- --write` write them."""
+    install(session, "test")
+    session.run("python", "-m", "docs.make", *session.posargs)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build the wheel, install it alone, run it as a new user would."""
+    install(session, "lint", project=False)
+    uv(session, "build")
+    dist = Path(session.create_tmp()) / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    session.run("python", "-m", "build", "--quiet", "--wheel", "--outdir", str(dist), str(ROOT))
+    (wheel,) = dist.glob("*.whl")
+    session.run("python", "-m", "tests.wheel", str(wheel))
+    alone = Path(session.create_tmp()) / "alone"
+    session.run("uv", "venv", "-q", "--clear", str(alone))
+    python = alone / "bin" / "python"
+    session.run("uv", "pip", "install", "-q", "--python", str(python), str(wheel))
+    environment = {"PATH": os.environ["PATH"], "HOME": session.create_tmp()}
+    session.run(
+        str(alone / "bin" / "wireloom"),
+        "demo",
+        "--once",
+        external=True,
+        env=environment,
+        include_outer_env=False,
+    )
+
+
+@nox.session(default=False)
+def lock(session: nox.Session) -> None:
+    """Resolve the dependencies anew into requirements/, with hashes and without any index."""
+    session.install("uv")
+    common = ["uv", "pip", "compile", "-q", "--universal", "--python-version", "3.11", "--generate-hashes"]
+    common += ["--no-header", "--no-annotate", *session.posargs]
+    session.run(*common, "pyproject.toml", "-o", "requirements/run.txt")
+    for group in GROUPS:
+        project = [] if group in ("generate", "lint") else ["pyproject.toml"]
+        session.run(*common, *project, "--group", group, "-o", f"requirements/{group}.txt")
