@@ -113,6 +113,8 @@ def models(document: Json, open_unions: Iterable[str] = ()) -> Json:
     document = {**copy.deepcopy(document), "openapi": "3.1.0"}
     schemas = document["components"]["schemas"]
     for node in _schemas(document):
+        if node.get("deprecated") is True:  # a reader of every field would be warned of each
+            del node["deprecated"]
         discriminator = node.get("discriminator")
         for branch in discriminator["mapping"].values() if isinstance(discriminator, dict) else ():
             schema = schemas[branch.removeprefix(REF)]

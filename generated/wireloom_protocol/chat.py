@@ -219,9 +219,7 @@ class ChatCompletionResponseMessage(BaseModel):
     tool_calls: ChatCompletionMessageToolCalls | None = None
     annotations: list[ChatCompletionResponseMessageAnnotation] | None = None
     role: Literal["assistant"]
-    function_call: Annotated[
-        ChatCompletionRequestAssistantMessageFunctionCall | None, Field(deprecated=True)
-    ] = None
+    function_call: ChatCompletionRequestAssistantMessageFunctionCall | None = None
     audio: ChatCompletionResponseMessageAudio | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
@@ -255,9 +253,7 @@ class ChatCompletionStreamResponseDelta(BaseModel):
         extra="allow",
     )
     content: str | list[dict[str, Any]] | None = None
-    function_call: Annotated[
-        ChatCompletionStreamResponseDeltaFunctionCall | None, Field(deprecated=True)
-    ] = None
+    function_call: ChatCompletionStreamResponseDeltaFunctionCall | None = None
     tool_calls: list[ChatCompletionMessageToolCallChunk] | None = None
     role: Literal["developer", "system", "user", "assistant", "tool"] | None = None
     refusal: str | None = None
@@ -345,10 +341,7 @@ N = TypeAliasType("N", Annotated[int, Field(ge=1, le=128)])
 
 
 Seed = TypeAliasType(
-    "Seed",
-    Annotated[
-        int, Field(deprecated=True, ge=-9223372036854776000, le=9223372036854776000)
-    ],
+    "Seed", Annotated[int, Field(ge=-9223372036854776000, le=9223372036854776000)]
 )
 
 
@@ -578,12 +571,10 @@ class ModelResponseProperties(BaseModel):
     top_logprobs: TopLogprobs | None = None
     temperature: ModelResponsePropertiesTemperature | None = None
     top_p: ModelResponsePropertiesTopP | None = None
-    user: Annotated[str | None, Field(deprecated=True)] = None
+    user: str | None = None
     safety_identifier: ModelResponsePropertiesSafetyIdentifier | None = None
     prompt_cache_key: str | None = None
-    prompt_cache_retention: Annotated[
-        Literal["in_memory", "24h"] | None, Field(deprecated=True)
-    ] = None
+    prompt_cache_retention: Literal["in_memory", "24h"] | None = None
 
 
 ModerationInputType = TypeAliasType("ModerationInputType", Literal["text", "image"])
@@ -957,7 +948,7 @@ class CreateChatCompletionResponse(BaseModel):
     model: str
     metadata: Metadata | None = None
     service_tier: ServiceTier | None = None
-    system_fingerprint: Annotated[str | None, Field(deprecated=True)] = None
+    system_fingerprint: str | None = None
     object: Literal["chat.completion"]
     usage: CompletionUsage | None = None
     moderation: ChatCompletionModeration | None = None
@@ -973,7 +964,7 @@ class CreateChatCompletionStreamResponse(BaseModel):
     model: str
     obfuscation: str | None = None
     service_tier: ServiceTier | None = None
-    system_fingerprint: Annotated[str | None, Field(deprecated=True)] = None
+    system_fingerprint: str | None = None
     object: Literal["chat.completion.chunk"]
     usage: CompletionUsage | None = None
     moderation: ChatCompletionModeration | None = None
@@ -1063,19 +1054,17 @@ class CreateChatCompletionRequest(CreateModelResponseProperties):
     stop: StopConfiguration | None = None
     logit_bias: dict[str, int] | None = None
     logprobs: bool | None = False
-    max_tokens: Annotated[int | None, Field(deprecated=True)] = None
+    max_tokens: int | None = None
     n: N | None = 1
     prediction: PredictionContent | None = None
-    seed: Annotated[Seed | None, Field(deprecated=True)] = None
+    seed: Seed | None = None
     stream_options: ChatCompletionStreamOptions | None = None
     tools: list[Tools] | None = None
     tool_choice: ChatCompletionToolChoiceOption | None = None
     parallel_tool_calls: ParallelToolCalls | None = True
-    function_call: Annotated[
-        Literal["none", "auto"] | ChatCompletionFunctionCallOption | None,
-        Field(deprecated=True),
-    ] = None
+    function_call: Literal["none", "auto"] | ChatCompletionFunctionCallOption | None = (
+        None
+    )
     functions: Annotated[
-        list[ChatCompletionFunctions] | None,
-        Field(deprecated=True, max_length=128, min_length=1),
+        list[ChatCompletionFunctions] | None, Field(max_length=128, min_length=1)
     ] = None

@@ -930,12 +930,10 @@ class ModelResponseProperties(BaseModel):
     top_logprobs: TopLogprobs | None = None
     temperature: ModelResponsePropertiesTemperature | None = None
     top_p: ModelResponsePropertiesTopP | None = None
-    user: Annotated[str | None, Field(deprecated=True)] = None
+    user: str | None = None
     safety_identifier: CompactResponseMethodPublicBodyPromptCacheKey | None = None
     prompt_cache_key: str | None = None
-    prompt_cache_retention: Annotated[
-        Literal["in_memory", "24h"] | None, Field(deprecated=True)
-    ] = None
+    prompt_cache_retention: Literal["in_memory", "24h"] | None = None
 
 
 class ModerationErrorBody(BaseModel):
@@ -1968,7 +1966,7 @@ class WebSearchActionSearch(BaseModel):
         extra="allow",
     )
     type: Literal["search"]
-    query: Annotated[str | None, Field(deprecated=True)] = None
+    query: str | None = None
     queries: list[str] | None = None
     sources: list[WebSearchActionSearchSource] | None = None
 
@@ -3800,7 +3798,7 @@ class TokenCountsBody(BaseModel):
     tools: list[Tool] | None = None
     text: ResponseTextParam | None = None
     reasoning: Reasoning | None = None
-    truncation: Annotated[TruncationEnum | None, Field(deprecated=True)] = None
+    truncation: TruncationEnum | None = None
     instructions: str | None = None
     personality: PersonalityEnum | None = None
     conversation: ConversationParam | None = None
@@ -3844,9 +3842,7 @@ class CreateResponse(CreateModelResponseProperties, ResponseProperties):
         extra="allow",
     )
     service_tier: ServiceTierResponses | None = None
-    truncation: Annotated[
-        Literal["auto", "disabled"] | None, Field(deprecated=True)
-    ] = None
+    truncation: Literal["auto", "disabled"] | None = None
     reasoning: Reasoning | None = None
     input: InputParam
     include: list[IncludeEnum] | None = None

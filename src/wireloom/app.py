@@ -22,7 +22,7 @@ from wireloom.api.operations import Operations, mount_documents
 from wireloom.api.responses import Responses
 from wireloom.backends.base import Backend
 from wireloom.config import Settings
-from wireloom.errors import GatewayError, InvalidRequest, NotFound
+from wireloom.errors import GatewayError, InvalidRequest, NotFound, Unauthorized
 from wireloom.gateway import Gateway
 
 log = logging.getLogger("wireloom")
@@ -110,7 +110,7 @@ def _answer_failures(app: FastAPI) -> None:
 
     async def known(request: Request, error: Exception) -> Response:
         assert isinstance(error, GatewayError)
-        codex = is_codex(request) and error.status != 401
+        codex = is_codex(request) and not isinstance(error, Unauthorized)
         return failures.response(error, request_id(request), codex=codex)
 
     async def routed(request: Request, error: Exception) -> Response:

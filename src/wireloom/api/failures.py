@@ -29,6 +29,8 @@ RESPONSE_CODES = frozenset(
 FINAL_STATUSES = frozenset({400, 404})
 FINAL_CODES = frozenset({"context_length_exceeded", "insufficient_quota", "server_is_overloaded"})
 OVERLOADED = frozenset({503, 529})
+# Faults of the set-up: they stay until somebody mends it.
+LASTING = frozenset({"upstream_invalid", "upstream_redirect"})
 
 
 def internal() -> GatewayError:
@@ -57,7 +59,8 @@ def response(error: GatewayError, request_id: str, *, codex: bool = False) -> Re
 
 def _codex_status(error: GatewayError) -> int:
     """Another try cannot help where the request is refused; 400 is the status that says so to the CLI."""
-    if error.code == "insufficient_quota" or error.status in FINAL_STATUSES:
+    passing = error.status >= 500 or error.status == 429
+    if error.status in FINAL_STATUSES or (passing and error.code not in LASTING):
         return error.status
     return 400
 
@@ -65,7 +68,7 @@ def _codex_status(error: GatewayError) -> int:
 def in_stream(error: GatewayError) -> bool:
     """Whether the Codex CLI is told inside a stream: failures that pass, which over HTTP it repeats 30 times."""
     passing = error.status >= 500 or error.status == 429
-    return passing and error.code not in ("insufficient_quota", "upstream_invalid", "upstream_redirect")
+    return passing and error.code != "insufficient_quota" and error.code not in LASTING
 
 
 def event(error: GatewayError, *, codex: bool) -> tuple[dict[str, Any], str]:
@@ -87,4 +90,5 @@ def event(error: GatewayError, *, codex: bool) -> tuple[dict[str, Any], str]:
         return body, "rate_limit_exceeded"
     if error.status in OVERLOADED:
         return body, "server_is_overloaded"
-    return body, "server_error" if error.status >= 500 else "invalid_prompt"
+    passing = error.status >= 500 and error.code not in LASTING
+    return body, "server_error" if passing else "invalid_prompt"

@@ -28,7 +28,9 @@ def codex(url: str, model: str | None, *, with_key: bool) -> str:
 
     url: base URL of the gateway; model: None leaves it to the user; with_key: clients need a token.
     """
-    # A provider named "OpenAI" would switch Codex to a remote compaction that only OpenAI offers.
+    # Codex asks for the catalogue only with some key, so where none is needed it gets a meaningless one. The
+    # name must not be "OpenAI": that would switch Codex to a remote compaction which only OpenAI offers.
+    key = f'env_key = "{TOKEN_VARIABLE}"' if with_key else 'experimental_bearer_token = "unused"'
     lines = [
         f"model = {_toml(model)}" if model else '# model = "NAME"    one that `wireloom models` lists',
         'model_provider = "wireloom"',
@@ -37,7 +39,7 @@ def codex(url: str, model: str | None, *, with_key: bool) -> str:
         'name = "wireloom"',
         f"base_url = {_toml(url)}",
         'wire_api = "responses"',
-        *([f'env_key = "{TOKEN_VARIABLE}"'] if with_key else []),
+        key,
         f"model_catalog_url = {_toml(f'{url}/models')}",
     ]
     return "\n".join(lines)
