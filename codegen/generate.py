@@ -56,7 +56,11 @@ PYDANTIC = (
     "--extra-fields=allow",
     "--use-type-alias",
 )
-MSGSPEC = ("--output-model-type=msgspec.Struct", "--use-msgspec-tagged-unions")
+MSGSPEC = (
+    "--output-model-type=msgspec.Struct",
+    "--use-msgspec-tagged-unions",
+    "--base-class=wireloom_protocol.structs.Untracked",
+)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -107,7 +111,8 @@ def emit(target: Path) -> None:
         list(pool.map(lambda part: model(target / f"{part[0]}.py", *part[1]), parts.items()))
     (target / "routes.py").write_text(stubs.routes(served))
     (target / "rpc.py").write_text(stubs.rpc(app_server.methods(base)))
-    (target / "__init__.py").write_text(stubs.package())
+    (target / "__init__.py").write_text(stubs.render("package.py.jinja"))
+    (target / "structs.py").write_text(stubs.render("structs.py.jinja"))
     (target / "py.typed").touch()
     ruff("format", target)
     ruff("check", target)
@@ -144,7 +149,7 @@ def model(target: Path, document: Json, options: tuple[str, ...]) -> None:
 def ruff(command: str, target: Path) -> None:
     """Format, or sort and tidy the imports of, the files rendered from templates."""
     options = ["--select=I,F401", "--fix"] if command == "check" else []
-    files = [str(target / name) for name in ("routes.py", "rpc.py", "__init__.py")]
+    files = [str(target / name) for name in ("routes.py", "rpc.py", "structs.py", "__init__.py")]
     config = ["--config", str(ROOT / "pyproject.toml")]
     run = [sys.executable, "-m", "ruff", command, "--quiet", *config, *options, *files]
     subprocess.run(run, check=True)

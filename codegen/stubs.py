@@ -116,8 +116,3 @@ def routes(document: Json) -> str:
 def rpc(methods: list[app_server.Method]) -> str:
     """The module of JSON-RPC method tables."""
     return render("rpc.py.jinja", methods=methods)
-
-
-def package() -> str:
-    """The package's own docstring."""
-    return render("package.py.jinja")

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
+from wireloom_protocol.structs import Untracked
 
 
 class ResponseTextDeltaEvent(
-    Struct, tag_field="type", tag="response.output_text.delta"
+    Untracked, tag_field="type", tag="response.output_text.delta"
 ):
     item_id: str
     output_index: int
@@ -19,7 +20,9 @@ class ResponseTextDeltaEvent(
     logprobs: list[Any]
 
 
-class ResponseRefusalDeltaEvent(Struct, tag_field="type", tag="response.refusal.delta"):
+class ResponseRefusalDeltaEvent(
+    Untracked, tag_field="type", tag="response.refusal.delta"
+):
     item_id: str
     output_index: int
     content_index: int
@@ -28,7 +31,7 @@ class ResponseRefusalDeltaEvent(Struct, tag_field="type", tag="response.refusal.
 
 
 class ResponseReasoningTextDeltaEvent(
-    Struct, tag_field="type", tag="response.reasoning_text.delta"
+    Untracked, tag_field="type", tag="response.reasoning_text.delta"
 ):
     item_id: str
     output_index: int
@@ -38,7 +41,7 @@ class ResponseReasoningTextDeltaEvent(
 
 
 class ResponseReasoningSummaryTextDeltaEvent(
-    Struct, tag_field="type", tag="response.reasoning_summary_text.delta"
+    Untracked, tag_field="type", tag="response.reasoning_summary_text.delta"
 ):
     item_id: str
     output_index: int
@@ -48,7 +51,7 @@ class ResponseReasoningSummaryTextDeltaEvent(
 
 
 class ResponseFunctionCallArgumentsDeltaEvent(
-    Struct, tag_field="type", tag="response.function_call_arguments.delta"
+    Untracked, tag_field="type", tag="response.function_call_arguments.delta"
 ):
     item_id: str
     output_index: int
@@ -57,7 +60,7 @@ class ResponseFunctionCallArgumentsDeltaEvent(
 
 
 class ResponseCustomToolCallInputDeltaEvent(
-    Struct, tag_field="type", tag="response.custom_tool_call_input.delta"
+    Untracked, tag_field="type", tag="response.custom_tool_call_input.delta"
 ):
     sequence_number: int
     output_index: int
@@ -75,17 +78,17 @@ HotEvent: TypeAlias = (
 )
 
 
-class ChatCompletionStreamResponseDeltaFunctionCall(Struct):
+class ChatCompletionStreamResponseDeltaFunctionCall(Untracked):
     arguments: str | None | UnsetType = UNSET
     name: str | None | UnsetType = UNSET
 
 
-class ChatCompletionMessageToolCallChunkFunction(Struct):
+class ChatCompletionMessageToolCallChunkFunction(Untracked):
     name: str | None | UnsetType = UNSET
     arguments: str | None | UnsetType = UNSET
 
 
-class ChatCompletionMessageToolCallChunk(Struct):
+class ChatCompletionMessageToolCallChunk(Untracked):
     index: int | None | UnsetType = UNSET
     id: str | None | UnsetType = UNSET
     type: str | None | UnsetType = UNSET
@@ -93,20 +96,20 @@ class ChatCompletionMessageToolCallChunk(Struct):
     extra_content: dict[str, Any] | None | UnsetType = UNSET
 
 
-class ChatCompletionTokenLogprobTopLogprob(Struct):
+class ChatCompletionTokenLogprobTopLogprob(Untracked):
     token: str | None | UnsetType = UNSET
     logprob: float | None | UnsetType = UNSET
     bytes: list[int] | None | UnsetType = UNSET
 
 
-class ChatCompletionTokenLogprob(Struct):
+class ChatCompletionTokenLogprob(Untracked):
     token: str | None | UnsetType = UNSET
     logprob: float | None | UnsetType = UNSET
     bytes: list[int] | None | UnsetType = UNSET
     top_logprobs: list[ChatCompletionTokenLogprobTopLogprob] | None | UnsetType = UNSET
 
 
-class CompletionUsageCompletionTokensDetails(Struct):
+class CompletionUsageCompletionTokensDetails(Untracked):
     accepted_prediction_tokens: int | None | UnsetType = UNSET
     audio_tokens: int | None | UnsetType = UNSET
     reasoning_tokens: int | None | UnsetType = UNSET
@@ -114,7 +117,7 @@ class CompletionUsageCompletionTokensDetails(Struct):
     rejected_prediction_tokens: int | None | UnsetType = UNSET
 
 
-class CompletionUsagePromptTokensDetails(Struct):
+class CompletionUsagePromptTokensDetails(Untracked):
     audio_tokens: int | None | UnsetType = UNSET
     cached_tokens: int | None | UnsetType = UNSET
     text_tokens: int | None | UnsetType = UNSET
@@ -122,7 +125,7 @@ class CompletionUsagePromptTokensDetails(Struct):
     cache_write_tokens: int | None | UnsetType = UNSET
 
 
-class CompletionUsage(Struct):
+class CompletionUsage(Untracked):
     completion_tokens: int | None | UnsetType = UNSET
     prompt_tokens: int | None | UnsetType = UNSET
     total_tokens: int | None | UnsetType = UNSET
@@ -135,17 +138,17 @@ class CompletionUsage(Struct):
     cached_tokens: int | None | UnsetType = UNSET
 
 
-class ChatCompletionModeration(Struct):
+class ChatCompletionModeration(Untracked):
     input: Any | None | UnsetType = UNSET
     output: Any | None | UnsetType = UNSET
 
 
-class CreateChatCompletionStreamResponseChoiceLogprobs(Struct):
+class CreateChatCompletionStreamResponseChoiceLogprobs(Untracked):
     content: list[ChatCompletionTokenLogprob] | None | UnsetType = UNSET
     refusal: list[ChatCompletionTokenLogprob] | None | UnsetType = UNSET
 
 
-class ChatCompletionStreamResponseDelta(Struct):
+class ChatCompletionStreamResponseDelta(Untracked):
     content: str | list[dict[str, Any]] | None | UnsetType = UNSET
     function_call: ChatCompletionStreamResponseDeltaFunctionCall | None | UnsetType = (
         UNSET
@@ -158,7 +161,7 @@ class ChatCompletionStreamResponseDelta(Struct):
     reasoning_details: list[dict[str, Any]] | None | UnsetType = UNSET
 
 
-class CreateChatCompletionStreamResponseChoice(Struct):
+class CreateChatCompletionStreamResponseChoice(Untracked):
     delta: ChatCompletionStreamResponseDelta | None | UnsetType = UNSET
     logprobs: CreateChatCompletionStreamResponseChoiceLogprobs | None | UnsetType = (
         UNSET
@@ -168,7 +171,7 @@ class CreateChatCompletionStreamResponseChoice(Struct):
     usage: CompletionUsage | None | UnsetType = UNSET
 
 
-class CreateChatCompletionStreamResponse(Struct):
+class CreateChatCompletionStreamResponse(Untracked):
     id: str | None | UnsetType = UNSET
     choices: list[CreateChatCompletionStreamResponseChoice] | None | UnsetType = UNSET
     created: int | None | UnsetType = UNSET

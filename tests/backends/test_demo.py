@@ -192,6 +192,7 @@ SCHEMAS: list[Json] = [
     {"enum": ["x", "y"]},
     {"const": 3},
     {"type": "string", "default": "d"},
+    {"type": "string", "examples": ["e"]},
     {"anyOf": [{"type": "integer"}, {"type": "null"}]},
     {"type": "array", "items": {"type": "integer"}, "minItems": 2},
     {"type": "array"},

@@ -7,9 +7,10 @@ from typing import get_args
 
 import click
 import pytest
+from click.shell_completion import ShellComplete
 
 from tests.cli.conftest import Invoke
-from wireloom.cli import COMMANDS
+from wireloom.cli import COMMANDS, wireloom
 from wireloom.cli.lazy import resolve
 from wireloom.cli.options import SettingsCommand
 from wireloom.config import Settings, flag_name, variable_name
@@ -141,3 +142,11 @@ def test_a_defect_shows_its_traceback_on_request_only(debug: bool) -> None:
     assert "ZeroDivisionError: division by zero" in run.stderr
     assert ("Traceback" in run.stderr) is debug
     assert ("Run the same command with --debug" in run.stderr) is not debug
+
+
+def test_the_shell_can_complete_commands_and_flags() -> None:
+    completion = ShellComplete(wireloom, {}, "wireloom", "_WIRELOOM_COMPLETE")
+    assert [item.value for item in completion.get_completions([], "")] == list(COMMANDS)
+    for before in (["serve"], ["--port", "1"]):
+        flags = [item.value for item in completion.get_completions(before, "--no")]
+        assert flags == ["--no-auth", "--no-strict"]

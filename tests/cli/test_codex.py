@@ -79,7 +79,7 @@ def test_base_url_is_one_a_client_can_reach(host: str, url: str) -> None:
     assert connect.base_url(host, 80) == url
 
 
-@pytest.mark.parametrize("model", ["plain", 'a"b\\c', "größe/模型"])
+@pytest.mark.parametrize("model", ["plain", 'a"b\\c', "größe/模型", "it's"])
 def test_names_survive_quoting(model: str) -> None:
     assert tomllib.loads(connect.codex("http://a/v1", model, with_key=True))["model"] == model
     program = ast.parse(connect.openai_sdk("http://a/v1", model))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import mcp_server
-from tests.support.chat_server import MODEL, ChatServer, Exchange
+from tests.support.chat_server import API_KEY, MODEL, ChatServer, Exchange
 from tests.support.chat_turns import Json, ToolCall, Turn, Usage
 from tests.support.codex import Codex
 from tests.support.gateway import Gateway
@@ -186,16 +186,25 @@ def test_resume_replays_the_history(upstream: ChatServer, codex: Codex) -> None:
     assert "first answer" in last.texts("assistant")
 
 
-def test_reasoning_is_shown_and_returns_to_the_upstream(upstream: ChatServer, codex: Codex) -> None:
-    upstream.play(
-        [
-            Turn(reasoning="first I look around", tool_calls=[shell("call_1", "true")]),
-            Turn(reasoning="then I answer", text="done"),
-        ]
-    )
+THINKING = (
+    Turn(reasoning="first I look around", tool_calls=[shell("call_1", "true")]),
+    Turn(reasoning="then I answer", text="done"),
+)
+
+
+def test_reasoning_is_shown(upstream: ChatServer, codex: Codex) -> None:
+    upstream.play(THINKING)
     run = codex.run("think")
     assert (run.exit_code, run.last_message) == (0, "done"), run.report
     assert [item["text"] for item in run.items("reasoning")] == ["first I look around", "then I answer"]
+
+
+def test_reasoning_returns_to_a_provider_that_wants_it(upstream: ChatServer, tmp_path: Path) -> None:
+    upstream.play(THINKING)
+    flags = ("--provider", "deepseek")
+    with Gateway(upstream.base_url, tmp_path, *flags, api_key=API_KEY) as gateway:
+        run = Codex(tmp_path / "codex", gateway.base_url, gateway.token, MODEL).run("think")
+    assert (run.exit_code, run.last_message) == (0, "done"), run.report
     (assistant,) = (message for message in upstream.chats[1].messages if message["role"] == "assistant")
     assert assistant["reasoning_content"] == "first I look around"
 

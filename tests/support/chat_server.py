@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.support.chat_rules import Rules, problems
-from tests.support.chat_turns import CREATED, Json, Raw, Reply, Turn, chunks, completion, failure
+from tests.support.chat_turns import CREATED, Json, Raw, Reply, Turn, closing, completion, failure, opening
 from tests.support.http_request import HttpRequest, read_request
 from tests.support.loopback import Loopback, WatchedReader
 
@@ -105,9 +105,14 @@ class ChatServer:
     def play(self, script: Script) -> None:
         """Start over with ``script`` and an empty log."""
         with self._changed:
+            self._released = asyncio.Event()
             self._script = script if callable(script) else list(script)
             self.exchanges: list[Exchange] = []
             self.complaints: list[str] = []
+
+    def release(self) -> None:
+        """Let every turn that is held, now or later, go on to its end."""
+        self._loopback.call(self._released.set)
 
     def __enter__(self) -> Self:
         self._loopback.__enter__()
@@ -161,7 +166,7 @@ class ChatServer:
                 self.exchanges.append(exchange)
                 number = len(self.exchanges)
                 self._changed.notify_all()
-            delivery = _Delivery(reader, writer)
+            delivery = _Delivery(reader, writer, self._released)
             try:
                 await delivery.send(self._reply(exchange, request), exchange.body, number)
             finally:
@@ -202,8 +207,9 @@ class ChatServer:
 class _Delivery:
     """Sends one reply down a connection and notes how far it came."""
 
-    def __init__(self, reader: WatchedReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, reader: WatchedReader, writer: asyncio.StreamWriter, released: asyncio.Event) -> None:
         self._gone = reader.gone
+        self._released = released
         self._writer = writer
         self.whole = False
         self.reusable = False
@@ -226,14 +232,14 @@ class _Delivery:
     async def _stream(self, turn: Turn, body: Json, number: int) -> None:
         self._writer.write(_head(200, {"content-type": "text/event-stream", "transfer-encoding": "chunked"}))
         include_usage = body.get("stream_options", {}).get("include_usage", False)
-        for chunk in chunks(turn, body["model"], number, include_usage=include_usage):
-            self._event(json.dumps(chunk))
-            await self._writer.drain()
-            if await self._left_within(turn.pause_seconds):
+        for part in (opening, closing):
+            for chunk in part(turn, body["model"], number, include_usage=include_usage):
+                self._event(json.dumps(chunk))
+                await self._writer.drain()
+                if await self._left_within(turn.pause_seconds):
+                    return
+            if part is opening and turn.held and await self._left_before_release():
                 return
-        if turn.ending == "hold":
-            await asyncio.wait_for(self._gone.wait(), WAIT_SECONDS)
-            return
         if turn.ending == "done" and turn.error is None:
             self._event("[DONE]")
         if turn.ending != "reset":
@@ -256,6 +262,17 @@ class _Delivery:
                 await asyncio.wait_for(self._gone.wait(), seconds)
             except TimeoutError:
                 return False
+        return self._gone.is_set()
+
+    async def _left_before_release(self) -> bool:
+        """Return whether the client leaves before the turn is released."""
+        waits = {asyncio.ensure_future(event.wait()) for event in (self._gone, self._released)}
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
         return self._gone.is_set()
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 CREATED = 1_700_000_000
 
 Json = dict[str, Any]
-Ending = Literal["done", "no_done", "cut", "reset", "hold"]
+Ending = Literal["done", "no_done", "cut", "reset"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,10 @@ class Turn:
     Texts and arguments are cut into deltas of ``delta_chars`` characters. ``interleave`` mixes the
     fragments of parallel tool calls. ``finish_reason`` follows from the content unless given.
     ``first_byte_seconds`` passes before the response head, ``pause_seconds`` between two chunks.
+    ``held`` keeps silent after the deltas until ``ChatServer.release``, or until the client leaves.
     ``error`` is an error object sent inside the stream after the deltas, in place of the finish.
     ``ending``: ``done`` as documented, ``no_done`` without the final marker, ``cut`` a clean end of the
-    body after the deltas, ``reset`` a torn connection there, ``hold`` silence there until the client leaves.
+    body after the deltas, ``reset`` a torn connection there.
     """
 
     text: str = ""
@@ -71,6 +72,7 @@ class Turn:
     interleave: bool = False
     first_byte_seconds: float = 0.0
     pause_seconds: float = 0.0
+    held: bool = False
     error: Json | None = None
     ending: Ending = "done"
     reasoning_field: str = "reasoning_content"
@@ -135,18 +137,27 @@ def deltas(turn: Turn) -> Iterator[Json]:
     yield from ({"tool_calls": [fragment]} for fragment in mixed if fragment is not None)
 
 
-def chunks(turn: Turn, model: str, number: int, *, include_usage: bool) -> Iterator[Json]:
-    """Yield the events of the streamed ``turn`` up to its ending."""
-    blank: Json = {"usage": None} if include_usage else {}
-    envelope = {**_envelope("chat.completion.chunk", model, number), **blank}
+def opening(turn: Turn, model: str, number: int, *, include_usage: bool) -> Iterator[Json]:
+    """Yield the chunks of the streamed ``turn`` that hold its deltas."""
+    envelope = _stream_envelope(model, number, include_usage)
     for delta in deltas(turn):
         yield {**envelope, "choices": [_choice(delta, None)]}
+
+
+def closing(turn: Turn, model: str, number: int, *, include_usage: bool) -> Iterator[Json]:
+    """Yield the chunks that end the streamed ``turn``, none for one that breaks off."""
+    envelope = _stream_envelope(model, number, include_usage)
     if turn.error is not None:
         yield {"error": turn.error}
     elif turn.ending in ("done", "no_done"):
         yield {**envelope, "choices": [_choice({}, turn.finish)]}
         if include_usage and turn.usage is not None:
             yield {**envelope, "choices": [], "usage": turn.usage.as_json()}
+
+
+def _stream_envelope(model: str, number: int, include_usage: bool) -> Json:
+    blank: Json = {"usage": None} if include_usage else {}
+    return {**_envelope("chat.completion.chunk", model, number), **blank}
 
 
 def _envelope(kind: str, model: str, number: int) -> Json:

@@ -87,7 +87,9 @@ async def raw(handler: Handler) -> AsyncIterator[tuple[str, RawUpstream]]:
         yield f"http://127.0.0.1:{port}/v1", upstream
 
 
-def answer(*parts: bytes, status: str = "200 OK", kind: str = "text/event-stream", headers: str = "") -> bytes:
+def answer(
+    *parts: bytes, status: str = "200 OK", kind: str = "text/event-stream", headers: str = ""
+) -> bytes:
     """An HTTP answer that ends with its connection."""
     head = f"HTTP/1.1 {status}\r\ncontent-type: {kind}\r\nconnection: close\r\n{headers}\r\n"
     return head.encode() + b"".join(parts)

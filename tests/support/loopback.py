@@ -61,10 +61,14 @@ class Loopback:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
+        self.call(self._stop.set)
         self._thread.join(CLOSE_SECONDS)
         if self._thread.is_alive():
             raise TimeoutError("the loopback server did not close")
+
+    def call(self, function: Callable[[], None]) -> None:
+        """Run ``function`` in the server's event loop, soon."""
+        self._loop.call_soon_threadsafe(function)
 
     def _run(self) -> None:
         try:

@@ -138,13 +138,25 @@ def test_errors_and_torn_streams(server: ChatServer, client: httpx.Client) -> No
 
 
 def test_a_client_that_leaves_is_noticed(server: ChatServer, client: httpx.Client) -> None:
-    server.play([Turn(text="half", ending="hold"), Turn(text="whole")])
+    server.play([Turn(text="half", held=True), Turn(text="whole")])
     with client.stream("POST", "/chat/completions", json=body(stream=True)) as response:
-        next(response.iter_lines())
+        lines = response.iter_lines()
+        assert next(lines).startswith("data: ")
         assert not server.wait_for(1).ended.is_set()
     assert server.wait_for(1).ended.wait(30)
     client.post("/chat/completions", json=body())
     assert [exchange.closed_early for exchange in server.chats] == [True, False]
+
+
+def test_a_held_answer_ends_when_it_is_released(server: ChatServer, client: httpx.Client) -> None:
+    server.play([Turn(text="whole", delta_chars=1, held=True)])
+    with client.stream("POST", "/chat/completions", json=body(stream=True)) as response:
+        lines = response.iter_lines()
+        while '"e"' not in next(lines):
+            assert not server.wait_for(1).ended.is_set()
+        server.release()
+        assert [line for line in lines if line][-1] == "data: [DONE]"
+    assert not server.wait_for(1).closed_early
 
 
 def test_unplayed_replies_and_wrong_keys_are_reported(server: ChatServer, client: httpx.Client) -> None:

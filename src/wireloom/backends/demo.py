@@ -89,7 +89,7 @@ def example(schema: Any, name: str = "", root: Any = None, depth: int = 0) -> An
 
 def _resolve(reference: str, root: Any) -> Any:
     target = root
-    for key in reference.removeprefix("#/").split("/"):
+    for key in reference.split("/")[1:]:
         target = target.get(key) if isinstance(target, dict) else None
     return target
 

@@ -380,7 +380,8 @@ class _Exchange(httpx.AsyncByteStream):
         elif reply.until_close:
             reply.complete = True
         else:
-            message = "incomplete body: the server hung up" if reply.status else "The server sent no response"
+            part = "body" if reply.status else "head"
+            message = f"incomplete {part}" if reply.started else "The server hung up without a response"
             self._failure = httpx.RemoteProtocolError(message, request=self._request)
         self.wake()
 

@@ -55,7 +55,8 @@ class _Wireloom(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the default command before options that are not the group's own."""
-        if not args or (args[0].startswith("-") and args[0] not in _OWN_OPTIONS):
+        completing = ctx.resilient_parsing
+        if (args[0].startswith("-") and args[0] not in _OWN_OPTIONS) if args else not completing:
             args = [DEFAULT_COMMAND, *args]
         return super().parse_args(ctx, args)
 

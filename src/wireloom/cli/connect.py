@@ -2,6 +2,7 @@
 
 import ipaddress
 import json
+import shlex
 
 from wireloom.config import variable_name
 
@@ -56,7 +57,7 @@ print(client.responses.create(model={model!r}, input="Hello").output_text)"""
 def curl(url: str, model: str) -> str:
     """Return a shell command for a gateway that asks for no key."""
     body = json.dumps({"model": model, "input": "Hello", "stream": True})
-    return f"curl -N {url}/responses -H 'content-type: application/json' -d '{body}'"
+    return f"curl -N {url}/responses -H 'content-type: application/json' -d {shlex.quote(body)}"
 
 
 def _toml(text: str) -> str:

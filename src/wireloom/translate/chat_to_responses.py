@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 import msgspec
@@ -55,7 +56,7 @@ class ChatReader:
     ) -> None:
         self._stream = stream
         self._tools = tools
-        self._reasoning_fields = profile.reasoning_fields
+        self._thoughts = _thoughts(profile.reasoning_fields)
         self._refuse = stream.text if plain_refusals else stream.refusal
         self._tags = ThinkTags() if profile.think_tags else None
         self._calls = _Calls(stream, tools)
@@ -112,8 +113,7 @@ class ChatReader:
         delta = choice.delta
         if not delta:
             return
-        for name in self._reasoning_fields:
-            thought = getattr(delta, name, None)
+        for thought in self._thoughts(delta):
             if thought:
                 self._stream.reasoning(thought if isinstance(thought, str) else _details(thought))
                 break
@@ -298,6 +298,14 @@ def usage(counted: hot.CompletionUsage | None) -> Json | None:
         "output_tokens_details": {"reasoning_tokens": answer.reasoning_tokens or 0},
         "total_tokens": counted.total_tokens or read + written,
     }
+
+
+def _thoughts(names: tuple[str, ...]) -> Callable[[hot.ChatCompletionStreamResponseDelta], tuple[Any, ...]]:
+    """What reads the fields that may hold reasoning, in order."""
+    known = [name for name in names if name in hot.ChatCompletionStreamResponseDelta.__struct_fields__]
+    if len(known) > 1:
+        return attrgetter(*known)  # several times as fast as a loop, and this runs once a token
+    return lambda delta: tuple(getattr(delta, name) for name in known)
 
 
 def _details(parts: list[Json]) -> str:

@@ -53,19 +53,31 @@ EMITTED = frozenset(
 
 
 class Part:
-    """A stretch of text inside an item: its events and its final form.
+    """A stretch of text inside the open item: its deltas and its final form.
 
     Args:
         kind: name of the content part (`output_text`, `refusal`, `reasoning_text`) or `summary_text`.
+        item_id: id of its item.
+        output_index: position of its item.
         index: position among its item's parts.
+        make: struct of its delta events.
     """
 
-    __slots__ = ("chunks", "index", "kind")
+    __slots__ = ("_make", "chunks", "index", "item_id", "kind", "output_index")
 
-    def __init__(self, kind: str, index: int) -> None:
+    def __init__(self, kind: str, item_id: str, output_index: int, index: int, make: Any) -> None:
         self.kind = kind
+        self.item_id = item_id
+        self.output_index = output_index
         self.index = index
         self.chunks: list[str] = []
+        self._make = make
+
+    def event(self, delta: str, sequence_number: int) -> hot.HotEvent:
+        """Take a delta; the event that tells it."""
+        self.chunks.append(delta)
+        event: hot.HotEvent = self._make(self.item_id, self.output_index, self.index, delta, sequence_number)
+        return event
 
     def content(self, text: str) -> Json:
         """The part as the contract has it."""
@@ -121,7 +133,6 @@ class Item:
     def __init__(self, item: Json) -> None:
         self.item = item
         self.output_index = -1
-        self.part: Part | None = None
         self.pending: list[tuple[str, str]] = []
         """Kinds and texts that wait until the item is open."""
 
@@ -181,6 +192,7 @@ class ResponseStream:
         self._events: list[Event] = []
         self._sequence = 0
         self._open: Item | None = None
+        self._part: Part | None = None  # the open part of the open item
         self._waiting: list[Item] = []
         self._calls: dict[object, CallItem] = {}
 
@@ -301,8 +313,15 @@ class ResponseStream:
     # -- items ---------------------------------------------------------------------------------------------------
 
     def _write(self, kind: str, part: str, delta: str) -> None:
-        if not delta:
-            return
+        current = self._part
+        if current is not None and current.kind == part and delta and not self._waiting:
+            self._events.append(current.event(delta, self._sequence))
+            self._sequence += 1
+        elif delta:
+            self._place(kind, part, delta)
+
+    def _place(self, kind: str, part: str, delta: str) -> None:
+        """Find or open the item that a text belongs to."""
         item = self._open
         if item is None or self._waiting or item.item["type"] != kind:
             item = self._waiting[-1] if self._waiting else None
@@ -378,13 +397,11 @@ class ResponseStream:
     # -- parts and arguments -------------------------------------------------------------------------------------
 
     def _text_delta(self, item: Item, kind: str, delta: str) -> None:
-        part = item.part
+        part = self._part
         if part is None or part.kind != kind:
             self._close_part(item)
-            part = item.part = self._open_part(item, kind)
-        part.chunks.append(delta)
-        make = _TEXTS[kind][3]
-        self._events.append(make(item.item["id"], item.output_index, part.index, delta, self._sequence))
+            part = self._part = self._open_part(item, kind)
+        self._events.append(part.event(delta, self._sequence))
         self._sequence += 1
 
     def _parts(self, item: Item, kind: str) -> list[Json]:
@@ -392,13 +409,13 @@ class ResponseStream:
         return parts
 
     def _open_part(self, item: Item, kind: str) -> Part:
-        part = Part(kind, len(self._parts(item, kind)))
-        _, stem, index, _ = _TEXTS[kind]
+        _, stem, index, make = _TEXTS[kind]
+        part = Part(kind, item.item["id"], item.output_index, len(self._parts(item, kind)), make)
         self._emit(f"{stem}.added", **self._at(item, index, part.index), part=part.content(""))
         return part
 
     def _close_part(self, item: Item) -> None:
-        part, item.part = item.part, None
+        part, self._part = self._part, None
         if part is None:
             return
         stem, part_stem, index, _ = _TEXTS[part.kind]

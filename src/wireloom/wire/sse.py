@@ -11,7 +11,9 @@ COMMENT = b": keep-alive\n\n"
 BOM = b"\xef\xbb\xbf"
 MAX_EVENT_BYTES = 32 * 1024 * 1024
 
-_encode = msgspec.json.Encoder().encode
+_encode_into = msgspec.json.Encoder().encode_into
+# The head of each struct's frame, which is the same for all its instances.
+_HEADS: dict[type, bytes] = {}
 
 
 class EventTooLarge(ValueError):
@@ -28,8 +30,6 @@ class EventReader:
 
     def __init__(self) -> None:
         self._tail = b""
-        self._lines: list[bytes] = []
-        self._size = 0
         self._first = True
         self._skip_newline = False
 
@@ -46,28 +46,23 @@ class EventReader:
             data = self._start(data)
         if self._skip_newline or b"\r" in data:
             data = self._plain(data)
-        lines = (self._tail + data).split(b"\n")
-        self._tail = lines.pop()
-        events: list[bytes] = []
-        for line in lines:
-            if not line:
-                self._dispatch(events)
-            elif line.startswith(b"data:"):
-                self._lines.append(line[6:] if line[5:6] == b" " else line[5:])
-                self._size += len(line)
-        if self._size + len(self._tail) > MAX_EVENT_BYTES:
+        blocks = (self._tail + data).split(b"\n\n")
+        self._tail = blocks.pop()
+        if len(self._tail) > MAX_EVENT_BYTES:
             raise EventTooLarge(f"an event of more than {MAX_EVENT_BYTES} bytes")
+        events = []
+        for block in blocks:
+            if block.startswith(b"data: ") and b"\n" not in block:  # what nearly every event looks like
+                events.append(block[6:])
+            else:
+                lines = [line[5:] for line in block.split(b"\n") if line.startswith(b"data:")]
+                if lines:
+                    events.append(b"\n".join([line.removeprefix(b" ") for line in lines]))
         return events
 
     def close(self) -> list[bytes]:
         """The stream ended: give what its last event, lacking the empty line, had."""
-        return self.feed(b"\n\n") if self._tail or self._lines else []
-
-    def _dispatch(self, events: list[bytes]) -> None:
-        if self._lines:
-            events.append(self._lines[0] if len(self._lines) == 1 else b"\n".join(self._lines))
-            self._lines = []
-            self._size = 0
+        return self.feed(b"\n\n") if self._tail else []
 
     def _start(self, data: bytes) -> bytes:
         data = self._tail + data
@@ -93,9 +88,17 @@ def encode(events: list[Any]) -> bytes:
     Args:
         events: objects with a `type` (dictionaries, or structs tagged with it), JSON otherwise.
     """
-    return b"".join([_frame(event) for event in events])
+    out = bytearray()
+    for event in events:
+        kind = event.__class__
+        out += _HEADS.get(kind) or _head(kind, event)
+        _encode_into(event, out, -1)
+        out += b"\n\n"
+    return bytes(out)
 
 
-def _frame(event: Any) -> bytes:
-    name: Any = event["type"] if isinstance(event, dict) else event.__struct_config__.tag
-    return b"event: %b\ndata: %b\n\n" % (name.encode(), _encode(event))
+def _head(kind: type, event: Any) -> bytes:
+    if kind is dict:
+        return b"event: %b\ndata: " % event["type"].encode()
+    head = _HEADS[kind] = b"event: %b\ndata: " % event.__struct_config__.tag.encode()
+    return head

@@ -1,0 +1,83 @@
+"""A wireloom process for tests, with everything it prints."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+SECONDS = 60.0
+
+
+class Wireloom:
+    """Runs ``python -m wireloom`` with ``arguments`` from ``__enter__`` to ``__exit__``, which ends it by force."""
+
+    def __init__(self, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
+        self._command = [sys.executable, "-m", "wireloom", *arguments]
+        self._environment = {**os.environ, **(environment or {})}
+        self._process: subprocess.Popen[str]
+        self._readers: list[threading.Thread] = []
+        self._news = threading.Condition()
+        self._ended = 0
+        self.stdout = ""
+        self.stderr = ""
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            self._command,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._readers = [threading.Thread(target=self._read, args=(name,)) for name in ("stdout", "stderr")]
+        for reader in self._readers:
+            reader.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._process.kill()
+        self.wait()
+
+    def _read(self, name: str) -> None:
+        with getattr(self._process, name) as pipe:
+            for line in pipe:
+                with self._news:
+                    setattr(self, name, getattr(self, name) + line)
+                    self._news.notify_all()
+        with self._news:
+            self._ended += 1
+            self._news.notify_all()
+
+    def wait_for(self, name: str, text: str) -> str:
+        """Wait until stream ``name`` holds ``text``; return the rest of that line."""
+        with self._news:
+            self._news.wait_for(lambda: text in getattr(self, name) or self._ended == 2, SECONDS)
+        _, found, rest = getattr(self, name).partition(text)
+        assert found, f"{text!r} is not in {name}:\n{self.stdout}\n{self.stderr}"
+        return str(rest).splitlines()[0]
+
+    def url(self) -> str:
+        """Wait until it listens; return its address."""
+        return self.wait_for("stderr", "wireloom listening on ")
+
+    def interrupt(self, number: signal.Signals = signal.SIGINT) -> int:
+        """Send a signal; return the exit code."""
+        self._process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for the end; return the exit code."""
+        code = self._process.wait(SECONDS)
+        for reader in self._readers:
+            reader.join(SECONDS)
+        return code

@@ -1,0 +1,58 @@
+"""The served contract as a judge: models and JSON schema over what is sent, and the tags of its unions."""
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, get_args
+
+from jsonschema import Draft202012Validator
+from pydantic import BaseModel, TypeAdapter
+from typing_extensions import TypeAliasType
+from wireloom_protocol import responses as m
+
+CONTRACT = Path(__file__).parents[2] / "generated" / "wireloom_protocol" / "contract.json"
+_SCHEMAS = "#/components/schemas/"
+_EVENTS: TypeAdapter[Any] = TypeAdapter(m.ResponseStreamEvent)
+
+
+def tags(union: TypeAliasType) -> frozenset[str]:
+    """Return the values of `type` by which a generated union of models is told apart."""
+    return frozenset(tag for member in _members(union) for tag in _types(member))
+
+
+def _members(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, TypeAliasType):
+        yield from _members(annotation.__value__)
+    elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    else:
+        for part in get_args(annotation):
+            yield from _members(part)
+
+
+def _types(member: type[BaseModel]) -> tuple[str, ...]:
+    return get_args(member.model_fields["type"].annotation)
+
+
+@cache
+def _validators() -> Mapping[str, Draft202012Validator]:
+    """A validator by type of event, all over one document."""
+    document = json.loads(CONTRACT.read_bytes())
+    schemas = document["components"]["schemas"]
+    whole = Draft202012Validator(document)
+    return {
+        tag: whole.evolve(schema={"$ref": member["$ref"], "components": document["components"]})
+        for member in schemas["ResponseStreamEvent"]["anyOf"]
+        for tag in schemas[member["$ref"].removeprefix(_SCHEMAS)]["properties"]["type"]["enum"]
+    }
+
+
+def complaints(event: Any) -> list[str]:
+    """Return what the JSON schema of the contract has against a decoded event.
+
+    Raises:
+        pydantic.ValidationError: the generated models do not take the event at all.
+    """
+    _EVENTS.validate_python(event)
+    return [error.message for error in _validators()[event["type"]].iter_errors(event)]

@@ -1,0 +1,530 @@
+"""Whatever is said in whatever order, the stream keeps to the grammar and tells all of it."""
+
+import itertools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from wireloom_protocol import responses as m
+
+from tests.support import contract, cuts
+from tests.support.grammar import Told, check, decode
+from wireloom.translate import response_stream
+from wireloom.translate.response_object import opening
+from wireloom.translate.response_stream import ResponseStream
+from wireloom.translate.tools import unwrap, wrap
+from wireloom.wire.sse import EventReader, encode
+
+Json: TypeAlias = dict[str, Any]
+CREATED = 1_700_000_000
+USAGE: Json = {
+    "input_tokens": 3,
+    "input_tokens_details": {"cached_tokens": 1, "cache_write_tokens": 0},
+    "output_tokens": 5,
+    "output_tokens_details": {"reasoning_tokens": 2},
+    "total_tokens": 8,
+}
+ERROR: Json = {"message": "It broke.", "type": "upstream_error", "param": None, "code": "upstream_error"}
+
+
+def new_stream(*, summarise: bool = False) -> ResponseStream:
+    numbers = itertools.count()
+    body = m.CreateResponse.model_validate({"model": "some-model", "input": "hello"})
+    return ResponseStream(
+        opening(body, "resp_1", CREATED),
+        lambda prefix: f"{prefix}_{next(numbers)}",
+        lambda: CREATED + 1.5,
+        summarise=summarise,
+    )
+
+
+def taken(stream: ResponseStream) -> list[Json]:
+    return decode(encode(stream.take()))
+
+
+def brief(events: list[Json]) -> list[str]:
+    """The events after the opening ones without their common stem, with what they say."""
+    said = ("delta", "text", "refusal", "arguments", "input", "code")
+    return [
+        " ".join([event["type"].removeprefix("response."), *(repr(event[key]) for key in said if key in event)])
+        for event in events[2:]
+    ]
+
+
+# -- anything, in any order ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Say:
+    """A text verb with its delta."""
+
+    verb: Literal["text", "refusal", "reasoning"]
+    delta: str
+
+
+@dataclass(frozen=True)
+class Begin:
+    """A call; the first fragment of its arguments comes with it, the others with `More`."""
+
+    custom: bool
+    fragments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class More:
+    """The next fragment of a call that has any left, chosen by number."""
+
+    call: int
+
+
+@dataclass(frozen=True)
+class Sign:
+    """A verb without content."""
+
+    verb: Literal["start", "heartbeat"]
+
+
+Verb: TypeAlias = Say | Begin | More | Sign
+Ending: TypeAlias = Literal["completed", "incomplete", "failed"]
+ITEM_TYPES = {"text": "message", "refusal": "message", "reasoning": "reasoning"}
+
+texts = st.text(max_size=12)
+objects = st.dictionaries(st.text(max_size=4), texts | st.integers() | st.none(), max_size=3)
+broken = st.sampled_from(["", " ", '{"path": "/tm', "not JSON", "{}}"])
+
+
+def fragments(arguments: st.SearchStrategy[str]) -> st.SearchStrategy[tuple[str, ...]]:
+    return arguments.flatmap(lambda said: cuts.anywhere(said, most=4)).map(tuple)
+
+
+functions = fragments(objects.map(json.dumps) | objects.map(lambda value: f"{json.dumps(value)} \n") | broken)
+inputs = fragments(texts.map(wrap) | broken)
+verbs: st.SearchStrategy[Verb] = st.one_of(
+    st.builds(Say, st.sampled_from(["text", "refusal", "reasoning"]), texts),
+    st.builds(Begin, st.just(False), functions),
+    st.builds(Begin, st.just(True), inputs),
+    st.builds(More, st.integers(0, 3)),
+    st.builds(Sign, st.sampled_from(["start", "heartbeat"])),
+)
+plans = st.lists(verbs, max_size=25)
+endings: st.SearchStrategy[Ending] = st.sampled_from(["completed", "incomplete", "failed"])
+
+
+@dataclass
+class Said:
+    """An item as it was said."""
+
+    type: str
+    text: str = ""
+
+    @property
+    def told(self) -> str:
+        """What the client has to be told of a whole item."""
+        if self.type == "custom_tool_call":
+            return unwrap(self.text)
+        return self.text if self.type != "function_call" or self.text.strip() else "{}"
+
+    @property
+    def whole(self) -> bool:
+        """Whether this is no call with arguments that are not JSON."""
+        if "call" not in self.type:
+            return True
+        try:
+            json.loads(self.text)
+        except ValueError:
+            return False
+        return True
+
+
+@dataclass
+class Speaker:
+    """Says a plan to a stream, and keeps what it said in the plainest form: items in order of their beginning."""
+
+    stream: ResponseStream
+    said: list[Said] = field(default_factory=list)
+    calls: list[tuple[int, Said, list[str]]] = field(default_factory=list)
+
+    def say(self, verb: Verb) -> None:
+        if isinstance(verb, Sign):
+            getattr(self.stream, verb.verb)()
+        elif isinstance(verb, Say):
+            self.text(verb)
+        elif isinstance(verb, Begin):
+            self.begin(verb)
+        else:
+            left = [call for call in self.calls if call[2]]
+            if left:
+                self.more(*left[verb.call % len(left)])
+
+    def text(self, verb: Say) -> None:
+        kind = ITEM_TYPES[verb.verb]
+        if verb.delta:
+            if not self.said or self.said[-1].type != kind:
+                self.said.append(Said(kind))
+            self.said[-1].text += verb.delta
+        getattr(self.stream, verb.verb)(verb.delta)
+
+    def begin(self, verb: Begin) -> None:
+        key = len(self.calls)
+        item = Said("custom_tool_call" if verb.custom else "function_call")
+        self.said.append(item)
+        self.calls.append((key, item, list(verb.fragments)))
+        self.stream.call(key, f"call_{key}", "some_tool", unwrap=unwrap if verb.custom else None)
+        self.more(*self.calls[-1])
+
+    def more(self, key: int, item: Said, left: list[str]) -> None:
+        delta = left.pop(0)
+        item.text += delta
+        self.stream.arguments(key, delta)
+
+    def end(self, ending: Ending) -> None:
+        if ending == "completed":
+            self.stream.finish(USAGE)
+        elif ending == "incomplete":
+            self.stream.finish(None, "max_output_tokens")
+        else:
+            self.stream.fail(ERROR, "upstream_error")
+
+
+def perform(plan: list[Verb], ending: Ending, *, summarise: bool, patient: bool) -> tuple[Speaker, list[Json]]:
+    """Say a plan; patient: take the events at the end alone, not after each verb."""
+    speaker = Speaker(new_stream(summarise=summarise))
+    sent = b""
+    for verb in plan:
+        speaker.say(verb)
+        sent += b"" if patient else encode(speaker.stream.take())
+    speaker.end(ending)
+    speaker.stream.heartbeat()
+    speaker.stream.start()
+    speaker.stream.fail(ERROR, "server_error")
+    sent += encode(speaker.stream.take())
+    events = decode(sent)
+    assert [json.loads(data) for data in EventReader().feed(sent)] == events
+    return speaker, events
+
+
+def compare(said: list[Said], told: Told, ending: Ending) -> None:
+    """White space alone may be lost, and only after the arguments of a function."""
+    assert [kind for kind, _ in told.items] == [item.type for item in said[: len(told.items)]]
+    pairs = list(zip([text for _, text in told.items], said, strict=False))
+    if ending == "failed":
+        *pairs, last = pairs or [("", Said("message"))]
+        assert last[1].told.lstrip().startswith(last[0].strip()) or last[1].text.startswith(last[0])
+    elif ending == "incomplete":
+        assert len(pairs) == len(said) or not pairs[-1][1].whole
+        if pairs and not pairs[-1][1].text.strip():
+            pairs.pop()
+    else:
+        assert len(pairs) == len(said)
+    assert [text.strip() for text, _ in pairs] == [item.told.strip() for _, item in pairs]
+
+
+@settings(max_examples=200, deadline=None)
+@given(plans, endings, st.booleans())
+def test_any_order_of_verbs_makes_a_stream_that_tells_all_of_it(
+    plan: list[Verb], ending: Ending, summarise: bool
+) -> None:
+    speaker, events = perform(plan, ending, summarise=summarise, patient=False)
+    told = check(events)
+    compare(speaker.said, told, ending)
+    assert told.response["status"] == ending
+    if ending == "incomplete" and told.response["output"]:
+        assert told.response["output"][-1]["status"] == "incomplete"
+
+
+@settings(max_examples=50, deadline=None)
+@given(plans, endings, st.booleans())
+def test_every_event_is_one_of_the_contract(plan: list[Verb], ending: Ending, summarise: bool) -> None:
+    _, events = perform(plan, ending, summarise=summarise, patient=False)
+    assert [(event, wrong) for event in events if (wrong := contract.complaints(event))] == []
+    assert {event["type"] for event in events} <= response_stream.EMITTED
+
+
+@settings(max_examples=50, deadline=None)
+@given(plans, endings)
+def test_an_event_does_not_change_after_it_was_written(plan: list[Verb], ending: Ending) -> None:
+    _, at_once = perform(plan, ending, summarise=False, patient=False)
+    _, later = perform(plan, ending, summarise=False, patient=True)
+    assert later == at_once
+
+
+# -- each kind of item in full -------------------------------------------------------------------------------------
+
+
+def reasoning(stream: ResponseStream) -> None:
+    stream.reasoning("I ")
+    stream.reasoning("see")
+
+
+def texts_and_refusal(stream: ResponseStream) -> None:
+    stream.text("He")
+    stream.text("llo")
+    stream.refusal("no")
+
+
+def function(stream: ResponseStream) -> None:
+    stream.call("a", "call_1", "add", namespace="maths")
+    stream.arguments("a", '{"a"')
+    stream.arguments("a", ":1}")
+
+
+def custom(stream: ResponseStream) -> None:
+    stream.call("a", "call_1", "patch", unwrap=unwrap)
+    stream.arguments("a", '{"input":')
+    stream.arguments("a", '"***"}')
+
+
+SCRIPTS: dict[str, tuple[Callable[[ResponseStream], None], bool, list[str], Json]] = {
+    "message": (
+        texts_and_refusal,
+        False,
+        [
+            "content_part.added",
+            "output_text.delta 'He'",
+            "output_text.delta 'llo'",
+            "output_text.done 'Hello'",
+            "content_part.done",
+            "content_part.added",
+            "refusal.delta 'no'",
+            "refusal.done 'no'",
+            "content_part.done",
+        ],
+        {
+            "id": "msg_0",
+            "type": "message",
+            "status": "completed",
+            "role": "assistant",
+            "content": [
+                {"type": "output_text", "text": "Hello", "annotations": [], "logprobs": []},
+                {"type": "refusal", "refusal": "no"},
+            ],
+        },
+    ),
+    "reasoning": (
+        reasoning,
+        False,
+        [
+            "content_part.added",
+            "reasoning_text.delta 'I '",
+            "reasoning_text.delta 'see'",
+            "reasoning_text.done 'I see'",
+            "content_part.done",
+        ],
+        {
+            "id": "rs_0",
+            "type": "reasoning",
+            "status": "completed",
+            "summary": [],
+            "content": [{"type": "reasoning_text", "text": "I see"}],
+        },
+    ),
+    "summary": (
+        reasoning,
+        True,
+        [
+            "reasoning_summary_part.added",
+            "reasoning_summary_text.delta 'I '",
+            "reasoning_summary_text.delta 'see'",
+            "reasoning_summary_text.done 'I see'",
+            "reasoning_summary_part.done",
+        ],
+        {
+            "id": "rs_0",
+            "type": "reasoning",
+            "status": "completed",
+            "summary": [{"type": "summary_text", "text": "I see"}],
+        },
+    ),
+    "function": (
+        function,
+        False,
+        [
+            """function_call_arguments.delta '{"a"'""",
+            "function_call_arguments.delta ':1}'",
+            """function_call_arguments.done '{"a":1}'""",
+        ],
+        {
+            "id": "fc_0",
+            "type": "function_call",
+            "status": "completed",
+            "call_id": "call_1",
+            "name": "add",
+            "namespace": "maths",
+            "arguments": '{"a":1}',
+        },
+    ),
+    "custom": (
+        custom,
+        False,
+        ["custom_tool_call_input.delta '***'", "custom_tool_call_input.done '***'"],
+        {
+            "id": "ctc_0",
+            "type": "custom_tool_call",
+            "status": "completed",
+            "call_id": "call_1",
+            "name": "patch",
+            "input": "***",
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_an_item_of_each_kind(name: str) -> None:
+    speak, summarise, expected, item = SCRIPTS[name]
+    stream = new_stream(summarise=summarise)
+    speak(stream)
+    stream.finish(USAGE)
+    events = taken(stream)
+    assert [event["type"] for event in events[:2]] == ["response.created", "response.in_progress"]
+    assert brief(events) == ["output_item.added", *expected, "output_item.done", "completed"]
+    told = check(events)
+    assert told.response["output"] == [item]
+    assert (told.response["usage"], told.response["completed_at"]) == (USAGE, CREATED + 1)
+
+
+def test_what_a_response_is_when_nothing_was_said() -> None:
+    stream = new_stream()
+    stream.finish(None)
+    events = taken(stream)
+    assert brief(events) == ["completed"]
+    assert check(events).response["output"] == []
+
+
+# -- calls at the same time ----------------------------------------------------------------------------------------
+
+
+def test_of_two_calls_the_second_goes_on_as_soon_as_the_first_is_whole() -> None:
+    stream = new_stream()
+    stream.call(1, "call_1", "add")
+    stream.call(2, "call_2", "sub")
+    stream.arguments(2, '{"b"')
+    stream.arguments(1, '{"a":1}')
+    assert brief(taken(stream)) == ["output_item.added", """function_call_arguments.delta '{"a":1}'"""]
+    stream.arguments(2, ":2")
+    assert brief([{}, {}, *taken(stream)]) == [
+        """function_call_arguments.done '{"a":1}'""",
+        "output_item.done",
+        "output_item.added",
+        """function_call_arguments.delta '{"b":2'""",
+    ]
+    stream.arguments(2, "}")
+    assert brief([{}, {}, *taken(stream)]) == ["function_call_arguments.delta '}'"]
+
+
+def test_text_behind_a_call_goes_on_as_soon_as_the_call_is_whole() -> None:
+    stream = new_stream()
+    stream.call(1, "call_1", "add")
+    stream.text("o")
+    stream.arguments(1, "{}")
+    stream.take()
+    stream.text("k")
+    assert brief([{}, {}, *taken(stream)])[-2:] == ["output_text.delta 'o'", "output_text.delta 'k'"]
+
+
+@pytest.mark.parametrize("fragments", [[], [" "], ["", "\n"]])
+def test_a_function_called_without_arguments_gets_an_empty_object(fragments: list[str]) -> None:
+    stream = new_stream()
+    stream.call(1, "call_1", "now")
+    for fragment in fragments:
+        stream.arguments(1, fragment)
+    stream.finish(USAGE)
+    (item,) = check(taken(stream)).response["output"]
+    assert json.loads(item["arguments"]) == {}
+
+
+def test_arguments_after_the_end_of_a_call_are_an_error() -> None:
+    stream = new_stream()
+    stream.call(1, "call_1", "add")
+    stream.arguments(1, "{}")
+    stream.text("done")
+    stream.arguments(1, " \n")
+    with pytest.raises(ValueError, match="after the end"):
+        stream.arguments(1, '{"a":1}')
+
+
+def test_arguments_of_a_call_nobody_made_are_an_error() -> None:
+    with pytest.raises(KeyError):
+        new_stream().arguments(1, "{}")
+
+
+# -- the ends ------------------------------------------------------------------------------------------------------
+
+
+def test_a_response_cut_within_a_call_ends_with_that_call() -> None:
+    stream = new_stream()
+    stream.call(1, "call_1", "add")
+    stream.arguments(1, '{"a":')
+    stream.text("behind it")
+    stream.finish(USAGE, "max_output_tokens")
+    response = check(taken(stream)).response
+    assert response["incomplete_details"] == {"reason": "max_output_tokens"}
+    assert [(item["status"], item["arguments"]) for item in response["output"]] == [("incomplete", '{"a":')]
+
+
+def test_a_response_cut_after_a_call_keeps_the_call() -> None:
+    stream = new_stream()
+    stream.call(1, "call_1", "add")
+    stream.arguments(1, "{}")
+    stream.text("half a sen")
+    stream.finish(USAGE, "content_filter")
+    response = check(taken(stream)).response
+    assert [(item["type"], item["status"]) for item in response["output"]] == [
+        ("function_call", "completed"),
+        ("message", "incomplete"),
+    ]
+
+
+@pytest.mark.parametrize("said", ["", "half"])
+def test_a_failure_says_so_and_leaves_open_what_is_open(said: str) -> None:
+    stream = new_stream()
+    stream.text(said)
+    stream.fail(ERROR, "server_error")
+    events = taken(stream)
+    assert brief(events)[-2:] == ["error 'upstream_error'", "failed"]
+    assert "output_item.done" not in brief(events)
+    told = check(events)
+    assert told.response["error"] == {"code": "server_error", "message": "It broke."}
+    assert told.error == {"type": "error", "sequence_number": len(events) - 2, "error": ERROR} | {
+        name: ERROR[name] for name in ("code", "message", "param")
+    }
+
+
+def test_a_heartbeat_opens_a_stream_and_then_repeats_what_there_is() -> None:
+    stream = new_stream()
+    stream.heartbeat()
+    assert [event["type"] for event in taken(stream)] == ["response.created", "response.in_progress"]
+    stream.call(1, "call_1", "now")
+    stream.arguments(1, "{}")
+    stream.text("and")
+    stream.take()
+    stream.heartbeat()
+    (beat,) = taken(stream)
+    assert beat["type"] == "response.in_progress"
+    assert [item["type"] for item in beat["response"]["output"]] == ["function_call"]
+
+
+# -- the contract --------------------------------------------------------------------------------------------------
+
+
+def test_every_event_of_the_contract_is_written_or_has_a_reason_never_to_be() -> None:
+    known = contract.tags(m.ResponseStreamEvent)
+    assert sorted(known - response_stream.EMITTED - response_stream.NEVER.keys()) == []
+    assert sorted((response_stream.EMITTED | response_stream.NEVER.keys()) - known) == []
+    assert sorted(response_stream.EMITTED & response_stream.NEVER.keys()) == []
+    assert all(response_stream.NEVER.values())
+
+
+def test_every_event_that_is_said_to_be_written_is() -> None:
+    seen: set[str] = set()
+    for speak, summarise, _, _ in SCRIPTS.values():
+        for ending in ("completed", "incomplete", "failed"):
+            speaker = Speaker(new_stream(summarise=summarise))
+            speak(speaker.stream)
+            speaker.end(ending)
+            seen |= {event["type"] for event in taken(speaker.stream)}
+    assert seen == response_stream.EMITTED
