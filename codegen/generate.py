@@ -84,22 +84,28 @@ def main(argv: list[str] | None = None) -> int:
     return 1 if changes else 0
 
 
-def compiled() -> Json:
-    """The whole surface with every overlay applied: the contract before operations are chosen."""
+def corrected() -> Json:
+    """The whole surface with every numbered overlay applied: the contract before anything is chosen."""
     document = json.loads((OPENAPI / "openai.json").read_text())
     own = yaml.safe_load((OPENAPI / "gateway.yaml").read_text())
     document["paths"] = {API_PREFIX + path: item for path, item in document["paths"].items()} | own["paths"]
     document["components"]["schemas"] |= own["components"]["schemas"]
     for path in sorted((OPENAPI / "overlays").glob("[0-9]*.overlay.yaml")):
         document = overlay.apply(document, overlay.load(path))
-    return normalise.contract(document)
+    return document
+
+
+def promised(surface: Json, operations: Json) -> Json:
+    """The served document: the operations that are answered, and of their requests what is not always refused."""
+    narrowed = overlay.apply(surface, overlay.load(OPENAPI / "overlays" / "served.overlay.yaml"))
+    return select.surface(normalise.contract(narrowed), operations["served"])
 
 
 def emit(target: Path) -> None:
     """Write every generated file into an empty folder."""
     operations = tomllib.loads((OPENAPI / "operations.toml").read_text())
-    document = compiled()
-    served = select.surface(document, operations["served"])
+    surface = corrected()
+    document, served = normalise.contract(surface), promised(surface, operations)
     (target / "contract.json").write_text(json.dumps(served, indent=1, ensure_ascii=False) + "\n")
     parts = divided(document, operations)
     hot = operations["hot"]
@@ -109,7 +115,7 @@ def emit(target: Path) -> None:
     parts["app_server"] = (app_server.document(base), app_server.DCG_OPTIONS)
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda part: model(target / f"{part[0]}.py", *part[1]), parts.items()))
-    (target / "routes.py").write_text(stubs.routes(served))
+    (target / "routes.py").write_text(stubs.routes(served, constants(document)))
     (target / "rpc.py").write_text(stubs.rpc(app_server.methods(base)))
     (target / "__init__.py").write_text(stubs.render("package.py.jinja"))
     (target / "structs.py").write_text(stubs.render("structs.py.jinja"))

@@ -345,7 +345,7 @@ def test_keys_are_in_no_text() -> None:
 def test_settings_cannot_be_changed() -> None:
     settings = load(Settings, DEMO)
     with pytest.raises(ValidationError, match="frozen"):
-        setattr(settings, "port", 1)
+        settings.__setattr__("port", 1)
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)

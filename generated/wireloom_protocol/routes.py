@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Protocol, TypeVar
 
@@ -54,7 +54,9 @@ class Reply(Generic[T_co]):
 class EventStream(Generic[T_co]):
     """An answer as server-sent events: batches of events, each batch written at once."""
 
-    batches: AsyncIterator[list[Any]]
+    batches: AsyncGenerator[list[Any], None]
+    queued: Callable[[], bool]
+    """Whether the operation still waits for its turn, so that its status is not known."""
     start: Callable[[], list[Any]]
     """The events that open the stream, if they are not out yet; for when the first batch is late."""
     heartbeat: Callable[[], list[Any]]

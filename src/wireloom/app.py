@@ -31,6 +31,7 @@ MEGABYTE = 2**20
 # Loaded by path and only when chosen, so that what is off costs nothing.
 CHAT = ("wireloom.backends.chat", "ChatBackend")
 UPSTREAM = ("wireloom.backends.http", "Upstream")
+SLOTS = ("wireloom.backends.slots", "Slots")
 DEMO = ("wireloom.backends.demo", "running")
 
 
@@ -83,6 +84,9 @@ async def open_backend(settings: Settings) -> AsyncIterator[Backend]:
         backend: Backend = _load(*CHAT)(
             upstream,
             settings.upstream_profile,
+            _load(*SLOTS)(
+                settings.max_concurrency, settings.max_queue_size, settings.queue_timeout_seconds
+            ),
             denied_tools=settings.tool_denylist,
             extra_params=settings.extra_params,
             drop_params=settings.drop_params,

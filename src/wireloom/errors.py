@@ -73,6 +73,14 @@ class TooLarge(GatewayError):
     code = "request_too_large"
 
 
+class Limited(GatewayError):
+    """More requests than the gateway takes at once."""
+
+    status = 429
+    type = "rate_limit_error"
+    code = "rate_limit_exceeded"
+
+
 class Unavailable(GatewayError):
     """The gateway cannot serve now."""
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from wireloom_protocol import responses as m
 
-from wireloom.backends.base import Backend, Caller, ModelInfo
+from wireloom.backends.base import Backend, Caller, ModelInfo, Turn
 from wireloom.errors import NotFound, Unavailable
 from wireloom.translate.loss import Losses
 from wireloom.translate.response_object import opening
-from wireloom.translate.response_stream import Event, ResponseStream
+from wireloom.translate.response_stream import ResponseStream
 
 
 def new_id(prefix: str) -> str:
@@ -29,12 +29,12 @@ class Run:
     Args:
         stream: what the answer is told to.
         losses: what could not be carried.
-        batches: the events, as they come.
+        turn: the work, not begun yet.
     """
 
     stream: ResponseStream
     losses: Losses
-    batches: AsyncIterator[list[Event]]
+    turn: Turn
 
 
 class Gateway:
@@ -94,7 +94,7 @@ class Gateway:
         stream = ResponseStream(response, new_id, self._now, summarise=summarise)
         model = self._model_map.get(body.model, body.model)
         turn = self.backend.turn(body, model, caller, stream, losses)
-        return Run(stream, losses, turn.events())
+        return Run(stream, losses, turn)
 
     async def models(self) -> list[ModelInfo]:
         """Every model, under the names clients may use.

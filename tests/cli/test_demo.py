@@ -30,10 +30,11 @@ def completed(*output: Json) -> Json:
 def test_once_shows_the_exchange_and_ends(tmp_path: Path) -> None:
     environment = {
         "WIRELOOM_TOKEN": "k",
+        "WIRELOOM_PORT": "1",
         "WIRELOOM_UPSTREAM": "http://192.0.2.1",
         "WIRELOOM_DROP_PARAMS": "tools",
     }
-    with Wireloom("demo", "--once", "--port", "0", environment=environment) as process:
+    with Wireloom("demo", "--once", environment=environment) as process:
         assert process.wait() == 0
     assert process.stderr.startswith("wireloom listening on http://127.0.0.1:")
     assert process.stderr.count("\n") == 1

@@ -8,6 +8,7 @@ from tests.support.chat_server import MODEL, ChatServer
 from tests.support.chat_turns import Raw, Turn, failure
 from tests.support.codex import Codex
 from tests.support.gateway import Gateway
+from tests.support.tap import Tap
 
 pytestmark = pytest.mark.e2e
 
@@ -38,6 +39,15 @@ def test_permanent_error_costs_one_request(name: str, upstream: ChatServer, code
     assert run.exit_code != 0, run.report
     assert len(upstream.chats) == 1, run.report
     assert shown in run.failure.lower()
+
+
+def test_wrong_token_is_refused_once(upstream: ChatServer, gateway: Gateway, tmp_path: Path) -> None:
+    with Tap(gateway.base_url) as tap:
+        run = Codex(tmp_path, tap.base_url, "wrong", MODEL).run("hello")
+    assert run.exit_code != 0, run.report
+    assert len(tap.posts("/responses")) == 1, run.report
+    assert "key" in run.failure
+    assert upstream.exchanges == []
 
 
 def test_server_error_is_retried_within_bounds(upstream: ChatServer, codex: Codex) -> None:

@@ -94,7 +94,7 @@ ITEM_TYPES = {"text": "message", "refusal": "message", "reasoning": "reasoning"}
 
 texts = st.text(max_size=12)
 objects = st.dictionaries(st.text(max_size=4), texts | st.integers() | st.none(), max_size=3)
-broken = st.sampled_from(["", " ", '{"path": "/tm', "not JSON", "{}}"])
+broken = st.sampled_from(["", " ", '{"path": "/tm', "not JSON", '{"a": 1]'])
 
 
 def fragments(arguments: st.SearchStrategy[str]) -> st.SearchStrategy[tuple[str, ...]]:

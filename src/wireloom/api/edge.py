@@ -27,6 +27,7 @@ log = logging.getLogger("wireloom.request")
 
 # How long the status waits for the upstream's first byte, so that a refusal keeps its own status.
 HOLD_SECONDS = 1.5
+QUEUE_SECONDS = 0.25  # how often a request that is not begun is looked at again
 CLIENT_GONE = 499
 NEVER = 10.0**9
 
@@ -107,6 +108,8 @@ class HttpEdge:
         first = asyncio.ensure_future(anext(stream.batches))
         try:
             both: set[asyncio.Future[Any]] = {first, gone}
+            while stream.queued() and not any(future.done() for future in both):
+                await asyncio.wait(both, timeout=QUEUE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.wait(both, timeout=HOLD_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             await _stop(first)
@@ -183,7 +186,7 @@ class _Streaming(Response):
             self._gone.remove_done_callback(leave)
             self._gone.cancel()
             await _stop(self._first)
-            await _close(self._stream)
+            await self._stream.batches.aclose()
 
     async def _run(self) -> None:
         try:
@@ -249,12 +252,6 @@ async def _stop(task: asyncio.Future[Any]) -> None:
         await asyncio.wait({task})
     elif not task.cancelled():
         task.exception()  # seen, so that nobody warns of it
-
-
-async def _close(stream: EventStream[Any]) -> None:
-    close = getattr(stream.batches, "aclose", None)
-    if close is not None:
-        await close()
 
 
 def request_id(request: Request) -> str:

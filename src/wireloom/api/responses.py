@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 from wireloom_protocol import responses as m
@@ -34,7 +35,7 @@ class Responses:
         headers = {"x-wireloom-loss": lost} if lost else {}
         if body.stream:
             return _stream(run, caller, headers)
-        return Reply(await _folded(run.batches), headers)
+        return Reply(await _folded(run.turn.events()), headers)
 
 
 def _stream(run: Run, caller: Caller, headers: dict[str, str]) -> EventStream[m.ResponseStreamEvent]:
@@ -53,13 +54,14 @@ def _stream(run: Run, caller: Caller, headers: dict[str, str]) -> EventStream[m.
         stream.fail(*failures.event(known, codex=caller.codex))
         return stream.take()
 
-    return EventStream(run.batches, start, heartbeat, fail, headers)
+    return EventStream(run.turn.events(), lambda: run.turn.queued, start, heartbeat, fail, headers)
 
 
-async def _folded(batches: AsyncIterator[list[Any]]) -> dict[str, Any]:
+async def _folded(batches: AsyncGenerator[list[Any], None]) -> dict[str, Any]:
     response = None
-    async for batch in batches:
-        response = fold(batch, response)
+    async with aclosing(batches):
+        async for batch in batches:
+            response = fold(batch, response)
     if response is None:
         raise failures.internal()
     return response

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,7 +51,10 @@ class ModelInfo:
 class Turn(Protocol):
     """A request that a backend has understood and can begin."""
 
-    def events(self) -> AsyncIterator[list[Event]]:
+    queued: bool
+    """Whether it waits for its turn, so that it is too early to tell a client that all is well."""
+
+    def events(self) -> AsyncGenerator[list[Event], None]:
         """Do it: batches of events, each as soon as there is something to tell."""
         ...
 

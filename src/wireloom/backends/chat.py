@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import Any
 
 import msgspec
 from wireloom_protocol import responses as m
 
 from wireloom.backends.base import Caller, ModelInfo
-from wireloom.backends.http import MAX_ANSWER_BYTES, Answer, Upstream
+from wireloom.backends.http import MAX_ANSWER_BYTES, Upstream, map_exceptions
+from wireloom.backends.slots import Slots
 from wireloom.errors import UpstreamError
 from wireloom.providers.profile import Profile
 from wireloom.translate import responses_to_chat
@@ -20,6 +22,8 @@ from wireloom.wire.sse import EventReader, EventTooLarge
 
 PATH = "chat/completions"
 EVENT_STREAM = "text/event-stream"
+# How long the end of the HTTP message may lag behind the end of the answer before the connection is given up.
+LINGER_SECONDS = 0.25
 
 
 class ChatBackend:
@@ -28,6 +32,7 @@ class ChatBackend:
     Args:
         upstream: the server.
         profile: what it takes and how it deviates.
+        slots: how many requests it gets at once.
         denied_tools: names of tools that are never offered.
         extra_params: members that go into every request.
         drop_params: members that never go upstream.
@@ -37,6 +42,7 @@ class ChatBackend:
         self,
         upstream: Upstream,
         profile: Profile,
+        slots: Slots,
         *,
         denied_tools: frozenset[str] = frozenset(),
         extra_params: Mapping[str, Any] | None = None,
@@ -44,6 +50,7 @@ class ChatBackend:
     ) -> None:
         self._upstream = upstream
         self._profile = profile
+        self._slots = slots
         self._denied = denied_tools
         self._extra = dict(extra_params or {})
         self._drop = drop_params
@@ -61,7 +68,7 @@ class ChatBackend:
         )
         request = responses_to_chat.request(body, self._profile, options, losses)
         reader = ChatReader(stream, request.tools, self._profile, plain_refusals=caller.codex)
-        return ChatTurn(self._upstream, msgspec.json.encode(request.body), stream, reader)
+        return ChatTurn(self._upstream, self._slots, msgspec.json.encode(request.body), stream, reader)
 
     async def models(self) -> list[ModelInfo]:
         """See `Backend.models`."""
@@ -114,39 +121,43 @@ def _at(entry: Any, path: str) -> Any:
 class ChatTurn:
     """One request to the upstream and its answer."""
 
-    def __init__(self, upstream: Upstream, body: bytes, stream: ResponseStream, reader: ChatReader) -> None:
+    def __init__(
+        self, upstream: Upstream, slots: Slots, body: bytes, stream: ResponseStream, reader: ChatReader
+    ) -> None:
+        self.queued = True
         self._upstream = upstream
+        self._slots = slots
         self._body = body
         self._stream = stream
         self._reader = reader
 
-    async def events(self) -> AsyncIterator[list[Event]]:
-        """See `Turn.events`."""
-        answer = await self._upstream.post(PATH, self._body)
-        try:
-            if answer.content_type == EVENT_STREAM:
-                async for batch in self._streamed(answer):
-                    yield batch
-            else:
-                self._reader.feed(completion(await answer.read(MAX_ANSWER_BYTES)))
-            self._reader.close()
-            yield self._stream.take()
-        finally:
-            await answer.aclose()
-
-    async def _streamed(self, answer: Answer) -> AsyncIterator[list[Event]]:
-        """Every read of the upstream is one batch, however many events it brought."""
+    async def events(self) -> AsyncGenerator[list[Event], None]:
+        """See `Turn.events`: every read of the upstream is one batch, however many events it brought."""
         wire, reader, stream = EventReader(), self._reader, self._stream
-        try:
-            async for chunk in answer.chunks():
-                for data in wire.feed(chunk):
-                    reader.feed(data)
-                if reader.done:
-                    return
-                events = stream.take()
-                if events:
-                    yield events
-        except EventTooLarge as error:
-            raise UpstreamError(f"The upstream sent {error}.", code="upstream_invalid") from error
-        for data in wire.close():
+        async with await self._slots.take():
+            self.queued = False
+            async with aclosing(await self._upstream.post(PATH, self._body)) as answer:
+                if answer.content_type == EVENT_STREAM:
+                    with map_exceptions():
+                        async for chunk in answer:
+                            _feed(reader, wire, chunk)
+                            if reader.done:
+                                break
+                            events = stream.take()
+                            if events:
+                                yield events
+                    for data in wire.close():
+                        reader.feed(data)
+                else:
+                    reader.feed(completion(await answer.read(MAX_ANSWER_BYTES)))
+                reader.close()
+                yield stream.take()
+                await answer.drain(LINGER_SECONDS)
+
+
+def _feed(reader: ChatReader, wire: EventReader, chunk: bytes) -> None:
+    try:
+        for data in wire.feed(chunk):
             reader.feed(data)
+    except EventTooLarge as error:
+        raise UpstreamError(f"The upstream sent {error}.", code="upstream_invalid") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
@@ -138,27 +138,29 @@ class Answer:
         value = self._response.headers.get("retry-after", "")
         return float(value) if value.replace(".", "", 1).isdigit() else None
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """What each read brings.
-
-        Raises:
-            GatewayError: silence for too long, or the connection broke.
-        """
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """What each read brings; failures are the HTTP client's, for `map_exceptions`."""
         encoded = self._response.headers.get("content-encoding", "identity") != "identity"
         source = self._response.aiter_bytes() if encoded else self._response.stream
         assert not isinstance(source, httpx.SyncByteStream)
-        with map_exceptions():
-            if self._deadline is None:
-                async for chunk in source:
-                    yield chunk
+        iterator = aiter(source)
+        return iterator if self._deadline is None else self._until(self._deadline, iterator)
+
+    @staticmethod
+    async def _until(deadline: float, source: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        while True:
+            async with asyncio.timeout_at(deadline):
+                chunk = await anext(source, None)
+            if chunk is None:
                 return
-            iterator = aiter(source)
-            while True:
-                async with asyncio.timeout_at(self._deadline):
-                    more = await anext(iterator, None)
-                if more is None:
-                    return
-                yield more
+            yield chunk
+
+    async def drain(self, seconds: float) -> None:
+        """Pass over what is left, so that the connection can serve again; after a while it is given up."""
+        with suppress(TimeoutError, httpx.TransportError):
+            async with asyncio.timeout(seconds):
+                async for _ in self:
+                    pass
 
     async def read(self, limit: int) -> bytes:
         """The whole body.
@@ -167,12 +169,13 @@ class Answer:
             GatewayError: it is longer than `limit` bytes, or did not arrive.
         """
         parts, size = [], 0
-        async for chunk in self.chunks():
-            parts.append(chunk)
-            size += len(chunk)
-            if size > limit:
-                await self.aclose()
-                raise UpstreamError("The upstream's answer is too large.", code="upstream_invalid")
+        with map_exceptions():
+            async for chunk in self:
+                parts.append(chunk)
+                size += len(chunk)
+                if size > limit:
+                    await self.aclose()
+                    raise UpstreamError("The upstream's answer is too large.", code="upstream_invalid")
         return b"".join(parts)
 
     async def aclose(self) -> None:

@@ -15,7 +15,11 @@ _TAKEN = frozenset({"port", "log_level"})
 
 
 @click.command("demo", cls=SettingsCommand, kind=Settings, names=("port",))
-@click.option("--once", is_flag=True, help="Stop after the exchange; exit code 0 when it succeeded.")
+@click.option(
+    "--once",
+    is_flag=True,
+    help="Stop after the exchange, on a free port unless one is given; exit code 0 when it succeeded.",
+)
 def command(given: Mapping[str, Any], *, once: bool) -> None:
     """Show one exchange through the gateway, without key or network.
 
@@ -26,6 +30,7 @@ def command(given: Mapping[str, Any], *, once: bool) -> None:
     defaults = {
         name: field.get_default() for name, field in Settings.model_fields.items() if name not in _TAKEN
     }
-    settings = load(Settings, {**defaults, "backend": "demo", "no_auth": True, **given})
+    port = {"port": 0} if once else {}
+    settings = load(Settings, {**defaults, "backend": "demo", "no_auth": True, **port, **given})
     with listen(settings.host, settings.port) as listener:
         resolve("wireloom.cli.walkthrough:run")(settings, listener, once=once)

@@ -10,7 +10,7 @@ another item waits until the first is complete, which for a call means that its 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import msgspec
@@ -50,6 +50,54 @@ EMITTED = frozenset(
     }
 )
 """Types of the events this grammar writes."""
+
+NEVER: Mapping[str, str] = {
+    "response.queued": "no response waits in the background",
+    "response.output_text.annotation.added": "text comes without annotations",
+    **dict.fromkeys(
+        (
+            "response.audio.delta",
+            "response.audio.done",
+            "response.audio.transcript.delta",
+            "response.audio.transcript.done",
+        ),
+        "no answer is spoken",
+    ),
+    **dict.fromkeys(
+        (
+            "response.code_interpreter_call.in_progress",
+            "response.code_interpreter_call.interpreting",
+            "response.code_interpreter_call.completed",
+            "response.code_interpreter_call_code.delta",
+            "response.code_interpreter_call_code.done",
+            "response.file_search_call.in_progress",
+            "response.file_search_call.searching",
+            "response.file_search_call.completed",
+            "response.image_generation_call.in_progress",
+            "response.image_generation_call.generating",
+            "response.image_generation_call.partial_image",
+            "response.image_generation_call.completed",
+            "response.mcp_call.in_progress",
+            "response.mcp_call.completed",
+            "response.mcp_call.failed",
+            "response.mcp_call_arguments.delta",
+            "response.mcp_call_arguments.done",
+            "response.mcp_list_tools.in_progress",
+            "response.mcp_list_tools.completed",
+            "response.mcp_list_tools.failed",
+            "response.shell_call_command.added",
+            "response.shell_call_command.delta",
+            "response.shell_call_command.done",
+            "response.shell_call_output_content.delta",
+            "response.shell_call_output_content.done",
+            "response.web_search_call.in_progress",
+            "response.web_search_call.searching",
+            "response.web_search_call.completed",
+        ),
+        "no tool runs inside the gateway",
+    ),
+}
+"""Types of the contract's other events, and why they are never written."""
 
 
 class Part:
@@ -277,7 +325,9 @@ class ResponseStream:
         if not delta:
             return
         call.chunks.append(delta)
-        if call is self._open and call.unwrap is None:
+        if call is not self._open:
+            self._promote()
+        elif call.unwrap is None:
             self._arguments_delta(call, delta)
 
     def finish(self, usage: Json | None, incomplete: str | None = None) -> None:
@@ -322,6 +372,7 @@ class ResponseStream:
 
     def _place(self, kind: str, part: str, delta: str) -> None:
         """Find or open the item that a text belongs to."""
+        self._promote()
         item = self._open
         if item is None or self._waiting or item.item["type"] != kind:
             item = self._waiting[-1] if self._waiting else None
@@ -445,8 +496,8 @@ class ResponseStream:
         if call.unwrap is None:
             if not arguments.strip() and status == "completed":
                 # Some upstreams send nothing for a call without arguments; clients parse what they get.
-                arguments = "{}"
-                self._arguments_delta(call, arguments)
+                self._arguments_delta(call, "{}")
+                arguments += "{}"
             call.item["arguments"] = arguments
             self._emit(
                 "response.function_call_arguments.done",
