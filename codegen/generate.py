@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
@@ -115,7 +115,7 @@ def emit(target: Path) -> None:
     parts["app_server"] = (app_server.document(base), app_server.DCG_OPTIONS)
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda part: model(target / f"{part[0]}.py", *part[1]), parts.items()))
-    (target / "routes.py").write_text(stubs.routes(served, constants(document)))
+    (target / "routes.py").write_text(stubs.routes(served, tool_types(document)))
     (target / "rpc.py").write_text(stubs.rpc(app_server.methods(base)))
     (target / "__init__.py").write_text(stubs.render("package.py.jinja"))
     (target / "structs.py").write_text(stubs.render("structs.py.jinja"))
@@ -188,15 +188,16 @@ def differences(old: Path, new: Path) -> Iterable[str]:
     names = sorted({path.name for folder in (old, new) for path in folder.iterdir() if path.is_file()})
     _, changed, odd = filecmp.cmpfiles(old, new, names, shallow=False)
     for name in sorted([*changed, *odd]):
-        sides = [
-            (folder / name).read_text().splitlines() if (folder / name).exists() else []
-            for folder in (old, new)
-        ]
-        yield from difflib.unified_diff(*sides, f"committed/{name}", f"fresh/{name}", lineterm="", n=1)
+        before, after = (_lines(folder / name) for folder in (old, new))
+        yield from difflib.unified_diff(before, after, f"committed/{name}", f"fresh/{name}", lineterm="", n=1)
 
 
-def constants(document: Json) -> Mapping[str, str]:
-    """Tag to branch of the union of tools, for the reader of request bodies."""
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def tool_types(document: Json) -> Iterable[str]:
+    """Tags of the union of tools, for the reader of request bodies."""
     return normalise.tags(document["components"]["schemas"]["Tool"])
 
 

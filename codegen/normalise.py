@@ -54,7 +54,7 @@ def _spell_null(node: dict[str, Json]) -> None:
 
 def _spell_mapping(node: dict[str, Json], schemas: Json) -> None:
     """Give a union of tagged objects its discriminator with every tag, or take away one that cannot hold."""
-    branches = next((node[key] for key in UNIONS if isinstance(node.get(key), list)), [])
+    branches: list[Json] = next((node[key] for key in UNIONS if isinstance(node.get(key), list)), [])
     mapping = _mapping(branches, schemas)
     if mapping:
         node["discriminator"] = {"propertyName": mapping[0], "mapping": mapping[1]}
@@ -87,7 +87,8 @@ def _tags(schema: Json, name: str, schemas: Json) -> list[str]:
     field = schema.get("properties", {}).get(name, {})
     for part in schema.get("allOf", []):
         field = field or {"enum": _tags(part, name, schemas)}
-    return field.get("enum", [field["const"]] if "const" in field else [])
+    found: list[str] = field.get("enum", [field["const"]] if "const" in field else [])
+    return found
 
 
 def tags(schema: Json) -> dict[str, str]:
@@ -115,7 +116,7 @@ def models(document: Json, open_unions: Iterable[str] = ()) -> Json:
     for node in _schemas(document):
         if node.get("deprecated") is True:  # a reader of every field would be warned of each
             del node["deprecated"]
-        discriminator = node.get("discriminator")
+        discriminator: Json = node.get("discriminator")
         for branch in discriminator["mapping"].values() if isinstance(discriminator, dict) else ():
             schema = schemas[branch.removeprefix(REF)]
             if discriminator["propertyName"] not in schema.get("required", []):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonpath_ng.ext import parse
+from jsonpath_ng.ext.parser import parse
 
 Json = Any
 

@@ -119,8 +119,8 @@ def names(document: Json) -> Iterator[str]:
     """Everything in a base file that has a name, one line each."""
     for path, method, operation in select.operations(document) if "paths" in document else ():
         yield f"operation {operation['operationId']} ({method.upper()} {path})"
-    for method in app_server.methods(document) if "definitions" in document else ():
-        yield f"method {method.name}"
+    for row in app_server.methods(document) if "definitions" in document else ():
+        yield f"method {row.name}"
     schemas = document.get("components", {}).get("schemas", document.get("definitions", {}))
     for name, schema in schemas.items():
         yield f"schema {name}"

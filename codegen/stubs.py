@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -104,11 +105,15 @@ def render(template: str, **values: object) -> str:
     return environment.get_template(template).render(**values)
 
 
-def routes(document: Json) -> str:
-    """The module of route stubs."""
+def routes(document: Json, tools: Iterable[str]) -> str:
+    """The module of route stubs.
+
+    Args:
+        document: the served contract.
+        tools: tags of every kind of tool that is understood, served or not.
+    """
     found = operations(document)
     tags = {operation.tag: [o for o in found if o.tag == operation.tag] for operation in found}
-    tools = normalise.tags(document["components"]["schemas"]["Tool"])
     bodies = sorted({operation.body for operation in found if operation.body})
     return render("routes.py.jinja", tags=tags, tools=sorted(tools), bodies=bodies, operations=found)
 

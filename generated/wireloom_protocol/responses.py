@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Union
 
 from pydantic import AnyUrl, BaseModel, ConfigDict, Field, StringConstraints
 from typing_extensions import TypeAliasType
@@ -191,14 +191,6 @@ class ComparisonFilter(BaseModel):
     type: Literal["eq", "ne", "gt", "gte", "lt", "lte", "in", "nin"]
     key: str
     value: str | float | bool | list[str | float]
-
-
-class CompoundFilter(BaseModel):
-    model_config = ConfigDict(
-        extra="allow",
-    )
-    type: Literal["and", "or"]
-    filters: list[ComparisonFilter | CompoundFilter]
 
 
 ComputerCallOutputStatus = TypeAliasType(
@@ -462,11 +454,6 @@ class FilePath(BaseModel):
     type: Literal["file_path"]
     file_id: str
     index: int
-
-
-Filters = TypeAliasType(
-    "Filters", Annotated[ComparisonFilter | CompoundFilter, Field(discriminator="type")]
-)
 
 
 FunctionCallItemStatus = TypeAliasType(
@@ -2348,17 +2335,6 @@ class CustomToolParam(BaseModel):
     allowed_callers: CodeInterpreterToolAllowedCallers | None = None
 
 
-class FileSearchTool(BaseModel):
-    model_config = ConfigDict(
-        extra="allow",
-    )
-    type: Literal["file_search"]
-    vector_store_ids: list[str]
-    max_num_results: int | None = None
-    ranking_options: RankingOptions | None = None
-    filters: Filters | None = None
-
-
 class FileSearchToolCallResult(BaseModel):
     model_config = ConfigDict(
         extra="allow",
@@ -2983,7 +2959,7 @@ class FunctionCallOutputItemParam(BaseModel):
         extra="allow",
     )
     id: str | None = None
-    call_id: FunctionCallOutputItemParamCallId | None = None
+    call_id: FunctionCallOutputItemParamCallId
     type: Literal["function_call_output"]
     output: (
         ApplyPatchToolCallOutputItemParamOutput
@@ -3199,59 +3175,6 @@ class ResponseTextParam(BaseModel):
     verbosity: Verbosity | None = None
 
 
-Tool = TypeAliasType(
-    "Tool",
-    Annotated[
-        FunctionTool
-        | FileSearchTool
-        | ComputerTool
-        | ComputerUsePreviewTool
-        | WebSearchTool
-        | MCPTool
-        | CodeInterpreterTool
-        | ProgrammaticToolCallingParam
-        | ImageGenTool
-        | LocalShellToolParam
-        | FunctionShellToolParam
-        | CustomToolParam
-        | NamespaceToolParam
-        | ToolSearchToolParam
-        | WebSearchPreviewTool
-        | ApplyPatchToolParam
-        | UnknownTool,
-        Field(description="Something the model may call.", discriminator="type"),
-    ],
-)
-
-
-class ToolSearchOutput(BaseModel):
-    model_config = ConfigDict(
-        extra="allow",
-    )
-    type: Literal["tool_search_output"]
-    id: str
-    call_id: str | None
-    execution: ToolSearchExecutionType
-    tools: list[Tool]
-    status: FunctionCallItemStatus
-    created_by: str | None = None
-
-
-class ToolSearchOutputItemParam(BaseModel):
-    model_config = ConfigDict(
-        extra="allow",
-    )
-    id: str | None = None
-    call_id: FunctionCallOutputItemParamCallId | None = None
-    type: Literal["tool_search_output"]
-    execution: ToolSearchExecutionType | None = None
-    tools: list[Tool]
-    status: FunctionCallItemStatus | None = None
-
-
-ToolsArray = TypeAliasType("ToolsArray", Annotated[list[Tool], Field(max_length=4096)])
-
-
 MessageContentParam = TypeAliasType(
     "MessageContentParam",
     Annotated[
@@ -3264,30 +3187,6 @@ MessageContentParam = TypeAliasType(
         Field(description="One part of a message.", discriminator="type"),
     ],
 )
-
-
-class AdditionalTools(BaseModel):
-    model_config = ConfigDict(
-        extra="allow",
-    )
-    type: Literal["additional_tools"]
-    id: str
-    role: MessageRole
-    tools: list[Tool]
-
-
-class AdditionalToolsItemParam(BaseModel):
-    """
-    Tools that come into play in the middle of a conversation.
-    """
-
-    model_config = ConfigDict(
-        extra="allow",
-    )
-    id: str | None = None
-    type: Literal["additional_tools"]
-    role: Literal["developer"]
-    tools: list[Tool]
 
 
 class CustomToolCallOutput(BaseModel):
@@ -3333,39 +3232,6 @@ class InputMessageResource(InputMessage):
     type: Literal["message"]
 
 
-ItemField = TypeAliasType(
-    "ItemField",
-    Message
-    | Program
-    | ProgramOutput
-    | FunctionToolCall
-    | ToolSearchCall
-    | ToolSearchOutput
-    | AdditionalTools
-    | FunctionToolCallOutput
-    | FileSearchToolCall
-    | WebSearchToolCall
-    | ImageGenToolCall
-    | ComputerToolCall
-    | ComputerToolCallOutputResource
-    | ReasoningItem
-    | CompactionBody
-    | CodeInterpreterToolCall
-    | LocalShellToolCall
-    | LocalShellToolCallOutput
-    | FunctionShellCall
-    | FunctionShellCallOutput
-    | ApplyPatchToolCall
-    | ApplyPatchToolCallOutput
-    | MCPListTools
-    | MCPApprovalRequest
-    | MCPApprovalResponseResource
-    | MCPToolCall
-    | CustomToolCall
-    | CustomToolCallOutput,
-)
-
-
 class OutputMessage(BaseModel):
     """
     A message of the model.
@@ -3380,20 +3246,6 @@ class OutputMessage(BaseModel):
     content: list[OutputMessageContent]
     phase: MessagePhase | None = None
     status: Literal["in_progress", "completed", "incomplete"]
-
-
-class ResponseProperties(BaseModel):
-    model_config = ConfigDict(
-        extra="allow",
-    )
-    previous_response_id: str | None = None
-    model: ModelIdsResponses | None = None
-    background: bool | None = None
-    max_tool_calls: int | None = None
-    text: ResponseTextParam | None = None
-    tools: ToolsArray | None = None
-    tool_choice: ToolChoiceParam | None = None
-    prompt: Prompt | None = None
 
 
 class MessageItemParam(BaseModel):
@@ -3413,6 +3265,30 @@ class MessageItemParam(BaseModel):
     internal_chat_message_metadata_passthrough: dict[str, Any] | None = None
 
 
+class AdditionalTools(BaseModel):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    type: Literal["additional_tools"]
+    id: str
+    role: MessageRole
+    tools: list[Tool]
+
+
+class AdditionalToolsItemParam(BaseModel):
+    """
+    Tools that come into play in the middle of a conversation.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    id: str | None = None
+    type: Literal["additional_tools"]
+    role: Literal["developer"]
+    tools: list[Tool]
+
+
 class CompactResource(BaseModel):
     model_config = ConfigDict(
         extra="allow",
@@ -3424,37 +3300,67 @@ class CompactResource(BaseModel):
     usage: ResponseUsage
 
 
+class CompactResponseMethodPublicBody(BaseModel):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    model: ModelIdsCompaction
+    input: ApplyPatchToolCallOutputItemParamOutput | list[InputItem] | None = None
+    previous_response_id: str | None = None
+    instructions: str | None = None
+    prompt_cache_key: CompactResponseMethodPublicBodyPromptCacheKey | None = None
+    prompt_cache_retention: PromptCacheRetentionEnum | None = None
+    prompt_cache_options: PromptCacheOptionsParam | None = None
+    service_tier: ServiceTierEnum | None = None
+
+
+CompoundFilterFilters = TypeAliasType(
+    "CompoundFilterFilters",
+    Annotated[Union[ComparisonFilter, "CompoundFilter"], Field(discriminator="type")],
+)
+
+
+class CompoundFilter(BaseModel):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    type: Literal["and", "or"]
+    filters: list[CompoundFilterFilters]
+
+
 ConversationItem = TypeAliasType(
     "ConversationItem",
     Annotated[
-        Message
-        | FunctionToolCallResource
-        | FunctionToolCallOutputResource
-        | FileSearchToolCall
-        | WebSearchToolCall
-        | ImageGenToolCall
-        | ComputerToolCall
-        | ComputerToolCallOutputResource
-        | ToolSearchCall
-        | ToolSearchOutput
-        | AdditionalTools
-        | ReasoningItem
-        | Program
-        | ProgramOutput
-        | CompactionBody
-        | CodeInterpreterToolCall
-        | LocalShellToolCall
-        | LocalShellToolCallOutput
-        | FunctionShellCall
-        | FunctionShellCallOutput
-        | ApplyPatchToolCall
-        | ApplyPatchToolCallOutput
-        | MCPListTools
-        | MCPApprovalRequest
-        | MCPApprovalResponseResource
-        | MCPToolCall
-        | CustomToolCall
-        | CustomToolCallOutput,
+        Union[
+            Message,
+            FunctionToolCallResource,
+            FunctionToolCallOutputResource,
+            FileSearchToolCall,
+            WebSearchToolCall,
+            ImageGenToolCall,
+            ComputerToolCall,
+            ComputerToolCallOutputResource,
+            ToolSearchCall,
+            "ToolSearchOutput",
+            AdditionalTools,
+            ReasoningItem,
+            Program,
+            ProgramOutput,
+            CompactionBody,
+            CodeInterpreterToolCall,
+            LocalShellToolCall,
+            LocalShellToolCallOutput,
+            FunctionShellCall,
+            FunctionShellCallOutput,
+            ApplyPatchToolCall,
+            ApplyPatchToolCallOutput,
+            MCPListTools,
+            MCPApprovalRequest,
+            MCPApprovalResponseResource,
+            MCPToolCall,
+            CustomToolCall,
+            CustomToolCallOutput,
+        ],
         Field(discriminator="type"),
     ],
 )
@@ -3471,39 +3377,65 @@ class ConversationItemList(BaseModel):
     last_id: str
 
 
+CreateConversationBodyItems = TypeAliasType(
+    "CreateConversationBodyItems", Annotated[list["InputItem"], Field(max_length=20)]
+)
+
+
+class CreateConversationBody(BaseModel):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    metadata: Metadata | None = None
+    items: CreateConversationBodyItems | None = None
+
+
+class FileSearchTool(BaseModel):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    type: Literal["file_search"]
+    vector_store_ids: list[str]
+    max_num_results: int | None = None
+    ranking_options: RankingOptions | None = None
+    filters: CompoundFilterFilters | None = None
+
+
 InputItem = TypeAliasType(
     "InputItem",
     Annotated[
-        MessageItemParam
-        | FunctionToolCall
-        | FunctionCallOutputItemParam
-        | CustomToolCall
-        | CustomToolCallOutput
-        | ReasoningItemParam
-        | AdditionalToolsItemParam
-        | ToolSearchCallItemParam
-        | ToolSearchOutputItemParam
-        | LocalShellToolCall
-        | LocalShellToolCallOutput
-        | FunctionShellCallItemParam
-        | FunctionShellCallOutputItemParam
-        | ApplyPatchToolCallItemParam
-        | ApplyPatchToolCallOutputItemParam
-        | WebSearchToolCall
-        | FileSearchToolCall
-        | CodeInterpreterToolCall
-        | ImageGenToolCall
-        | ComputerToolCall
-        | ComputerCallOutputItemParam
-        | MCPListTools
-        | MCPApprovalRequest
-        | MCPApprovalResponse
-        | MCPToolCall
-        | CompactionSummaryItemParam
-        | CompactionTriggerItemParam
-        | ItemReferenceParam
-        | ProgramItemParam
-        | ProgramOutputItemParam,
+        Union[
+            MessageItemParam,
+            FunctionToolCall,
+            FunctionCallOutputItemParam,
+            CustomToolCall,
+            CustomToolCallOutput,
+            ReasoningItemParam,
+            AdditionalToolsItemParam,
+            ToolSearchCallItemParam,
+            "ToolSearchOutputItemParam",
+            LocalShellToolCall,
+            LocalShellToolCallOutput,
+            FunctionShellCallItemParam,
+            FunctionShellCallOutputItemParam,
+            ApplyPatchToolCallItemParam,
+            ApplyPatchToolCallOutputItemParam,
+            WebSearchToolCall,
+            FileSearchToolCall,
+            CodeInterpreterToolCall,
+            ImageGenToolCall,
+            ComputerToolCall,
+            ComputerCallOutputItemParam,
+            MCPListTools,
+            MCPApprovalRequest,
+            MCPApprovalResponse,
+            MCPToolCall,
+            CompactionSummaryItemParam,
+            CompactionTriggerItemParam,
+            ItemReferenceParam,
+            ProgramItemParam,
+            ProgramOutputItemParam,
+        ],
         Field(
             description="One item of the conversation so far: a message, a call, an output, reasoning.",
             discriminator="type",
@@ -3520,121 +3452,113 @@ InputParamInputParam = TypeAliasType(
 InputParam = TypeAliasType("InputParam", str | InputParamInputParam)
 
 
+ItemField = TypeAliasType(
+    "ItemField",
+    Union[
+        Message,
+        Program,
+        ProgramOutput,
+        FunctionToolCall,
+        ToolSearchCall,
+        "ToolSearchOutput",
+        AdditionalTools,
+        FunctionToolCallOutput,
+        FileSearchToolCall,
+        WebSearchToolCall,
+        ImageGenToolCall,
+        ComputerToolCall,
+        ComputerToolCallOutputResource,
+        ReasoningItem,
+        CompactionBody,
+        CodeInterpreterToolCall,
+        LocalShellToolCall,
+        LocalShellToolCallOutput,
+        FunctionShellCall,
+        FunctionShellCallOutput,
+        ApplyPatchToolCall,
+        ApplyPatchToolCallOutput,
+        MCPListTools,
+        MCPApprovalRequest,
+        MCPApprovalResponseResource,
+        MCPToolCall,
+        CustomToolCall,
+        CustomToolCallOutput,
+    ],
+)
+
+
 ItemResource = TypeAliasType(
     "ItemResource",
-    InputMessageResource
-    | OutputMessage
-    | FileSearchToolCall
-    | ComputerToolCall
-    | ComputerToolCallOutputResource
-    | WebSearchToolCall
-    | FunctionToolCallResource
-    | FunctionToolCallOutputResource
-    | ToolSearchCall
-    | ToolSearchOutput
-    | AdditionalTools
-    | ReasoningItem
-    | Program
-    | ProgramOutput
-    | CompactionBody
-    | ImageGenToolCall
-    | CodeInterpreterToolCall
-    | LocalShellToolCall
-    | LocalShellToolCallOutput
-    | FunctionShellCall
-    | FunctionShellCallOutput
-    | ApplyPatchToolCall
-    | ApplyPatchToolCallOutput
-    | MCPListTools
-    | MCPApprovalRequest
-    | MCPApprovalResponseResource
-    | MCPToolCall
-    | CustomToolCallResource
-    | CustomToolCallOutputResource,
+    Union[
+        InputMessageResource,
+        OutputMessage,
+        FileSearchToolCall,
+        ComputerToolCall,
+        ComputerToolCallOutputResource,
+        WebSearchToolCall,
+        FunctionToolCallResource,
+        FunctionToolCallOutputResource,
+        ToolSearchCall,
+        "ToolSearchOutput",
+        AdditionalTools,
+        ReasoningItem,
+        Program,
+        ProgramOutput,
+        CompactionBody,
+        ImageGenToolCall,
+        CodeInterpreterToolCall,
+        LocalShellToolCall,
+        LocalShellToolCallOutput,
+        FunctionShellCall,
+        FunctionShellCallOutput,
+        ApplyPatchToolCall,
+        ApplyPatchToolCallOutput,
+        MCPListTools,
+        MCPApprovalRequest,
+        MCPApprovalResponseResource,
+        MCPToolCall,
+        CustomToolCallResource,
+        CustomToolCallOutputResource,
+    ],
 )
 
 
 OutputItem = TypeAliasType(
     "OutputItem",
     Annotated[
-        OutputMessage
-        | FileSearchToolCall
-        | FunctionToolCall
-        | FunctionToolCallOutputResource
-        | WebSearchToolCall
-        | ComputerToolCall
-        | ComputerToolCallOutputResource
-        | ReasoningItem
-        | Program
-        | ProgramOutput
-        | ToolSearchCall
-        | ToolSearchOutput
-        | AdditionalTools
-        | CompactionBody
-        | ImageGenToolCall
-        | CodeInterpreterToolCall
-        | LocalShellToolCall
-        | LocalShellToolCallOutput
-        | FunctionShellCall
-        | FunctionShellCallOutput
-        | ApplyPatchToolCall
-        | ApplyPatchToolCallOutput
-        | MCPToolCall
-        | MCPListTools
-        | MCPApprovalRequest
-        | MCPApprovalResponseResource
-        | CustomToolCall
-        | CustomToolCallOutputResource,
+        Union[
+            OutputMessage,
+            FileSearchToolCall,
+            FunctionToolCall,
+            FunctionToolCallOutputResource,
+            WebSearchToolCall,
+            ComputerToolCall,
+            ComputerToolCallOutputResource,
+            ReasoningItem,
+            Program,
+            ProgramOutput,
+            ToolSearchCall,
+            "ToolSearchOutput",
+            AdditionalTools,
+            CompactionBody,
+            ImageGenToolCall,
+            CodeInterpreterToolCall,
+            LocalShellToolCall,
+            LocalShellToolCallOutput,
+            FunctionShellCall,
+            FunctionShellCallOutput,
+            ApplyPatchToolCall,
+            ApplyPatchToolCallOutput,
+            MCPToolCall,
+            MCPListTools,
+            MCPApprovalRequest,
+            MCPApprovalResponseResource,
+            CustomToolCall,
+            CustomToolCallOutputResource,
+        ],
         Field(description="One item of the output.", discriminator="type"),
     ],
 )
-
-
-class Response(ModelResponseProperties, ResponseProperties):
-    """
-    A model response: its settings, output and state.
-    """
-
-    model_config = ConfigDict(
-        extra="allow",
-    )
-    service_tier: ServiceTierResponses
-    truncation: Literal["auto", "disabled"] | None
-    id: str
-    object: Literal["response"]
-    status: Literal[
-        "completed", "failed", "in_progress", "cancelled", "queued", "incomplete"
-    ]
-    created_at: int
-    completed_at: int | None
-    error: ResponseError
-    incomplete_details: IncompleteDetails | None
-    output: list[OutputItem]
-    reasoning: Reasoning | None
-    instructions: str | list[InputItem] | None
-    output_text: str | None = None
-    prompt_cache_options: PromptCacheOptions | None = None
-    moderation: Moderation | None = None
-    parallel_tool_calls: bool
-    conversation: ConversationParam2 | None = None
-    max_output_tokens: int | None
-    usage: ResponseUsage | None
-    presence_penalty: float
-    frequency_penalty: float
-    store: bool
-    model: ModelIdsResponses
-    tools: ToolsArray
-    metadata: Metadata
-    tool_choice: ToolChoiceParam
-    temperature: ModelResponsePropertiesTemperature | None
-    top_p: ModelResponsePropertiesTopP | None
-    previous_response_id: str | None
-    text: ResponseTextParam
-    top_logprobs: TopLogprobs | None
-    max_tool_calls: int | None
-    background: bool | None
-    safety_identifier: CompactResponseMethodPublicBodyPromptCacheKey | None
-    prompt_cache_key: str | None
 
 
 class ResponseCompletedEvent(BaseModel):
@@ -3711,6 +3635,20 @@ class ResponseOutputItemDoneEvent(BaseModel):
     output_index: int
     sequence_number: int
     item: OutputItem
+
+
+class ResponseProperties(BaseModel):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    previous_response_id: str | None = None
+    model: ModelIdsResponses | None = None
+    background: bool | None = None
+    max_tool_calls: int | None = None
+    text: ResponseTextParam | None = None
+    tools: ToolsArray | None = None
+    tool_choice: ToolChoiceParam | None = None
+    prompt: Prompt | None = None
 
 
 class ResponseQueuedEvent(BaseModel):
@@ -3806,31 +3744,57 @@ class TokenCountsBody(BaseModel):
     parallel_tool_calls: bool | None = None
 
 
-class CompactResponseMethodPublicBody(BaseModel):
-    model_config = ConfigDict(
-        extra="allow",
-    )
-    model: ModelIdsCompaction
-    input: ApplyPatchToolCallOutputItemParamOutput | list[InputItem] | None = None
-    previous_response_id: str | None = None
-    instructions: str | None = None
-    prompt_cache_key: CompactResponseMethodPublicBodyPromptCacheKey | None = None
-    prompt_cache_retention: PromptCacheRetentionEnum | None = None
-    prompt_cache_options: PromptCacheOptionsParam | None = None
-    service_tier: ServiceTierEnum | None = None
-
-
-CreateConversationBodyItems = TypeAliasType(
-    "CreateConversationBodyItems", Annotated[list[InputItem], Field(max_length=20)]
+Tool = TypeAliasType(
+    "Tool",
+    Annotated[
+        FunctionTool
+        | FileSearchTool
+        | ComputerTool
+        | ComputerUsePreviewTool
+        | WebSearchTool
+        | MCPTool
+        | CodeInterpreterTool
+        | ProgrammaticToolCallingParam
+        | ImageGenTool
+        | LocalShellToolParam
+        | FunctionShellToolParam
+        | CustomToolParam
+        | NamespaceToolParam
+        | ToolSearchToolParam
+        | WebSearchPreviewTool
+        | ApplyPatchToolParam
+        | UnknownTool,
+        Field(description="Something the model may call.", discriminator="type"),
+    ],
 )
 
 
-class CreateConversationBody(BaseModel):
+class ToolSearchOutput(BaseModel):
     model_config = ConfigDict(
         extra="allow",
     )
-    metadata: Metadata | None = None
-    items: CreateConversationBodyItems | None = None
+    type: Literal["tool_search_output"]
+    id: str
+    call_id: str | None
+    execution: ToolSearchExecutionType
+    tools: list[Tool]
+    status: FunctionCallItemStatus
+    created_by: str | None = None
+
+
+class ToolSearchOutputItemParam(BaseModel):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    id: str | None = None
+    call_id: FunctionCallOutputItemParamCallId | None = None
+    type: Literal["tool_search_output"]
+    execution: ToolSearchExecutionType | None = None
+    tools: list[Tool]
+    status: FunctionCallItemStatus | None = None
+
+
+ToolsArray = TypeAliasType("ToolsArray", Annotated[list[Tool], Field(max_length=4096)])
 
 
 class CreateResponse(CreateModelResponseProperties, ResponseProperties):
@@ -3861,4 +3825,64 @@ class CreateResponse(CreateModelResponseProperties, ResponseProperties):
     model: ModelIdsResponses
 
 
-CompoundFilter.model_rebuild()
+class Response(ModelResponseProperties, ResponseProperties):
+    """
+    A model response: its settings, output and state.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    service_tier: ServiceTierResponses
+    truncation: Literal["auto", "disabled"] | None
+    id: str
+    object: Literal["response"]
+    status: Literal[
+        "completed", "failed", "in_progress", "cancelled", "queued", "incomplete"
+    ]
+    created_at: int
+    completed_at: int | None
+    error: ResponseError
+    incomplete_details: IncompleteDetails | None
+    output: list[OutputItem]
+    reasoning: Reasoning | None
+    instructions: str | list[InputItem] | None
+    output_text: str | None = None
+    prompt_cache_options: PromptCacheOptions | None = None
+    moderation: Moderation | None = None
+    parallel_tool_calls: bool
+    conversation: ConversationParam2 | None = None
+    max_output_tokens: int | None
+    usage: ResponseUsage | None
+    presence_penalty: float
+    frequency_penalty: float
+    store: bool
+    model: ModelIdsResponses
+    tools: ToolsArray
+    metadata: Metadata
+    tool_choice: ToolChoiceParam
+    temperature: ModelResponsePropertiesTemperature | None
+    top_p: ModelResponsePropertiesTopP | None
+    previous_response_id: str | None
+    text: ResponseTextParam
+    top_logprobs: TopLogprobs | None
+    max_tool_calls: int | None
+    background: bool | None
+    safety_identifier: CompactResponseMethodPublicBodyPromptCacheKey | None
+    prompt_cache_key: str | None
+
+
+AdditionalTools.model_rebuild()
+AdditionalToolsItemParam.model_rebuild()
+CompactResource.model_rebuild()
+CompactResponseMethodPublicBody.model_rebuild()
+ResponseCompletedEvent.model_rebuild()
+ResponseCreatedEvent.model_rebuild()
+ResponseFailedEvent.model_rebuild()
+ResponseInProgressEvent.model_rebuild()
+ResponseIncompleteEvent.model_rebuild()
+ResponseProperties.model_rebuild()
+ResponseQueuedEvent.model_rebuild()
+TokenCountsBody.model_rebuild()
+CreateResponse.model_rebuild()
+Response.model_rebuild()

@@ -187,7 +187,7 @@ async def test_silence_ends_at_the_idle_limit() -> None:
 async def test_a_request_ends_at_the_total_limit() -> None:
     async def trickle(_: bytes, writer: asyncio.StreamWriter) -> None:
         writer.write(answer())
-        for _ in range(100):
+        for _tick in range(100):
             writer.write(CHUNK % b".")
             await writer.drain()
             await asyncio.sleep(0.05)

@@ -27,7 +27,7 @@ async def gateway(upstream: str, **settings: Any) -> AsyncIterator[str]:
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         while not server.started:
-            await asyncio.sleep(0.005)
+            await asyncio.wait({serving}, timeout=0.005)
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True

@@ -2,51 +2,68 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 OPEN = "<think>"
 CLOSE = "</think>"
 
 
 class ThinkTags:
-    """Text in, thoughts and text out; a tag may be split between two deltas.
+    """Text in, thoughts and text out; a tag, and the line ends after it, may be split between deltas.
 
     Only an answer that begins with the tag has thoughts in it: further on, the tag is text about tags.
+    Line ends right after a tag belong to the tag.
     """
 
     def __init__(self) -> None:
         self._buffer = ""
-        self._inside = False
+        self._read: Callable[[ThinkTags], tuple[str, str]] = ThinkTags._before
+        self._begun = False
         self.decided = False
         """Whether all that follows is text, so that nothing more needs to pass through here."""
 
     def feed(self, delta: str) -> tuple[str, str]:
         """Take a delta; return the thought and the text that are certain now."""
         self._buffer += delta
-        if not self._inside:
-            start = self._buffer.lstrip()
-            if OPEN.startswith(start[: len(OPEN)]) and len(start) < len(OPEN):
-                return "", ""
-            if not start.startswith(OPEN):
-                return "", self._rest()
-            self._inside = True
-            self._buffer = start[len(OPEN) :].lstrip("\n")
-        thought, tag, text = self._buffer.partition(CLOSE)
-        if tag:
-            self._buffer = text.lstrip("\n")
-            return thought, self._rest()
-        held = _overlap(self._buffer)
-        cut = len(self._buffer) - held
-        thought, self._buffer = self._buffer[:cut], self._buffer[cut:]
-        return thought, ""
+        return self._read(self)
 
     def close(self) -> tuple[str, str]:
         """The answer is over: give what was held back."""
-        rest = self._rest()
-        return (rest, "") if self._inside and rest else ("", rest)
-
-    def _rest(self) -> str:
         rest, self._buffer = self._buffer, ""
+        return (rest, "") if self._read is ThinkTags._inside else ("", rest)
+
+    def _before(self) -> tuple[str, str]:
+        start = self._buffer.lstrip()
+        if len(start) < len(OPEN) and OPEN.startswith(start):
+            return "", ""
+        if not start.startswith(OPEN):
+            return self._text()
+        self._buffer = start[len(OPEN) :]
+        self._read = ThinkTags._inside
+        return self._inside()
+
+    def _inside(self) -> tuple[str, str]:
+        if not self._begun:
+            self._buffer = self._buffer.lstrip("\n")
+            self._begun = self._buffer != ""
+        thought, tag, rest = self._buffer.partition(CLOSE)
+        if tag:
+            self._buffer = rest
+            self._read = ThinkTags._after
+            return thought, self._after()[1]
+        cut = len(thought) - _overlap(thought)
+        self._buffer = thought[cut:]
+        return thought[:cut], ""
+
+    def _after(self) -> tuple[str, str]:
+        self._buffer = self._buffer.lstrip("\n")
+        return self._text() if self._buffer else ("", "")
+
+    def _text(self) -> tuple[str, str]:
+        self._read = ThinkTags._text
         self.decided = True
-        return rest
+        rest, self._buffer = self._buffer, ""
+        return "", rest
 
 
 def _overlap(text: str) -> int:

@@ -1,0 +1,115 @@
+"""Pages that come from code, so that they cannot drift: `python -m docs.make --write`."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import PydanticUndefined
+
+from wireloom.config import Settings, flag_name, flag_of, variable_name
+from wireloom.providers import profile
+
+FOLDER = Path(__file__).parent
+HEADER = "<!-- Written by `nox -s docs -- --write` from the code; do not edit. -->\n\n"
+
+
+def main(argv: list[str]) -> int:
+    """Check the pages, or write them."""
+    parser = argparse.ArgumentParser(prog="nox -s docs --")
+    parser.add_argument("--write", action="store_true", help="write the pages instead of comparing them")
+    write = parser.parse_args(argv).write
+    stale = 0
+    for name, page in PAGES.items():
+        path, text = FOLDER / name, HEADER + page()
+        old = path.read_text() if path.exists() else ""
+        if write:
+            path.write_text(text)
+        elif old != text:
+            stale += 1
+            print(
+                *difflib.unified_diff(
+                    old.splitlines(), text.splitlines(), f"docs/{name}", "fresh", lineterm=""
+                ),
+                sep="\n",
+            )
+    if stale:
+        print("\nThese pages are not what the code says. To mend it: nox -s docs -- --write")
+    return 1 if stale else 0
+
+
+def table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
+    """A Markdown table."""
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+
+
+def settings() -> str:
+    """Every setting: flag, variable, key."""
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        for name, field in Settings.model_fields.items():
+            flag = flag_of(Settings, name)
+            shown = f"`{flag_name(name)} {flag.metavar}`" if flag.metavar else f"`{flag_name(name)}`"
+            yield (
+                shown,
+                f"`{variable_name(name)}`",
+                f"`{name}`",
+                _default(field.default),
+                field.description or "",
+            )
+
+    return (
+        "# Settings\n\nA flag wins over its variable, the variable over the config file "
+        "(`$WIRELOOM_CONFIG`, else `$XDG_CONFIG_HOME/wireloom/config.toml`), the file over the default.\n\n"
+        + table(("flag", "variable", "key in the file", "default", "what it does"), rows())
+        + "\nKeys belong into variables or the file: a flag is visible in the process list.\n"
+    )
+
+
+def _default(value: Any) -> str:
+    if value is PydanticUndefined or value in (None, {}, frozenset(), False):
+        return ""
+    return f"`{value}`"
+
+
+def providers() -> str:
+    """Every profile: what differs from the generic one."""
+    parts = [
+        "# Providers\n\nA profile is a TOML file in `src/wireloom/providers/`; where it is silent, the generic one holds.\n"
+    ]
+    flags = {name: field.description or "" for name, field in profile.Profile.model_fields.items()}
+    parts.append(
+        "\n## What a profile can say\n\n"
+        + table(("flag", "what it means"), iter(sorted((f"`{k}`", v) for k, v in flags.items())))
+    )
+    generic = profile.load("generic")
+    for name in profile.names():
+        own = profile.load(name)
+        parts.append(f"\n## {own.title} (`--provider {name}`)\n\n[API documentation]({own.docs})\n\n")
+        differing = (
+            (f"`{key}`", f"`{_shown(getattr(own, key))}`")
+            for key in flags
+            if key not in ("name", "title", "docs") and getattr(own, key) != getattr(generic, key)
+        )
+        parts.append(table(("flag", "value"), differing))
+    return "".join(parts)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {member}" for key, member in value.items()) or "none"
+    return str(value)
+
+
+PAGES: Mapping[str, Callable[[], str]] = {"settings.md": settings, "providers.md": providers}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
