@@ -41,9 +41,10 @@ DCG = (
     "--use-standard-collections",
     "--field-constraints",
     "--use-schema-description",
-    "--type-mappings=uri=string",
-    "--type-mappings=date=string",
-    "--type-mappings=unixtime=number",
+    "--type-mappings",
+    "uri=string",
+    "date=string",
+    "unixtime=number",
     "--disable-timestamp",
     "--formatters",
     "ruff-format",
@@ -55,11 +56,12 @@ PYDANTIC = (
     "--collapse-reuse-models",
     "--extra-fields=allow",
     "--use-type-alias",
+    "--base-class=wireloom_protocol.bases.Deferred",
 )
 MSGSPEC = (
     "--output-model-type=msgspec.Struct",
     "--use-msgspec-tagged-unions",
-    "--base-class=wireloom_protocol.structs.Untracked",
+    "--base-class=wireloom_protocol.bases.Untracked",
 )
 
 
@@ -118,7 +120,7 @@ def emit(target: Path) -> None:
     (target / "routes.py").write_text(stubs.routes(served, tool_types(document)))
     (target / "rpc.py").write_text(stubs.rpc(app_server.methods(base)))
     (target / "__init__.py").write_text(stubs.render("package.py.jinja"))
-    (target / "structs.py").write_text(stubs.render("structs.py.jinja"))
+    (target / "bases.py").write_text(stubs.render("bases.py.jinja"))
     (target / "py.typed").touch()
     ruff("format", target)
     ruff("check", target)
@@ -155,7 +157,7 @@ def model(target: Path, document: Json, options: tuple[str, ...]) -> None:
 def ruff(command: str, target: Path) -> None:
     """Format, or sort and tidy the imports of, the files rendered from templates."""
     options = ["--select=I,F401", "--fix"] if command == "check" else []
-    files = [str(target / name) for name in ("routes.py", "rpc.py", "structs.py", "__init__.py")]
+    files = [str(target / name) for name in ("routes.py", "rpc.py", "bases.py", "__init__.py")]
     config = ["--config", str(ROOT / "pyproject.toml")]
     run = [sys.executable, "-m", "ruff", command, "--quiet", *config, *options, *files]
     subprocess.run(run, check=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AnyUrl, BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from typing_extensions import TypeAliasType
+from wireloom_protocol.bases import Deferred
 
 
-class ChatCompletionAllowedTools(BaseModel):
+class ChatCompletionAllowedTools(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -17,7 +18,7 @@ class ChatCompletionAllowedTools(BaseModel):
     tools: list[dict[str, Any]]
 
 
-class ChatCompletionAllowedToolsChoice(BaseModel):
+class ChatCompletionAllowedToolsChoice(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -25,14 +26,14 @@ class ChatCompletionAllowedToolsChoice(BaseModel):
     allowed_tools: ChatCompletionAllowedTools
 
 
-class ChatCompletionFunctionCallOption(BaseModel):
+class ChatCompletionFunctionCallOption(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     name: str
 
 
-class ChatCompletionMessageCustomToolCallCustom(BaseModel):
+class ChatCompletionMessageCustomToolCallCustom(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -40,7 +41,7 @@ class ChatCompletionMessageCustomToolCallCustom(BaseModel):
     input: str
 
 
-class ChatCompletionMessageCustomToolCall(BaseModel):
+class ChatCompletionMessageCustomToolCall(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -49,7 +50,7 @@ class ChatCompletionMessageCustomToolCall(BaseModel):
     custom: ChatCompletionMessageCustomToolCallCustom
 
 
-class ChatCompletionMessageToolCallFunction(BaseModel):
+class ChatCompletionMessageToolCallFunction(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -57,7 +58,7 @@ class ChatCompletionMessageToolCallFunction(BaseModel):
     arguments: str
 
 
-class ChatCompletionMessageToolCall(BaseModel):
+class ChatCompletionMessageToolCall(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -66,7 +67,7 @@ class ChatCompletionMessageToolCall(BaseModel):
     function: ChatCompletionMessageToolCallFunction
 
 
-class ChatCompletionMessageToolCallChunkFunction(BaseModel):
+class ChatCompletionMessageToolCallChunkFunction(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -74,7 +75,7 @@ class ChatCompletionMessageToolCallChunkFunction(BaseModel):
     arguments: str | None = None
 
 
-class ChatCompletionMessageToolCallChunk(BaseModel):
+class ChatCompletionMessageToolCallChunk(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -100,7 +101,7 @@ ChatCompletionMessageToolCalls = TypeAliasType(
 )
 
 
-class ChatCompletionModerationError(BaseModel):
+class ChatCompletionModerationError(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -109,7 +110,7 @@ class ChatCompletionModerationError(BaseModel):
     message: str
 
 
-class ChatCompletionNamedToolChoice(BaseModel):
+class ChatCompletionNamedToolChoice(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -117,7 +118,7 @@ class ChatCompletionNamedToolChoice(BaseModel):
     function: ChatCompletionFunctionCallOption
 
 
-class ChatCompletionNamedToolChoiceCustom(BaseModel):
+class ChatCompletionNamedToolChoiceCustom(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -125,14 +126,14 @@ class ChatCompletionNamedToolChoiceCustom(BaseModel):
     custom: ChatCompletionFunctionCallOption
 
 
-class ChatCompletionRequestAssistantMessageAudio(BaseModel):
+class ChatCompletionRequestAssistantMessageAudio(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     id: str
 
 
-class ChatCompletionRequestAssistantMessageFunctionCall(BaseModel):
+class ChatCompletionRequestAssistantMessageFunctionCall(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -140,7 +141,7 @@ class ChatCompletionRequestAssistantMessageFunctionCall(BaseModel):
     name: str
 
 
-class ChatCompletionRequestFunctionMessage(BaseModel):
+class ChatCompletionRequestFunctionMessage(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -149,7 +150,7 @@ class ChatCompletionRequestFunctionMessage(BaseModel):
     name: str
 
 
-class ChatCompletionRequestMessageContentPartAudioInputAudio(BaseModel):
+class ChatCompletionRequestMessageContentPartAudioInputAudio(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -157,7 +158,7 @@ class ChatCompletionRequestMessageContentPartAudioInputAudio(BaseModel):
     format: Literal["wav", "mp3"]
 
 
-class ChatCompletionRequestMessageContentPartFileFile(BaseModel):
+class ChatCompletionRequestMessageContentPartFileFile(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -166,15 +167,15 @@ class ChatCompletionRequestMessageContentPartFileFile(BaseModel):
     file_id: str | None = None
 
 
-class ChatCompletionRequestMessageContentPartImageImageUrl(BaseModel):
+class ChatCompletionRequestMessageContentPartImageImageUrl(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    url: AnyUrl
+    url: str
     detail: Literal["auto", "low", "high"] | None = "auto"
 
 
-class ChatCompletionRequestMessageContentPartRefusal(BaseModel):
+class ChatCompletionRequestMessageContentPartRefusal(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -182,17 +183,17 @@ class ChatCompletionRequestMessageContentPartRefusal(BaseModel):
     refusal: str
 
 
-class ChatCompletionResponseMessageAnnotationUrlCitation(BaseModel):
+class ChatCompletionResponseMessageAnnotationUrlCitation(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     end_index: int
     start_index: int
-    url: AnyUrl
+    url: str
     title: str
 
 
-class ChatCompletionResponseMessageAnnotation(BaseModel):
+class ChatCompletionResponseMessageAnnotation(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -200,7 +201,7 @@ class ChatCompletionResponseMessageAnnotation(BaseModel):
     url_citation: ChatCompletionResponseMessageAnnotationUrlCitation
 
 
-class ChatCompletionResponseMessageAudio(BaseModel):
+class ChatCompletionResponseMessageAudio(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -210,7 +211,7 @@ class ChatCompletionResponseMessageAudio(BaseModel):
     transcript: str
 
 
-class ChatCompletionResponseMessage(BaseModel):
+class ChatCompletionResponseMessage(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -226,7 +227,7 @@ class ChatCompletionResponseMessage(BaseModel):
     reasoning_details: list[dict[str, Any]] | None = None
 
 
-class ChatCompletionStreamOptionsChatCompletionStreamOptions(BaseModel):
+class ChatCompletionStreamOptionsChatCompletionStreamOptions(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -240,7 +241,7 @@ ChatCompletionStreamOptions = TypeAliasType(
 )
 
 
-class ChatCompletionStreamResponseDeltaFunctionCall(BaseModel):
+class ChatCompletionStreamResponseDeltaFunctionCall(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -248,7 +249,7 @@ class ChatCompletionStreamResponseDeltaFunctionCall(BaseModel):
     name: str | None = None
 
 
-class ChatCompletionStreamResponseDelta(BaseModel):
+class ChatCompletionStreamResponseDelta(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -262,7 +263,7 @@ class ChatCompletionStreamResponseDelta(BaseModel):
     reasoning_details: list[dict[str, Any]] | None = None
 
 
-class ChatCompletionTokenLogprobTopLogprob(BaseModel):
+class ChatCompletionTokenLogprobTopLogprob(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -271,7 +272,7 @@ class ChatCompletionTokenLogprobTopLogprob(BaseModel):
     bytes: list[int] | None
 
 
-class ChatCompletionTokenLogprob(BaseModel):
+class ChatCompletionTokenLogprob(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -290,7 +291,7 @@ ChatCompletionToolChoiceOption = TypeAliasType(
 )
 
 
-class CompletionUsageCompletionTokensDetails(BaseModel):
+class CompletionUsageCompletionTokensDetails(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -301,7 +302,7 @@ class CompletionUsageCompletionTokensDetails(BaseModel):
     rejected_prediction_tokens: int | None = 0
 
 
-class CompletionUsagePromptTokensDetails(BaseModel):
+class CompletionUsagePromptTokensDetails(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -312,7 +313,7 @@ class CompletionUsagePromptTokensDetails(BaseModel):
     cache_write_tokens: int | None = 0
 
 
-class CompletionUsage(BaseModel):
+class CompletionUsage(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -345,7 +346,7 @@ Seed = TypeAliasType(
 )
 
 
-class CreateChatCompletionResponseChoiceLogprobs(BaseModel):
+class CreateChatCompletionResponseChoiceLogprobs(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -353,7 +354,7 @@ class CreateChatCompletionResponseChoiceLogprobs(BaseModel):
     refusal: list[ChatCompletionTokenLogprob] | None
 
 
-class CreateChatCompletionResponseChoice(BaseModel):
+class CreateChatCompletionResponseChoice(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -365,7 +366,7 @@ class CreateChatCompletionResponseChoice(BaseModel):
     logprobs: CreateChatCompletionResponseChoiceLogprobs | None
 
 
-class CreateChatCompletionStreamResponseChoice(BaseModel):
+class CreateChatCompletionStreamResponseChoice(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -379,14 +380,14 @@ class CreateChatCompletionStreamResponseChoice(BaseModel):
     usage: CompletionUsage | None = None
 
 
-class CustomToolChatCompletionsCustomFormat(BaseModel):
+class CustomToolChatCompletionsCustomFormat(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     type: Literal["text"]
 
 
-class CustomToolChatCompletionsCustomFormat1Grammar(BaseModel):
+class CustomToolChatCompletionsCustomFormat1Grammar(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -394,7 +395,7 @@ class CustomToolChatCompletionsCustomFormat1Grammar(BaseModel):
     syntax: Literal["lark", "regex"]
 
 
-class CustomToolChatCompletionsCustomFormat1(BaseModel):
+class CustomToolChatCompletionsCustomFormat1(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -402,7 +403,7 @@ class CustomToolChatCompletionsCustomFormat1(BaseModel):
     grammar: CustomToolChatCompletionsCustomFormat1Grammar
 
 
-class CustomToolChatCompletionsCustom(BaseModel):
+class CustomToolChatCompletionsCustom(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -415,7 +416,7 @@ class CustomToolChatCompletionsCustom(BaseModel):
     ) = None
 
 
-class CustomToolChatCompletions(BaseModel):
+class CustomToolChatCompletions(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -423,7 +424,7 @@ class CustomToolChatCompletions(BaseModel):
     custom: CustomToolChatCompletionsCustom
 
 
-class Error(BaseModel):
+class Error(Deferred):
     """
     What went wrong, and with which parameter.
     """
@@ -437,7 +438,7 @@ class Error(BaseModel):
     type: str
 
 
-class ErrorResponse(BaseModel):
+class ErrorResponse(Deferred):
     """
     The envelope of every failure.
     """
@@ -448,7 +449,7 @@ class ErrorResponse(BaseModel):
     error: Error
 
 
-class FunctionParameters(BaseModel):
+class FunctionParameters(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -563,7 +564,7 @@ ModelResponsePropertiesSafetyIdentifier = TypeAliasType(
 )
 
 
-class ModelResponseProperties(BaseModel):
+class ModelResponseProperties(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -583,7 +584,7 @@ ModerationInputType = TypeAliasType("ModerationInputType", Literal["text", "imag
 ModerationMode = TypeAliasType("ModerationMode", Literal["score", "block"])
 
 
-class ModerationResultBody(BaseModel):
+class ModerationResultBody(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -598,7 +599,7 @@ class ModerationResultBody(BaseModel):
 ParallelToolCalls = TypeAliasType("ParallelToolCalls", bool)
 
 
-class PromptCacheBreakpointParam(BaseModel):
+class PromptCacheBreakpointParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -619,7 +620,7 @@ ReasoningEffort = TypeAliasType(
 )
 
 
-class ResponseFormatJsonObject(BaseModel):
+class ResponseFormatJsonObject(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -674,7 +675,7 @@ WebSearchContextSize = TypeAliasType(
 )
 
 
-class WebSearchLocation(BaseModel):
+class WebSearchLocation(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -684,7 +685,7 @@ class WebSearchLocation(BaseModel):
     timezone: str | None = None
 
 
-class ChatCompletionFunctions(BaseModel):
+class ChatCompletionFunctions(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -693,7 +694,7 @@ class ChatCompletionFunctions(BaseModel):
     parameters: FunctionParameters | None = None
 
 
-class ChatCompletionModerationResults(BaseModel):
+class ChatCompletionModerationResults(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -702,7 +703,7 @@ class ChatCompletionModerationResults(BaseModel):
     results: list[ModerationResultBody]
 
 
-class ChatCompletionRequestMessageContentPartAudio(BaseModel):
+class ChatCompletionRequestMessageContentPartAudio(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -711,7 +712,7 @@ class ChatCompletionRequestMessageContentPartAudio(BaseModel):
     prompt_cache_breakpoint: PromptCacheBreakpointParam | None = None
 
 
-class ChatCompletionRequestMessageContentPartFile(BaseModel):
+class ChatCompletionRequestMessageContentPartFile(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -720,7 +721,7 @@ class ChatCompletionRequestMessageContentPartFile(BaseModel):
     prompt_cache_breakpoint: PromptCacheBreakpointParam | None = None
 
 
-class ChatCompletionRequestMessageContentPartImage(BaseModel):
+class ChatCompletionRequestMessageContentPartImage(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -729,7 +730,7 @@ class ChatCompletionRequestMessageContentPartImage(BaseModel):
     prompt_cache_breakpoint: PromptCacheBreakpointParam | None = None
 
 
-class ChatCompletionRequestMessageContentPartText(BaseModel):
+class ChatCompletionRequestMessageContentPartText(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -756,7 +757,7 @@ ChatCompletionRequestUserMessageContentPart = TypeAliasType(
 )
 
 
-class WebSearchOptionsUserLocation(BaseModel):
+class WebSearchOptionsUserLocation(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -764,7 +765,7 @@ class WebSearchOptionsUserLocation(BaseModel):
     approximate: WebSearchLocation
 
 
-class WebSearchOptions(BaseModel):
+class WebSearchOptions(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -772,7 +773,7 @@ class WebSearchOptions(BaseModel):
     search_context_size: WebSearchContextSize | None = "medium"
 
 
-class FunctionObject(BaseModel):
+class FunctionObject(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -782,14 +783,14 @@ class FunctionObject(BaseModel):
     strict: bool | None = None
 
 
-class ModerationConfigParam(BaseModel):
+class ModerationConfigParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     mode: ModerationMode
 
 
-class ModerationPolicyParam(BaseModel):
+class ModerationPolicyParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -803,7 +804,7 @@ PredictionContentContent = TypeAliasType(
 )
 
 
-class PredictionContent(BaseModel):
+class PredictionContent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -811,7 +812,7 @@ class PredictionContent(BaseModel):
     content: str | PredictionContentContent
 
 
-class PromptCacheOptionsParam(BaseModel):
+class PromptCacheOptionsParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -819,7 +820,7 @@ class PromptCacheOptionsParam(BaseModel):
     mode: PromptCacheModeEnum | None = None
 
 
-class ResponseFormatJsonSchemaJsonSchema(BaseModel):
+class ResponseFormatJsonSchemaJsonSchema(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -829,7 +830,7 @@ class ResponseFormatJsonSchemaJsonSchema(BaseModel):
     strict: bool | None = None
 
 
-class ResponseFormatJsonSchema(BaseModel):
+class ResponseFormatJsonSchema(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -842,7 +843,7 @@ VoiceIdsOrCustomVoice = TypeAliasType(
 )
 
 
-class ChatCompletionModeration(BaseModel):
+class ChatCompletionModeration(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -866,7 +867,7 @@ ChatCompletionRequestAssistantMessageContentPart = TypeAliasType(
 )
 
 
-class ChatCompletionRequestDeveloperMessage(BaseModel):
+class ChatCompletionRequestDeveloperMessage(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -881,7 +882,7 @@ ChatCompletionRequestSystemMessageContent = TypeAliasType(
 )
 
 
-class ChatCompletionRequestSystemMessage(BaseModel):
+class ChatCompletionRequestSystemMessage(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -890,7 +891,7 @@ class ChatCompletionRequestSystemMessage(BaseModel):
     name: str | None = None
 
 
-class ChatCompletionRequestToolMessage(BaseModel):
+class ChatCompletionRequestToolMessage(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -905,7 +906,7 @@ ChatCompletionRequestUserMessageContent = TypeAliasType(
 )
 
 
-class ChatCompletionRequestUserMessage(BaseModel):
+class ChatCompletionRequestUserMessage(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -914,7 +915,7 @@ class ChatCompletionRequestUserMessage(BaseModel):
     name: str | None = None
 
 
-class ChatCompletionTool(BaseModel):
+class ChatCompletionTool(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -922,7 +923,7 @@ class ChatCompletionTool(BaseModel):
     function: FunctionObject
 
 
-class Audio(BaseModel):
+class Audio(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -938,7 +939,7 @@ Tools = TypeAliasType(
 )
 
 
-class CreateChatCompletionResponse(BaseModel):
+class CreateChatCompletionResponse(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -954,7 +955,7 @@ class CreateChatCompletionResponse(BaseModel):
     moderation: ChatCompletionModeration | None = None
 
 
-class CreateChatCompletionStreamResponse(BaseModel):
+class CreateChatCompletionStreamResponse(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -979,7 +980,7 @@ class CreateModelResponseProperties(ModelResponseProperties):
     top_logprobs: TopLogprobs | TopLogprobs1 | None = None
 
 
-class ModerationParam(BaseModel):
+class ModerationParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -995,7 +996,7 @@ ChatCompletionRequestAssistantMessageContent = TypeAliasType(
 )
 
 
-class ChatCompletionRequestAssistantMessage(BaseModel):
+class ChatCompletionRequestAssistantMessage(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )

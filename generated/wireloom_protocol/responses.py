@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import AnyUrl, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 from typing_extensions import TypeAliasType
+from wireloom_protocol.bases import Deferred
 
 ApplyPatchCallOutputStatus = TypeAliasType(
     "ApplyPatchCallOutputStatus", Literal["completed", "failed"]
@@ -19,7 +19,7 @@ ApplyPatchCallStatus = TypeAliasType(
 )
 
 
-class ApplyPatchCreateFileOperation(BaseModel):
+class ApplyPatchCreateFileOperation(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -28,7 +28,7 @@ class ApplyPatchCreateFileOperation(BaseModel):
     diff: str
 
 
-class ApplyPatchCreateFileOperationParam(BaseModel):
+class ApplyPatchCreateFileOperationParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -37,7 +37,7 @@ class ApplyPatchCreateFileOperationParam(BaseModel):
     diff: Annotated[str, Field(max_length=10485760)]
 
 
-class ApplyPatchDeleteFileOperation(BaseModel):
+class ApplyPatchDeleteFileOperation(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -45,7 +45,7 @@ class ApplyPatchDeleteFileOperation(BaseModel):
     path: str
 
 
-class ApplyPatchDeleteFileOperationParam(BaseModel):
+class ApplyPatchDeleteFileOperationParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -59,7 +59,7 @@ ApplyPatchToolCallOutputItemParamOutput = TypeAliasType(
 )
 
 
-class ApplyPatchUpdateFileOperation(BaseModel):
+class ApplyPatchUpdateFileOperation(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -68,7 +68,7 @@ class ApplyPatchUpdateFileOperation(BaseModel):
     diff: str
 
 
-class ApplyPatchUpdateFileOperationParam(BaseModel):
+class ApplyPatchUpdateFileOperationParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -77,7 +77,7 @@ class ApplyPatchUpdateFileOperationParam(BaseModel):
     diff: Annotated[str, Field(max_length=10485760)]
 
 
-class ApproximateLocation(BaseModel):
+class ApproximateLocation(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -98,7 +98,7 @@ ClickButtonType = TypeAliasType(
 )
 
 
-class ClickParam(BaseModel):
+class ClickParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -109,15 +109,15 @@ class ClickParam(BaseModel):
     keys: list[str] | None = None
 
 
-class CodeInterpreterOutputImage(BaseModel):
+class CodeInterpreterOutputImage(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     type: Literal["image"]
-    url: AnyUrl
+    url: str
 
 
-class CodeInterpreterOutputLogs(BaseModel):
+class CodeInterpreterOutputLogs(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -140,7 +140,7 @@ CodeInterpreterToolCallOutputs = TypeAliasType(
 )
 
 
-class CodeInterpreterToolCall(BaseModel):
+class CodeInterpreterToolCall(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -158,7 +158,7 @@ CompactResponseMethodPublicBodyPromptCacheKey = TypeAliasType(
 )
 
 
-class CompactionBody(BaseModel):
+class CompactionBody(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -168,7 +168,7 @@ class CompactionBody(BaseModel):
     created_by: str | None = None
 
 
-class CompactionSummaryItemParam(BaseModel):
+class CompactionSummaryItemParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -177,14 +177,14 @@ class CompactionSummaryItemParam(BaseModel):
     encrypted_content: Annotated[str, Field(max_length=20971520)]
 
 
-class CompactionTriggerItemParam(BaseModel):
+class CompactionTriggerItemParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     type: Literal["compaction_trigger"]
 
 
-class ComparisonFilter(BaseModel):
+class ComparisonFilter(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -198,7 +198,7 @@ ComputerCallOutputStatus = TypeAliasType(
 )
 
 
-class ComputerCallSafetyCheckParam(BaseModel):
+class ComputerCallSafetyCheckParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -212,23 +212,23 @@ ComputerEnvironment = TypeAliasType(
 )
 
 
-class ComputerScreenshotImage(BaseModel):
+class ComputerScreenshotImage(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     type: Literal["computer_screenshot"]
-    image_url: AnyUrl | None = None
+    image_url: str | None = None
     file_id: str | None = None
 
 
-class ComputerTool(BaseModel):
+class ComputerTool(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     type: Literal["computer"]
 
 
-class ComputerToolCallOutput(BaseModel):
+class ComputerToolCallOutput(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -250,7 +250,7 @@ class ComputerToolCallOutputResource(ComputerToolCallOutput):
     type: Literal["computer_call_output"]
 
 
-class ComputerUsePreviewTool(BaseModel):
+class ComputerUsePreviewTool(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -260,7 +260,7 @@ class ComputerUsePreviewTool(BaseModel):
     display_height: int
 
 
-class ContainerFileCitationBody(BaseModel):
+class ContainerFileCitationBody(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -277,14 +277,14 @@ ContainerMemoryLimit = TypeAliasType(
 )
 
 
-class ContainerNetworkPolicyDisabledParam(BaseModel):
+class ContainerNetworkPolicyDisabledParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     type: Literal["disabled"]
 
 
-class ContainerNetworkPolicyDomainSecretParam(BaseModel):
+class ContainerNetworkPolicyDomainSecretParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -293,7 +293,7 @@ class ContainerNetworkPolicyDomainSecretParam(BaseModel):
     value: Annotated[str, Field(max_length=10485760, min_length=1)]
 
 
-class ContainerReferenceParam(BaseModel):
+class ContainerReferenceParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -306,7 +306,7 @@ ContextManagementParamCompactThreshold = TypeAliasType(
 )
 
 
-class ContextManagementParam(BaseModel):
+class ContextManagementParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -314,14 +314,14 @@ class ContextManagementParam(BaseModel):
     compact_threshold: ContextManagementParamCompactThreshold | None = None
 
 
-class ConversationParam2(BaseModel):
+class ConversationParam2(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     id: str
 
 
-class ConversationResource(BaseModel):
+class ConversationResource(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -331,7 +331,7 @@ class ConversationResource(BaseModel):
     created_at: int
 
 
-class CoordParam(BaseModel):
+class CoordParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -358,14 +358,14 @@ PresencePenalty = TypeAliasType(
 )
 
 
-class CustomTextFormatParam(BaseModel):
+class CustomTextFormatParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     type: Literal["text"]
 
 
-class DeletedConversationResource(BaseModel):
+class DeletedConversationResource(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -377,14 +377,14 @@ class DeletedConversationResource(BaseModel):
 DetailEnum = TypeAliasType("DetailEnum", Literal["low", "high", "auto", "original"])
 
 
-class DirectToolCallCaller(BaseModel):
+class DirectToolCallCaller(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     type: Literal["direct"]
 
 
-class DoubleClickAction(BaseModel):
+class DoubleClickAction(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -394,7 +394,7 @@ class DoubleClickAction(BaseModel):
     keys: list[str] | None
 
 
-class DragParam(BaseModel):
+class DragParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -403,13 +403,13 @@ class DragParam(BaseModel):
     keys: list[str] | None = None
 
 
-class EmptyModelParam(BaseModel):
+class EmptyModelParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
 
 
-class Error(BaseModel):
+class Error(Deferred):
     """
     What went wrong, and with which parameter.
     """
@@ -423,7 +423,7 @@ class Error(BaseModel):
     type: str
 
 
-class ErrorResponse(BaseModel):
+class ErrorResponse(Deferred):
     """
     The envelope of every failure.
     """
@@ -434,7 +434,7 @@ class ErrorResponse(BaseModel):
     error: Error
 
 
-class FileCitationBody(BaseModel):
+class FileCitationBody(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -447,7 +447,7 @@ class FileCitationBody(BaseModel):
 FileDetailEnum = TypeAliasType("FileDetailEnum", Literal["auto", "low", "high"])
 
 
-class FilePath(BaseModel):
+class FilePath(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -479,7 +479,7 @@ FunctionCallOutputItemParamNamespace = TypeAliasType(
 )
 
 
-class FunctionShellAction(BaseModel):
+class FunctionShellAction(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -488,7 +488,7 @@ class FunctionShellAction(BaseModel):
     max_output_length: int | None
 
 
-class FunctionShellActionParam(BaseModel):
+class FunctionShellActionParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -497,7 +497,7 @@ class FunctionShellActionParam(BaseModel):
     max_output_length: int | None = None
 
 
-class FunctionShellCallOutputExitOutcome(BaseModel):
+class FunctionShellCallOutputExitOutcome(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -505,14 +505,14 @@ class FunctionShellCallOutputExitOutcome(BaseModel):
     exit_code: int
 
 
-class FunctionShellCallOutputTimeoutOutcome(BaseModel):
+class FunctionShellCallOutputTimeoutOutcome(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     type: Literal["timeout"]
 
 
-class FunctionTool(BaseModel):
+class FunctionTool(Deferred):
     """
     A function with JSON arguments.
     """
@@ -530,7 +530,7 @@ class FunctionTool(BaseModel):
     allowed_callers: list[CallableToolAllowedCaller] | None = None
 
 
-class FunctionToolParam(BaseModel):
+class FunctionToolParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -549,7 +549,7 @@ class FunctionToolParam(BaseModel):
 GrammarSyntax1 = TypeAliasType("GrammarSyntax1", Literal["lark", "regex"])
 
 
-class HTTPError(BaseModel):
+class HTTPError(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -558,7 +558,7 @@ class HTTPError(BaseModel):
     message: str
 
 
-class HybridSearchOptions(BaseModel):
+class HybridSearchOptions(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -571,7 +571,7 @@ ImageGenActionEnum = TypeAliasType(
 )
 
 
-class ImageGenToolInputImageMask(BaseModel):
+class ImageGenToolInputImageMask(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -579,7 +579,7 @@ class ImageGenToolInputImageMask(BaseModel):
     file_id: str | None = None
 
 
-class ImageGenToolCall(BaseModel):
+class ImageGenToolCall(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -604,7 +604,7 @@ IncludeEnum = TypeAliasType(
 )
 
 
-class InlineSkillSourceParam(BaseModel):
+class InlineSkillSourceParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -622,11 +622,12 @@ InputFileContentParamFileData = TypeAliasType(
 
 
 InputImageContentParamAutoParamImageUrl = TypeAliasType(
-    "InputImageContentParamAutoParamImageUrl", AnyUrl
+    "InputImageContentParamAutoParamImageUrl",
+    Annotated[str, Field(max_length=20971520)],
 )
 
 
-class ItemReferenceParam(BaseModel):
+class ItemReferenceParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -634,7 +635,7 @@ class ItemReferenceParam(BaseModel):
     type: Literal["item_reference"]
 
 
-class KeyPressAction(BaseModel):
+class KeyPressAction(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -642,14 +643,14 @@ class KeyPressAction(BaseModel):
     keys: list[str]
 
 
-class LocalEnvironmentResource(BaseModel):
+class LocalEnvironmentResource(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     type: Literal["local"]
 
 
-class LocalShellExecAction(BaseModel):
+class LocalShellExecAction(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -661,7 +662,7 @@ class LocalShellExecAction(BaseModel):
     user: str | None = None
 
 
-class LocalShellToolCall(BaseModel):
+class LocalShellToolCall(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -672,7 +673,7 @@ class LocalShellToolCall(BaseModel):
     status: Literal["in_progress", "completed", "incomplete"]
 
 
-class LocalShellToolCallOutput(BaseModel):
+class LocalShellToolCallOutput(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -682,14 +683,14 @@ class LocalShellToolCallOutput(BaseModel):
     status: Literal["in_progress", "completed", "incomplete"] | None = None
 
 
-class LocalShellToolParam(BaseModel):
+class LocalShellToolParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     type: Literal["local_shell"]
 
 
-class LocalSkillParam(BaseModel):
+class LocalSkillParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -698,7 +699,7 @@ class LocalSkillParam(BaseModel):
     path: str
 
 
-class MCPApprovalRequest(BaseModel):
+class MCPApprovalRequest(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -709,7 +710,7 @@ class MCPApprovalRequest(BaseModel):
     arguments: str
 
 
-class MCPApprovalResponse(BaseModel):
+class MCPApprovalResponse(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -720,7 +721,7 @@ class MCPApprovalResponse(BaseModel):
     reason: str | None = None
 
 
-class MCPApprovalResponseResource(BaseModel):
+class MCPApprovalResponseResource(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -731,7 +732,7 @@ class MCPApprovalResponseResource(BaseModel):
     reason: str | None = None
 
 
-class MCPListToolsTool(BaseModel):
+class MCPListToolsTool(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -741,7 +742,7 @@ class MCPListToolsTool(BaseModel):
     annotations: dict[str, Any] | None = None
 
 
-class MCPProtocolError(BaseModel):
+class MCPProtocolError(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -756,7 +757,7 @@ MCPToolCallStatus = TypeAliasType(
 )
 
 
-class MCPToolExecutionError(BaseModel):
+class MCPToolExecutionError(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -764,7 +765,7 @@ class MCPToolExecutionError(BaseModel):
     content: Any
 
 
-class MCPToolFilter(BaseModel):
+class MCPToolFilter(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -793,7 +794,7 @@ MessageRole = TypeAliasType(
 Metadata = TypeAliasType("Metadata", dict[str, str] | None)
 
 
-class Model(BaseModel):
+class Model(Deferred):
     """
     A model in the form that SDKs read.
     """
@@ -805,7 +806,7 @@ class Model(BaseModel):
     created: int
     object: Literal["model"]
     owned_by: str
-    shutdown_date: date | None = None
+    shutdown_date: str | None = None
 
 
 ModelIdsShared = TypeAliasType(
@@ -909,7 +910,7 @@ ModelResponsePropertiesTopP = TypeAliasType(
 )
 
 
-class ModelResponseProperties(BaseModel):
+class ModelResponseProperties(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -923,7 +924,7 @@ class ModelResponseProperties(BaseModel):
     prompt_cache_retention: Literal["in_memory", "24h"] | None = None
 
 
-class ModerationErrorBody(BaseModel):
+class ModerationErrorBody(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -938,7 +939,7 @@ ModerationInputType = TypeAliasType("ModerationInputType", Literal["text", "imag
 ModerationMode = TypeAliasType("ModerationMode", Literal["score", "block"])
 
 
-class ModerationResultBody(BaseModel):
+class ModerationResultBody(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -950,7 +951,7 @@ class ModerationResultBody(BaseModel):
     category_applied_input_types: dict[str, list[ModerationInputType]]
 
 
-class MoveParam(BaseModel):
+class MoveParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -965,7 +966,7 @@ PersonalityEnum = TypeAliasType(
 )
 
 
-class Program(BaseModel):
+class Program(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -976,7 +977,7 @@ class Program(BaseModel):
     fingerprint: str
 
 
-class ProgramItemParam(BaseModel):
+class ProgramItemParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -992,7 +993,7 @@ ProgramOutputItemStatus = TypeAliasType(
 )
 
 
-class ProgramToolCallCaller(BaseModel):
+class ProgramToolCallCaller(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1000,7 +1001,7 @@ class ProgramToolCallCaller(BaseModel):
     caller_id: str
 
 
-class ProgramToolCallCallerParam(BaseModel):
+class ProgramToolCallCallerParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1008,14 +1009,14 @@ class ProgramToolCallCallerParam(BaseModel):
     caller_id: Annotated[str, Field(max_length=64, min_length=1)]
 
 
-class ProgrammaticToolCallingParam(BaseModel):
+class ProgrammaticToolCallingParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     type: Literal["programmatic_tool_calling"]
 
 
-class PromptCacheBreakpointConfig(BaseModel):
+class PromptCacheBreakpointConfig(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1040,7 +1041,7 @@ RankerVersionType = TypeAliasType(
 )
 
 
-class RankingOptions(BaseModel):
+class RankingOptions(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1058,7 +1059,7 @@ ReasoningEffort = TypeAliasType(
 ReasoningModeEnum = TypeAliasType("ReasoningModeEnum", str | Literal["standard", "pro"])
 
 
-class ReasoningTextContent(BaseModel):
+class ReasoningTextContent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1066,7 +1067,7 @@ class ReasoningTextContent(BaseModel):
     text: str
 
 
-class RefusalContent(BaseModel):
+class RefusalContent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1074,14 +1075,14 @@ class RefusalContent(BaseModel):
     refusal: str
 
 
-class IncompleteDetails(BaseModel):
+class IncompleteDetails(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     reason: Literal["max_output_tokens", "content_filter"] | None = None
 
 
-class ResponseAudioDeltaEvent(BaseModel):
+class ResponseAudioDeltaEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1090,7 +1091,7 @@ class ResponseAudioDeltaEvent(BaseModel):
     delta: str
 
 
-class ResponseAudioDoneEvent(BaseModel):
+class ResponseAudioDoneEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1098,7 +1099,7 @@ class ResponseAudioDoneEvent(BaseModel):
     sequence_number: int
 
 
-class ResponseAudioTranscriptDeltaEvent(BaseModel):
+class ResponseAudioTranscriptDeltaEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1107,7 +1108,7 @@ class ResponseAudioTranscriptDeltaEvent(BaseModel):
     sequence_number: int
 
 
-class ResponseAudioTranscriptDoneEvent(BaseModel):
+class ResponseAudioTranscriptDoneEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1115,7 +1116,7 @@ class ResponseAudioTranscriptDoneEvent(BaseModel):
     sequence_number: int
 
 
-class ResponseCodeInterpreterCallCodeDeltaEvent(BaseModel):
+class ResponseCodeInterpreterCallCodeDeltaEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1126,7 +1127,7 @@ class ResponseCodeInterpreterCallCodeDeltaEvent(BaseModel):
     sequence_number: int
 
 
-class ResponseCodeInterpreterCallCodeDoneEvent(BaseModel):
+class ResponseCodeInterpreterCallCodeDoneEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1137,7 +1138,7 @@ class ResponseCodeInterpreterCallCodeDoneEvent(BaseModel):
     sequence_number: int
 
 
-class ResponseCodeInterpreterCallCompletedEvent(BaseModel):
+class ResponseCodeInterpreterCallCompletedEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1147,7 +1148,7 @@ class ResponseCodeInterpreterCallCompletedEvent(BaseModel):
     sequence_number: int
 
 
-class ResponseCodeInterpreterCallInProgressEvent(BaseModel):
+class ResponseCodeInterpreterCallInProgressEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1157,7 +1158,7 @@ class ResponseCodeInterpreterCallInProgressEvent(BaseModel):
     sequence_number: int
 
 
-class ResponseCodeInterpreterCallInterpretingEvent(BaseModel):
+class ResponseCodeInterpreterCallInterpretingEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1167,7 +1168,7 @@ class ResponseCodeInterpreterCallInterpretingEvent(BaseModel):
     sequence_number: int
 
 
-class ResponseCustomToolCallInputDeltaEvent(BaseModel):
+class ResponseCustomToolCallInputDeltaEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1178,7 +1179,7 @@ class ResponseCustomToolCallInputDeltaEvent(BaseModel):
     delta: str
 
 
-class ResponseCustomToolCallInputDoneEvent(BaseModel):
+class ResponseCustomToolCallInputDoneEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1224,7 +1225,7 @@ ResponseErrorCode = TypeAliasType(
 )
 
 
-class ResponseErrorEvent(BaseModel):
+class ResponseErrorEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1236,7 +1237,7 @@ class ResponseErrorEvent(BaseModel):
     error: Error | None = None
 
 
-class ResponseFileSearchCallCompletedEvent(BaseModel):
+class ResponseFileSearchCallCompletedEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1246,7 +1247,7 @@ class ResponseFileSearchCallCompletedEvent(BaseModel):
     sequence_number: int
 
 
-class ResponseFileSearchCallInProgressEvent(BaseModel):
+class ResponseFileSearchCallInProgressEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1256,7 +1257,7 @@ class ResponseFileSearchCallInProgressEvent(BaseModel):
     sequence_number: int
 
 
-class ResponseFileSearchCallSearchingEvent(BaseModel):
+class ResponseFileSearchCallSearchingEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1266,14 +1267,14 @@ class ResponseFileSearchCallSearchingEvent(BaseModel):
     sequence_number: int
 
 
-class ResponseFormatJsonObject(BaseModel):
+class ResponseFormatJsonObject(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     type: Literal["json_object"]
 
 
-class ResponseFunctionCallArgumentsDeltaEvent(BaseModel):
+class ResponseFunctionCallArgumentsDeltaEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1284,7 +1285,7 @@ class ResponseFunctionCallArgumentsDeltaEvent(BaseModel):
     delta: str
 
 
-class ResponseFunctionCallArgumentsDoneEvent(BaseModel):
+class ResponseFunctionCallArgumentsDoneEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1296,7 +1297,7 @@ class ResponseFunctionCallArgumentsDoneEvent(BaseModel):
     arguments: str
 
 
-class ResponseImageGenCallCompletedEvent(BaseModel):
+class ResponseImageGenCallCompletedEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1306,7 +1307,7 @@ class ResponseImageGenCallCompletedEvent(BaseModel):
     item_id: str
 
 
-class ResponseImageGenCallGeneratingEvent(BaseModel):
+class ResponseImageGenCallGeneratingEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1316,7 +1317,7 @@ class ResponseImageGenCallGeneratingEvent(BaseModel):
     sequence_number: int
 
 
-class ResponseImageGenCallInProgressEvent(BaseModel):
+class ResponseImageGenCallInProgressEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1326,7 +1327,7 @@ class ResponseImageGenCallInProgressEvent(BaseModel):
     sequence_number: int
 
 
-class ResponseImageGenCallPartialImageEvent(BaseModel):
+class ResponseImageGenCallPartialImageEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1342,7 +1343,7 @@ class ResponseImageGenCallPartialImageEvent(BaseModel):
     output_format: str | None = None
 
 
-class ResponseLogProbTopLogprob(BaseModel):
+class ResponseLogProbTopLogprob(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1350,7 +1351,7 @@ class ResponseLogProbTopLogprob(BaseModel):
     logprob: float | None = None
 
 
-class ResponseLogProb(BaseModel):
+class ResponseLogProb(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1359,7 +1360,7 @@ class ResponseLogProb(BaseModel):
     top_logprobs: list[ResponseLogProbTopLogprob] | None = None
 
 
-class ResponseMCPCallArgumentsDeltaEvent(BaseModel):
+class ResponseMCPCallArgumentsDeltaEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1370,7 +1371,7 @@ class ResponseMCPCallArgumentsDeltaEvent(BaseModel):
     sequence_number: int
 
 
-class ResponseMCPCallArgumentsDoneEvent(BaseModel):
+class ResponseMCPCallArgumentsDoneEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1381,7 +1382,7 @@ class ResponseMCPCallArgumentsDoneEvent(BaseModel):
     sequence_number: int
 
 
-class ResponseMCPCallCompletedEvent(BaseModel):
+class ResponseMCPCallCompletedEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1391,7 +1392,7 @@ class ResponseMCPCallCompletedEvent(BaseModel):
     sequence_number: int
 
 
-class ResponseMCPCallFailedEvent(BaseModel):
+class ResponseMCPCallFailedEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1401,7 +1402,7 @@ class ResponseMCPCallFailedEvent(BaseModel):
     sequence_number: int
 
 
-class ResponseMCPCallInProgressEvent(BaseModel):
+class ResponseMCPCallInProgressEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1411,7 +1412,7 @@ class ResponseMCPCallInProgressEvent(BaseModel):
     item_id: str
 
 
-class ResponseMCPListToolsCompletedEvent(BaseModel):
+class ResponseMCPListToolsCompletedEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1421,7 +1422,7 @@ class ResponseMCPListToolsCompletedEvent(BaseModel):
     sequence_number: int
 
 
-class ResponseMCPListToolsFailedEvent(BaseModel):
+class ResponseMCPListToolsFailedEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1431,7 +1432,7 @@ class ResponseMCPListToolsFailedEvent(BaseModel):
     sequence_number: int
 
 
-class ResponseMCPListToolsInProgressEvent(BaseModel):
+class ResponseMCPListToolsInProgressEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1441,7 +1442,7 @@ class ResponseMCPListToolsInProgressEvent(BaseModel):
     sequence_number: int
 
 
-class ResponseReasoningSummaryPartAddedEventPart(BaseModel):
+class ResponseReasoningSummaryPartAddedEventPart(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1449,7 +1450,7 @@ class ResponseReasoningSummaryPartAddedEventPart(BaseModel):
     text: str
 
 
-class ResponseReasoningSummaryPartAddedEvent(BaseModel):
+class ResponseReasoningSummaryPartAddedEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1461,7 +1462,7 @@ class ResponseReasoningSummaryPartAddedEvent(BaseModel):
     part: ResponseReasoningSummaryPartAddedEventPart
 
 
-class ResponseReasoningSummaryPartDoneEvent(BaseModel):
+class ResponseReasoningSummaryPartDoneEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1474,7 +1475,7 @@ class ResponseReasoningSummaryPartDoneEvent(BaseModel):
     part: ResponseReasoningSummaryPartAddedEventPart
 
 
-class ResponseReasoningSummaryTextDeltaEvent(BaseModel):
+class ResponseReasoningSummaryTextDeltaEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1486,7 +1487,7 @@ class ResponseReasoningSummaryTextDeltaEvent(BaseModel):
     sequence_number: int
 
 
-class ResponseReasoningSummaryTextDoneEvent(BaseModel):
+class ResponseReasoningSummaryTextDoneEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1498,7 +1499,7 @@ class ResponseReasoningSummaryTextDoneEvent(BaseModel):
     sequence_number: int
 
 
-class ResponseReasoningTextDeltaEvent(BaseModel):
+class ResponseReasoningTextDeltaEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1510,7 +1511,7 @@ class ResponseReasoningTextDeltaEvent(BaseModel):
     sequence_number: int
 
 
-class ResponseReasoningTextDoneEvent(BaseModel):
+class ResponseReasoningTextDoneEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1522,7 +1523,7 @@ class ResponseReasoningTextDoneEvent(BaseModel):
     sequence_number: int
 
 
-class ResponseRefusalDeltaEvent(BaseModel):
+class ResponseRefusalDeltaEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1534,7 +1535,7 @@ class ResponseRefusalDeltaEvent(BaseModel):
     sequence_number: int
 
 
-class ResponseRefusalDoneEvent(BaseModel):
+class ResponseRefusalDoneEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1546,7 +1547,7 @@ class ResponseRefusalDoneEvent(BaseModel):
     sequence_number: int
 
 
-class ResponseShellCallCommandAddedStreamingEvent(BaseModel):
+class ResponseShellCallCommandAddedStreamingEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1557,7 +1558,7 @@ class ResponseShellCallCommandAddedStreamingEvent(BaseModel):
     command: str
 
 
-class ResponseShellCallCommandDeltaStreamingEvent(BaseModel):
+class ResponseShellCallCommandDeltaStreamingEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1569,7 +1570,7 @@ class ResponseShellCallCommandDeltaStreamingEvent(BaseModel):
     obfuscation: str | None = None
 
 
-class ResponseShellCallCommandDoneStreamingEvent(BaseModel):
+class ResponseShellCallCommandDoneStreamingEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1580,7 +1581,7 @@ class ResponseShellCallCommandDoneStreamingEvent(BaseModel):
     command: str
 
 
-class ResponseStreamOptionsResponseStreamOptions(BaseModel):
+class ResponseStreamOptionsResponseStreamOptions(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1592,7 +1593,7 @@ ResponseStreamOptions = TypeAliasType(
 )
 
 
-class ResponseTextDeltaEvent(BaseModel):
+class ResponseTextDeltaEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1605,7 +1606,7 @@ class ResponseTextDeltaEvent(BaseModel):
     logprobs: list[ResponseLogProb]
 
 
-class ResponseTextDoneEvent(BaseModel):
+class ResponseTextDoneEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1618,7 +1619,7 @@ class ResponseTextDoneEvent(BaseModel):
     logprobs: list[ResponseLogProb]
 
 
-class ResponseUsageInputTokensDetails(BaseModel):
+class ResponseUsageInputTokensDetails(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1626,14 +1627,14 @@ class ResponseUsageInputTokensDetails(BaseModel):
     cache_write_tokens: int
 
 
-class ResponseUsageOutputTokensDetails(BaseModel):
+class ResponseUsageOutputTokensDetails(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     reasoning_tokens: int
 
 
-class ResponseUsage(BaseModel):
+class ResponseUsage(Deferred):
     """
     Tokens read and written, with the cached and the reasoning ones.
     """
@@ -1648,7 +1649,7 @@ class ResponseUsage(BaseModel):
     total_tokens: int
 
 
-class ResponseWebSearchCallCompletedEvent(BaseModel):
+class ResponseWebSearchCallCompletedEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1658,7 +1659,7 @@ class ResponseWebSearchCallCompletedEvent(BaseModel):
     sequence_number: int
 
 
-class ResponseWebSearchCallInProgressEvent(BaseModel):
+class ResponseWebSearchCallInProgressEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1668,7 +1669,7 @@ class ResponseWebSearchCallInProgressEvent(BaseModel):
     sequence_number: int
 
 
-class ResponseWebSearchCallSearchingEvent(BaseModel):
+class ResponseWebSearchCallSearchingEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1678,14 +1679,14 @@ class ResponseWebSearchCallSearchingEvent(BaseModel):
     sequence_number: int
 
 
-class ScreenshotParam(BaseModel):
+class ScreenshotParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     type: Literal["screenshot"]
 
 
-class ScrollParam(BaseModel):
+class ScrollParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1711,7 +1712,7 @@ ServiceTierResponses = TypeAliasType(
 )
 
 
-class ShellCallOutputDelta(BaseModel):
+class ShellCallOutputDelta(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1719,7 +1720,7 @@ class ShellCallOutputDelta(BaseModel):
     stderr: str | None = None
 
 
-class SkillReferenceParam(BaseModel):
+class SkillReferenceParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1728,21 +1729,21 @@ class SkillReferenceParam(BaseModel):
     version: str | None = None
 
 
-class SpecificApplyPatchParam(BaseModel):
+class SpecificApplyPatchParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     type: Literal["apply_patch"]
 
 
-class SpecificFunctionShellParam(BaseModel):
+class SpecificFunctionShellParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     type: Literal["shell"]
 
 
-class TextContent(BaseModel):
+class TextContent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1750,7 +1751,7 @@ class TextContent(BaseModel):
     text: str
 
 
-class TextResponseFormatJsonSchema(BaseModel):
+class TextResponseFormatJsonSchema(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1761,7 +1762,7 @@ class TextResponseFormatJsonSchema(BaseModel):
     strict: bool | None = None
 
 
-class TokenCountsResource(BaseModel):
+class TokenCountsResource(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1785,7 +1786,7 @@ ToolCallCallerParam = TypeAliasType(
 )
 
 
-class ToolChoiceAllowed(BaseModel):
+class ToolChoiceAllowed(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1794,7 +1795,7 @@ class ToolChoiceAllowed(BaseModel):
     tools: list[dict[str, Any]]
 
 
-class ToolChoiceCustom(BaseModel):
+class ToolChoiceCustom(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1802,7 +1803,7 @@ class ToolChoiceCustom(BaseModel):
     name: str
 
 
-class ToolChoiceFunction(BaseModel):
+class ToolChoiceFunction(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1810,7 +1811,7 @@ class ToolChoiceFunction(BaseModel):
     name: str
 
 
-class ToolChoiceMCP(BaseModel):
+class ToolChoiceMCP(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1824,7 +1825,7 @@ ToolChoiceOptions = TypeAliasType(
 )
 
 
-class ToolChoiceTypes(BaseModel):
+class ToolChoiceTypes(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1845,7 +1846,7 @@ ToolSearchExecutionType = TypeAliasType(
 )
 
 
-class ToolSearchToolParam(BaseModel):
+class ToolSearchToolParam(Deferred):
     """
     A search over tools that are not offered up front.
     """
@@ -1859,7 +1860,7 @@ class ToolSearchToolParam(BaseModel):
     parameters: EmptyModelParam | None = None
 
 
-class TopLogProb(BaseModel):
+class TopLogProb(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1871,7 +1872,7 @@ class TopLogProb(BaseModel):
 TruncationEnum = TypeAliasType("TruncationEnum", Literal["auto", "disabled"])
 
 
-class TypeParam(BaseModel):
+class TypeParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1879,19 +1880,19 @@ class TypeParam(BaseModel):
     text: str
 
 
-class UpdateConversationBody(BaseModel):
+class UpdateConversationBody(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     metadata: Metadata
 
 
-class UrlCitationBody(BaseModel):
+class UrlCitationBody(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     type: Literal["url_citation"]
-    url: AnyUrl
+    url: str
     start_index: int
     end_index: int
     title: str
@@ -1916,39 +1917,39 @@ VectorStoreFileAttributes = TypeAliasType(
 Verbosity = TypeAliasType("Verbosity", Literal["low", "medium", "high"] | None)
 
 
-class WaitParam(BaseModel):
+class WaitParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     type: Literal["wait"]
 
 
-class WebSearchActionFind(BaseModel):
+class WebSearchActionFind(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     type: Literal["find_in_page"]
-    url: AnyUrl
+    url: str
     pattern: str
 
 
-class WebSearchActionOpenPage(BaseModel):
+class WebSearchActionOpenPage(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     type: Literal["open_page"]
-    url: AnyUrl | None = None
+    url: str | None = None
 
 
-class WebSearchActionSearchSource(BaseModel):
+class WebSearchActionSearchSource(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     type: Literal["url"]
-    url: AnyUrl
+    url: str
 
 
-class WebSearchActionSearch(BaseModel):
+class WebSearchActionSearch(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1958,7 +1959,7 @@ class WebSearchActionSearch(BaseModel):
     sources: list[WebSearchActionSearchSource] | None = None
 
 
-class WebSearchApproximateLocationWebSearchApproximateLocation(BaseModel):
+class WebSearchApproximateLocationWebSearchApproximateLocation(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1975,7 +1976,7 @@ WebSearchApproximateLocation = TypeAliasType(
 )
 
 
-class WebSearchPreviewTool(BaseModel):
+class WebSearchPreviewTool(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1985,14 +1986,14 @@ class WebSearchPreviewTool(BaseModel):
     search_content_types: list[ModerationInputType] | None = None
 
 
-class WebSearchToolFilters(BaseModel):
+class WebSearchToolFilters(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     allowed_domains: list[str] | None = None
 
 
-class WebSearchTool(BaseModel):
+class WebSearchTool(Deferred):
     """
     Search of the web by the provider.
     """
@@ -2008,7 +2009,7 @@ class WebSearchTool(BaseModel):
     search_content_types: list[str] | None = None
 
 
-class WebSearchToolCall(BaseModel):
+class WebSearchToolCall(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2021,7 +2022,7 @@ class WebSearchToolCall(BaseModel):
     ]
 
 
-class Health(BaseModel):
+class Health(Deferred):
     """
     The process answers.
     """
@@ -2033,7 +2034,7 @@ class Health(BaseModel):
     version: str
 
 
-class Readiness(BaseModel):
+class Readiness(Deferred):
     """
     Every backend can be reached.
     """
@@ -2045,7 +2046,7 @@ class Readiness(BaseModel):
     backends: dict[str, Literal["ready"]]
 
 
-class InputAudioContentParamInputAudio(BaseModel):
+class InputAudioContentParamInputAudio(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2053,7 +2054,7 @@ class InputAudioContentParamInputAudio(BaseModel):
     format: Literal["mp3", "wav"]
 
 
-class InputAudioContentParam(BaseModel):
+class InputAudioContentParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2061,7 +2062,7 @@ class InputAudioContentParam(BaseModel):
     input_audio: InputAudioContentParamInputAudio
 
 
-class ReasoningItemParam(BaseModel):
+class ReasoningItemParam(Deferred):
     """
     Reasoning given back by the client.
     """
@@ -2077,7 +2078,7 @@ class ReasoningItemParam(BaseModel):
     status: Literal["in_progress", "completed", "incomplete"] | None = None
 
 
-class CodexModelSupportedReasoningLevel(BaseModel):
+class CodexModelSupportedReasoningLevel(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2085,7 +2086,7 @@ class CodexModelSupportedReasoningLevel(BaseModel):
     description: str
 
 
-class CodexModelTruncationPolicy(BaseModel):
+class CodexModelTruncationPolicy(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2093,7 +2094,7 @@ class CodexModelTruncationPolicy(BaseModel):
     limit: int
 
 
-class CodexModel(BaseModel):
+class CodexModel(Deferred):
     """
     A model in the form of the Codex CLI's catalogue.
     """
@@ -2119,7 +2120,7 @@ class CodexModel(BaseModel):
     context_window: int | None = None
 
 
-class UnknownTool(BaseModel):
+class UnknownTool(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2147,7 +2148,7 @@ ApplyPatchOperationParam = TypeAliasType(
 )
 
 
-class ApplyPatchToolCall(BaseModel):
+class ApplyPatchToolCall(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2165,7 +2166,7 @@ class ApplyPatchToolCall(BaseModel):
     created_by: str | None = None
 
 
-class ApplyPatchToolCallItemParam(BaseModel):
+class ApplyPatchToolCallItemParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2177,7 +2178,7 @@ class ApplyPatchToolCallItemParam(BaseModel):
     operation: ApplyPatchOperationParam
 
 
-class ApplyPatchToolCallOutput(BaseModel):
+class ApplyPatchToolCallOutput(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2190,7 +2191,7 @@ class ApplyPatchToolCallOutput(BaseModel):
     created_by: str | None = None
 
 
-class ApplyPatchToolCallOutputItemParam(BaseModel):
+class ApplyPatchToolCallOutputItemParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2202,7 +2203,7 @@ class ApplyPatchToolCallOutputItemParam(BaseModel):
     output: ApplyPatchToolCallOutputItemParamOutput | None = None
 
 
-class ApplyPatchToolParam(BaseModel):
+class ApplyPatchToolParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2230,7 +2231,7 @@ ComputerAction = TypeAliasType(
 ComputerActionList = TypeAliasType("ComputerActionList", list[ComputerAction])
 
 
-class ComputerCallOutputItemParam(BaseModel):
+class ComputerCallOutputItemParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2242,18 +2243,18 @@ class ComputerCallOutputItemParam(BaseModel):
     status: FunctionCallItemStatus | None = None
 
 
-class ComputerScreenshotContent(BaseModel):
+class ComputerScreenshotContent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     type: Literal["computer_screenshot"]
-    image_url: AnyUrl | None
+    image_url: str | None
     file_id: str | None
     detail: DetailEnum
     prompt_cache_breakpoint: PromptCacheBreakpointConfig | None = None
 
 
-class ComputerToolCall(BaseModel):
+class ComputerToolCall(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2266,7 +2267,7 @@ class ComputerToolCall(BaseModel):
     status: Literal["in_progress", "completed", "incomplete"]
 
 
-class ContainerNetworkPolicyAllowlistParam(BaseModel):
+class ContainerNetworkPolicyAllowlistParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2280,7 +2281,7 @@ class ContainerNetworkPolicyAllowlistParam(BaseModel):
 ConversationParam = TypeAliasType("ConversationParam", str | ConversationParam2)
 
 
-class CustomGrammarFormatParam(BaseModel):
+class CustomGrammarFormatParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2289,7 +2290,7 @@ class CustomGrammarFormatParam(BaseModel):
     definition: str
 
 
-class CustomToolCall(BaseModel):
+class CustomToolCall(Deferred):
     """
     A call of a tool with free-form input.
     """
@@ -2316,7 +2317,7 @@ class CustomToolCallResource(CustomToolCall):
     created_by: str | None = None
 
 
-class CustomToolParam(BaseModel):
+class CustomToolParam(Deferred):
     """
     A tool with free-form text input, optionally bound by a grammar.
     """
@@ -2335,7 +2336,7 @@ class CustomToolParam(BaseModel):
     allowed_callers: CodeInterpreterToolAllowedCallers | None = None
 
 
-class FileSearchToolCallResult(BaseModel):
+class FileSearchToolCallResult(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2346,7 +2347,7 @@ class FileSearchToolCallResult(BaseModel):
     score: float | None = None
 
 
-class FileSearchToolCall(BaseModel):
+class FileSearchToolCall(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2357,7 +2358,7 @@ class FileSearchToolCall(BaseModel):
     results: list[FileSearchToolCallResult] | None = None
 
 
-class FunctionShellCall(BaseModel):
+class FunctionShellCall(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2371,7 +2372,7 @@ class FunctionShellCall(BaseModel):
     created_by: str | None = None
 
 
-class FunctionShellCallOutputContent(BaseModel):
+class FunctionShellCallOutputContent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2393,7 +2394,7 @@ FunctionShellCallOutputOutcomeParam = TypeAliasType(
 )
 
 
-class FunctionToolCall(BaseModel):
+class FunctionToolCall(Deferred):
     """
     A call of a function the client offered.
     """
@@ -2422,7 +2423,7 @@ class FunctionToolCallResource(FunctionToolCall):
     type: Literal["function_call"]
 
 
-class ImageGenTool(BaseModel):
+class ImageGenTool(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2450,7 +2451,7 @@ class ImageGenTool(BaseModel):
     action: ImageGenActionEnum | None = None
 
 
-class InlineSkillParam(BaseModel):
+class InlineSkillParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2460,7 +2461,7 @@ class InlineSkillParam(BaseModel):
     source: InlineSkillSourceParam
 
 
-class InputFileContent(BaseModel):
+class InputFileContent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2469,11 +2470,11 @@ class InputFileContent(BaseModel):
     filename: str | None = None
     file_data: str | None = None
     prompt_cache_breakpoint: PromptCacheBreakpointConfig | None = None
-    file_url: AnyUrl | None = None
+    file_url: str | None = None
     detail: FileDetailEnum | None = None
 
 
-class InputFileContentParam(BaseModel):
+class InputFileContentParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2481,23 +2482,23 @@ class InputFileContentParam(BaseModel):
     file_id: str | None = None
     filename: str | None = None
     file_data: InputFileContentParamFileData | None = None
-    file_url: AnyUrl | None = None
+    file_url: str | None = None
     detail: FileDetailEnum | None = None
     prompt_cache_breakpoint: PromptCacheBreakpointConfig | None = None
 
 
-class InputImageContent(BaseModel):
+class InputImageContent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     type: Literal["input_image"]
-    image_url: AnyUrl | None = None
+    image_url: str | None = None
     file_id: str | None = None
     detail: DetailEnum | None = None
     prompt_cache_breakpoint: PromptCacheBreakpointConfig | None = None
 
 
-class InputImageContentParamAutoParam(BaseModel):
+class InputImageContentParamAutoParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2508,7 +2509,7 @@ class InputImageContentParamAutoParam(BaseModel):
     prompt_cache_breakpoint: PromptCacheBreakpointConfig | None = None
 
 
-class InputTextContent(BaseModel):
+class InputTextContent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2517,7 +2518,7 @@ class InputTextContent(BaseModel):
     prompt_cache_breakpoint: PromptCacheBreakpointConfig | None = None
 
 
-class InputTextContentParam(BaseModel):
+class InputTextContentParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2526,7 +2527,7 @@ class InputTextContentParam(BaseModel):
     prompt_cache_breakpoint: PromptCacheBreakpointConfig | None = None
 
 
-class ListModelsResponse(BaseModel):
+class ListModelsResponse(Deferred):
     """
     Models in the forms that SDKs and the Codex CLI read.
     """
@@ -2539,7 +2540,7 @@ class ListModelsResponse(BaseModel):
     models: list[CodexModel]
 
 
-class LocalEnvironmentParam(BaseModel):
+class LocalEnvironmentParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2547,7 +2548,7 @@ class LocalEnvironmentParam(BaseModel):
     skills: Annotated[list[LocalSkillParam] | None, Field(max_length=200)] = None
 
 
-class LogProb(BaseModel):
+class LogProb(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2557,7 +2558,7 @@ class LogProb(BaseModel):
     top_logprobs: list[TopLogProb]
 
 
-class MCPListTools(BaseModel):
+class MCPListTools(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2568,7 +2569,7 @@ class MCPListTools(BaseModel):
     error: str | None = None
 
 
-class MCPToolRequireApproval(BaseModel):
+class MCPToolRequireApproval(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2576,13 +2577,13 @@ class MCPToolRequireApproval(BaseModel):
     never: MCPToolFilter | None = None
 
 
-class MCPTool(BaseModel):
+class MCPTool(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     type: Literal["mcp"]
     server_label: str
-    server_url: AnyUrl | None = None
+    server_url: str | None = None
     connector_id: (
         Literal[
             "connector_dropbox",
@@ -2642,7 +2643,7 @@ ModelIdsResponses = TypeAliasType(
 )
 
 
-class Moderation(BaseModel):
+class Moderation(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2654,14 +2655,14 @@ class Moderation(BaseModel):
     ]
 
 
-class ModerationConfigParam(BaseModel):
+class ModerationConfigParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     mode: ModerationMode
 
 
-class ModerationPolicyParam(BaseModel):
+class ModerationPolicyParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2675,7 +2676,7 @@ NamespaceToolParamTools = TypeAliasType(
 )
 
 
-class NamespaceToolParam(BaseModel):
+class NamespaceToolParam(Deferred):
     """
     A group of tools under one name.
     """
@@ -2689,7 +2690,7 @@ class NamespaceToolParam(BaseModel):
     tools: Annotated[list[NamespaceToolParamTools], Field(min_length=1)]
 
 
-class OutputTextContent(BaseModel):
+class OutputTextContent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2699,7 +2700,7 @@ class OutputTextContent(BaseModel):
     logprobs: list[LogProb]
 
 
-class ProgramOutput(BaseModel):
+class ProgramOutput(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2710,7 +2711,7 @@ class ProgramOutput(BaseModel):
     status: ProgramOutputItemStatus
 
 
-class ProgramOutputItemParam(BaseModel):
+class ProgramOutputItemParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2721,7 +2722,7 @@ class ProgramOutputItemParam(BaseModel):
     status: ProgramOutputItemStatus
 
 
-class PromptCacheOptions(BaseModel):
+class PromptCacheOptions(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2729,7 +2730,7 @@ class PromptCacheOptions(BaseModel):
     mode: PromptCacheModeEnum
 
 
-class PromptCacheOptionsParam(BaseModel):
+class PromptCacheOptionsParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2737,7 +2738,7 @@ class PromptCacheOptionsParam(BaseModel):
     mode: PromptCacheModeEnum | None = None
 
 
-class Reasoning(BaseModel):
+class Reasoning(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2748,7 +2749,7 @@ class Reasoning(BaseModel):
     generate_summary: Literal["auto", "concise", "detailed"] | None = None
 
 
-class ReasoningItem(BaseModel):
+class ReasoningItem(Deferred):
     """
     What the model thought, open or sealed.
     """
@@ -2764,7 +2765,7 @@ class ReasoningItem(BaseModel):
     status: Literal["in_progress", "completed", "incomplete"] | None = None
 
 
-class ResponseErrorResponseError(BaseModel):
+class ResponseErrorResponseError(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2775,7 +2776,7 @@ class ResponseErrorResponseError(BaseModel):
 ResponseError = TypeAliasType("ResponseError", ResponseErrorResponseError | None)
 
 
-class ResponseOutputTextAnnotationAddedEvent(BaseModel):
+class ResponseOutputTextAnnotationAddedEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2794,7 +2795,7 @@ ResponsePromptVariables = TypeAliasType(
 )
 
 
-class ResponseShellCallOutputContentDeltaStreamingEvent(BaseModel):
+class ResponseShellCallOutputContentDeltaStreamingEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2806,7 +2807,7 @@ class ResponseShellCallOutputContentDeltaStreamingEvent(BaseModel):
     delta: ShellCallOutputDelta
 
 
-class ResponseShellCallOutputContentDoneStreamingEvent(BaseModel):
+class ResponseShellCallOutputContentDoneStreamingEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2841,7 +2842,7 @@ ToolChoiceParam = TypeAliasType(
 )
 
 
-class ToolSearchCall(BaseModel):
+class ToolSearchCall(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2854,7 +2855,7 @@ class ToolSearchCall(BaseModel):
     created_by: str | None = None
 
 
-class ToolSearchCallItemParam(BaseModel):
+class ToolSearchCallItemParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2866,7 +2867,7 @@ class ToolSearchCallItemParam(BaseModel):
     status: FunctionCallItemStatus | None = None
 
 
-class OutputTextContentParam(BaseModel):
+class OutputTextContentParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2876,7 +2877,7 @@ class OutputTextContentParam(BaseModel):
     logprobs: list[LogProb] | None = None
 
 
-class AutoCodeInterpreterToolParam(BaseModel):
+class AutoCodeInterpreterToolParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2891,7 +2892,7 @@ class AutoCodeInterpreterToolParam(BaseModel):
     ] = None
 
 
-class CodeInterpreterTool(BaseModel):
+class CodeInterpreterTool(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2906,7 +2907,7 @@ ContainerAutoParamSkills = TypeAliasType(
 )
 
 
-class ContainerAutoParam(BaseModel):
+class ContainerAutoParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2950,7 +2951,7 @@ FunctionCallOutputItemParamOutput1 = TypeAliasType(
 )
 
 
-class FunctionCallOutputItemParam(BaseModel):
+class FunctionCallOutputItemParam(Deferred):
     """
     What a called function returned.
     """
@@ -2972,7 +2973,7 @@ class FunctionCallOutputItemParam(BaseModel):
     internal_chat_message_metadata_passthrough: dict[str, Any] | None = None
 
 
-class FunctionShellCallItemParam(BaseModel):
+class FunctionShellCallItemParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2985,7 +2986,7 @@ class FunctionShellCallItemParam(BaseModel):
     environment: LocalEnvironmentParam | ContainerReferenceParam | None = None
 
 
-class FunctionShellCallOutput(BaseModel):
+class FunctionShellCallOutput(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2999,7 +3000,7 @@ class FunctionShellCallOutput(BaseModel):
     created_by: str | None = None
 
 
-class FunctionShellCallOutputContentParam(BaseModel):
+class FunctionShellCallOutputContentParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3008,7 +3009,7 @@ class FunctionShellCallOutputContentParam(BaseModel):
     outcome: FunctionShellCallOutputOutcomeParam
 
 
-class FunctionShellCallOutputItemParam(BaseModel):
+class FunctionShellCallOutputItemParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3021,7 +3022,7 @@ class FunctionShellCallOutputItemParam(BaseModel):
     max_output_length: int | None = None
 
 
-class FunctionShellToolParam(BaseModel):
+class FunctionShellToolParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3032,7 +3033,7 @@ class FunctionShellToolParam(BaseModel):
     allowed_callers: CodeInterpreterToolAllowedCallers | None = None
 
 
-class FunctionToolCallOutput(BaseModel):
+class FunctionToolCallOutput(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3061,7 +3062,7 @@ InputMessageContentList = TypeAliasType(
 )
 
 
-class MCPToolCall(BaseModel):
+class MCPToolCall(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3093,7 +3094,7 @@ MessageContent = TypeAliasType(
 )
 
 
-class Message(BaseModel):
+class Message(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3108,7 +3109,7 @@ class Message(BaseModel):
 ModelIdsCompaction = TypeAliasType("ModelIdsCompaction", ModelIdsResponses | str | None)
 
 
-class ModerationParam(BaseModel):
+class ModerationParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3131,7 +3132,7 @@ OutputMessageContent = TypeAliasType(
 )
 
 
-class PromptPrompt(BaseModel):
+class PromptPrompt(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3143,7 +3144,7 @@ class PromptPrompt(BaseModel):
 Prompt = TypeAliasType("Prompt", PromptPrompt | None)
 
 
-class ResponseContentPartAddedEvent(BaseModel):
+class ResponseContentPartAddedEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3155,7 +3156,7 @@ class ResponseContentPartAddedEvent(BaseModel):
     sequence_number: int
 
 
-class ResponseContentPartDoneEvent(BaseModel):
+class ResponseContentPartDoneEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3167,7 +3168,7 @@ class ResponseContentPartDoneEvent(BaseModel):
     part: OutputContent
 
 
-class ResponseTextParam(BaseModel):
+class ResponseTextParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3189,7 +3190,7 @@ MessageContentParam = TypeAliasType(
 )
 
 
-class CustomToolCallOutput(BaseModel):
+class CustomToolCallOutput(Deferred):
     """
     What a tool with free-form input returned.
     """
@@ -3214,7 +3215,7 @@ class CustomToolCallOutputResource(CustomToolCallOutput):
     type: Literal["custom_tool_call_output"]
 
 
-class InputMessage(BaseModel):
+class InputMessage(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3232,7 +3233,7 @@ class InputMessageResource(InputMessage):
     type: Literal["message"]
 
 
-class OutputMessage(BaseModel):
+class OutputMessage(Deferred):
     """
     A message of the model.
     """
@@ -3248,7 +3249,7 @@ class OutputMessage(BaseModel):
     status: Literal["in_progress", "completed", "incomplete"]
 
 
-class MessageItemParam(BaseModel):
+class MessageItemParam(Deferred):
     """
     A message of any role.
     """
@@ -3265,7 +3266,7 @@ class MessageItemParam(BaseModel):
     internal_chat_message_metadata_passthrough: dict[str, Any] | None = None
 
 
-class AdditionalTools(BaseModel):
+class AdditionalTools(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3275,7 +3276,7 @@ class AdditionalTools(BaseModel):
     tools: list[Tool]
 
 
-class AdditionalToolsItemParam(BaseModel):
+class AdditionalToolsItemParam(Deferred):
     """
     Tools that come into play in the middle of a conversation.
     """
@@ -3289,7 +3290,7 @@ class AdditionalToolsItemParam(BaseModel):
     tools: list[Tool]
 
 
-class CompactResource(BaseModel):
+class CompactResource(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3300,7 +3301,7 @@ class CompactResource(BaseModel):
     usage: ResponseUsage
 
 
-class CompactResponseMethodPublicBody(BaseModel):
+class CompactResponseMethodPublicBody(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3320,7 +3321,7 @@ CompoundFilterFilters = TypeAliasType(
 )
 
 
-class CompoundFilter(BaseModel):
+class CompoundFilter(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3366,7 +3367,7 @@ ConversationItem = TypeAliasType(
 )
 
 
-class ConversationItemList(BaseModel):
+class ConversationItemList(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3382,7 +3383,7 @@ CreateConversationBodyItems = TypeAliasType(
 )
 
 
-class CreateConversationBody(BaseModel):
+class CreateConversationBody(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3390,7 +3391,7 @@ class CreateConversationBody(BaseModel):
     items: CreateConversationBodyItems | None = None
 
 
-class FileSearchTool(BaseModel):
+class FileSearchTool(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3561,7 +3562,7 @@ OutputItem = TypeAliasType(
 )
 
 
-class ResponseCompletedEvent(BaseModel):
+class ResponseCompletedEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3570,7 +3571,7 @@ class ResponseCompletedEvent(BaseModel):
     sequence_number: int
 
 
-class ResponseCreatedEvent(BaseModel):
+class ResponseCreatedEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3579,7 +3580,7 @@ class ResponseCreatedEvent(BaseModel):
     sequence_number: int
 
 
-class ResponseFailedEvent(BaseModel):
+class ResponseFailedEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3588,7 +3589,7 @@ class ResponseFailedEvent(BaseModel):
     response: Response
 
 
-class ResponseInProgressEvent(BaseModel):
+class ResponseInProgressEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3597,7 +3598,7 @@ class ResponseInProgressEvent(BaseModel):
     sequence_number: int
 
 
-class ResponseIncompleteEvent(BaseModel):
+class ResponseIncompleteEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3606,7 +3607,7 @@ class ResponseIncompleteEvent(BaseModel):
     sequence_number: int
 
 
-class ResponseItemList(BaseModel):
+class ResponseItemList(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3617,7 +3618,7 @@ class ResponseItemList(BaseModel):
     last_id: str
 
 
-class ResponseOutputItemAddedEvent(BaseModel):
+class ResponseOutputItemAddedEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3627,7 +3628,7 @@ class ResponseOutputItemAddedEvent(BaseModel):
     item: OutputItem
 
 
-class ResponseOutputItemDoneEvent(BaseModel):
+class ResponseOutputItemDoneEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3637,7 +3638,7 @@ class ResponseOutputItemDoneEvent(BaseModel):
     item: OutputItem
 
 
-class ResponseProperties(BaseModel):
+class ResponseProperties(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3651,7 +3652,7 @@ class ResponseProperties(BaseModel):
     prompt: Prompt | None = None
 
 
-class ResponseQueuedEvent(BaseModel):
+class ResponseQueuedEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3726,7 +3727,7 @@ ResponseStreamEvent = TypeAliasType(
 )
 
 
-class TokenCountsBody(BaseModel):
+class TokenCountsBody(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3769,7 +3770,7 @@ Tool = TypeAliasType(
 )
 
 
-class ToolSearchOutput(BaseModel):
+class ToolSearchOutput(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3782,7 +3783,7 @@ class ToolSearchOutput(BaseModel):
     created_by: str | None = None
 
 
-class ToolSearchOutputItemParam(BaseModel):
+class ToolSearchOutputItemParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )

@@ -77,7 +77,7 @@ class ChatReader:
         try:
             chunk = _decode(data)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise _garbage(data) from error
+            raise _garbage(data, error) from error
         if chunk.error or chunk.object == "error":  # Mistral and older vLLM send the bare error object
             raise upstream_error(200, data)
         if chunk.usage:
@@ -92,8 +92,7 @@ class ChatReader:
         Raises:
             UpstreamError: it ended before the answer did.
         """
-        if self._tags is not None:
-            self._say(*self._tags.close())
+        self._release()
         reason = self._finish_reason
         if reason is None and not (self.done and self._stream.started):
             raise UpstreamError(
@@ -121,8 +120,10 @@ class ChatReader:
             self._content(delta.content)
         if delta.refusal:
             self._refuse(delta.refusal)
-        for call in delta.tool_calls or ():
-            self._calls.feed(call)
+        if delta.tool_calls:
+            self._release()
+            for call in delta.tool_calls:
+                self._calls.feed(call)
         if delta.function_call:
             self._calls.feed(
                 hot.ChatCompletionMessageToolCallChunk(
@@ -153,6 +154,11 @@ class ChatReader:
             self._stream.reasoning(thinking)
         elif isinstance(part.get("text"), str):
             self._stream.text(part["text"])
+
+    def _release(self) -> None:
+        """Say what might have become a tag, now that something else follows."""
+        if self._tags is not None:
+            self._say(*self._tags.close())
 
     def _say(self, thought: str, text: str) -> None:
         self._stream.reasoning(thought)
@@ -202,7 +208,8 @@ class _Calls:
             if found is None and isinstance(index, int):
                 # The id of a call may come after its first fragment.
                 other = self._by_index.get(index)
-                found = other if other is not None and not other.call_id and not other.named else None
+                if other is not None and not other.call_id and not (named and other.named):
+                    found = other
             return found or self._new()
         if isinstance(index, int) and (index in self._by_index or named):
             return self._by_index.get(index) or self._new()
@@ -268,7 +275,7 @@ def completion(data: bytes) -> bytes:
     try:
         value = msgspec.json.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise _garbage(data) from error
+        raise _garbage(data, error) from error
     if not isinstance(value, dict) or value.get("error") or not isinstance(value.get("choices"), list):
         raise upstream_error(200, data)
     for choice in value["choices"]:
@@ -313,8 +320,10 @@ def _details(parts: list[Json]) -> str:
     return "".join(part.get("text") or part.get("summary") or "" for part in parts)
 
 
-def _garbage(data: bytes) -> UpstreamError:
+def _garbage(data: bytes, error: Exception) -> UpstreamError:
     kind = "an HTML page" if data.lstrip()[:1] == b"<" else "something that is no JSON"
+    if isinstance(error, msgspec.ValidationError):
+        kind = f"JSON that is no chunk of an answer: {error}"  # names a place and types, never a value
     return UpstreamError(f"The upstream answered with {kind}.", code="upstream_invalid")
 
 

@@ -48,6 +48,8 @@ def messages(
         ITEMS[item.type](build, f"input[{index}]", item)
     build.flush()
     build.check_outputs()
+    if not build.messages:
+        raise refused("input", "it holds nothing that can be said in Chat Completions", "unsupported_item")
     return build.messages
 
 

@@ -28,7 +28,7 @@ class ThinkTags:
         return self._read(self)
 
     def close(self) -> tuple[str, str]:
-        """The answer is over: give what was held back."""
+        """The answer is over, or something else follows: give what was held back."""
         rest, self._buffer = self._buffer, ""
         return (rest, "") if self._read is ThinkTags._inside else ("", rest)
 

@@ -1,0 +1,1 @@
+"""A gateway between OpenAI Responses, Chat Completions and the Codex app-server."""
