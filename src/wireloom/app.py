@@ -22,7 +22,7 @@ from wireloom.api.operations import Operations, mount_documents
 from wireloom.api.responses import Responses
 from wireloom.backends.base import Backend
 from wireloom.config import Settings
-from wireloom.errors import GatewayError, InvalidRequest, NotFound, Unauthorized
+from wireloom.errors import GatewayError, InvalidRequest, NotFound
 from wireloom.gateway import Gateway
 
 log = logging.getLogger("wireloom")
@@ -84,9 +84,7 @@ async def open_backend(settings: Settings) -> AsyncIterator[Backend]:
         backend: Backend = _load(*CHAT)(
             upstream,
             settings.upstream_profile,
-            _load(*SLOTS)(
-                settings.max_concurrency, settings.max_queue_size, settings.queue_timeout_seconds
-            ),
+            _load(*SLOTS)(settings.max_concurrency, settings.max_queue_size, settings.queue_timeout_seconds),
             denied_tools=settings.tool_denylist,
             extra_params=settings.extra_params,
             drop_params=settings.drop_params,
@@ -114,8 +112,7 @@ def _answer_failures(app: FastAPI) -> None:
 
     async def known(request: Request, error: Exception) -> Response:
         assert isinstance(error, GatewayError)
-        codex = is_codex(request) and not isinstance(error, Unauthorized)
-        return failures.response(error, request_id(request), codex=codex)
+        return failures.response(error, request_id(request), codex=is_codex(request))
 
     async def routed(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

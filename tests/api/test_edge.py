@@ -56,7 +56,7 @@ async def test_an_answer_and_the_same_answer_streamed() -> None:
     last = streamed[-1]["response"]
     assert whole["output"][0]["content"][0]["text"] == "ab"
     assert [item["content"] for item in last["output"]] == [item["content"] for item in whole["output"]]
-    assert {key for key in last} == {key for key in whole}
+    assert set(last) == set(whole)
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -78,7 +78,10 @@ async def test_a_refusal_keeps_its_status(
     stream: bool, status: int, body: dict[str, Any], expected: tuple[int, str, str | None]
 ) -> None:
     data = answer(
-        json.dumps(body).encode(), status=f"{status} No", kind="application/json", headers="retry-after: 7\r\n"
+        json.dumps(body).encode(),
+        status=f"{status} No",
+        kind="application/json",
+        headers="retry-after: 7\r\n",
     )
     async with raw(replying(data)) as (url, _), gateway(url) as base:
         response = await post(base, {**ASK, "stream": stream})
@@ -90,44 +93,67 @@ async def test_a_refusal_keeps_its_status(
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "http", "told"),
+    ("status", "code", "told"),
     [
-        (400, None, 400, None),
-        (401, None, 400, None),
-        (403, None, 400, None),
-        (404, None, 404, None),
-        (413, None, 400, None),
-        (422, None, 400, None),
-        (402, None, 429, None),
-        (429, "insufficient_quota", 429, None),
-        (429, None, 200, "rate_limit_exceeded"),
-        (500, None, 200, "server_error"),
-        (502, None, 200, "server_error"),
-        (503, None, 200, "server_is_overloaded"),
-        (529, None, 200, "server_is_overloaded"),
+        (400, None, "invalid_prompt"),
+        (400, "context_length_exceeded", "context_length_exceeded"),
+        (401, None, "invalid_prompt"),
+        (402, None, "insufficient_quota"),
+        (403, None, "invalid_prompt"),
+        (404, None, "invalid_prompt"),
+        (404, "model_not_found", "invalid_prompt"),
+        (413, None, "invalid_prompt"),
+        (422, None, "invalid_prompt"),
+        (429, "insufficient_quota", "insufficient_quota"),
+        (429, None, "rate_limit_exceeded"),
+        (500, None, "server_error"),
+        (502, None, "server_error"),
+        (503, None, "server_is_overloaded"),
+        (529, None, "server_is_overloaded"),
     ],
 )
 async def test_the_codex_cli_is_told_so_that_it_does_not_repeat_in_vain(
-    status: int, code: str | None, http: int, told: str | None
+    status: int, code: str | None, told: str
 ) -> None:
     body = json.dumps({"error": {"message": "no", "code": code}}).encode()
     data = answer(body, status=f"{status} No", kind="application/json", headers="retry-after: 2\r\n")
     async with raw(replying(data)) as (url, _), gateway(url) as base:
         response = await post(base, {**ASK, "stream": True}, CODEX)
-    assert response.status_code == http
-    if told is None:
-        assert response.json()["error"]["message"] == "no"
-        return
     found = events(response.text)
-    assert [event["type"] for event in found] == [
-        "response.created",
-        "response.in_progress",
-        "error",
-        "response.failed",
-    ]
+    kinds = [event["type"] for event in found]
+    assert kinds == ["response.created", "response.in_progress", "error", "response.failed"]
     failure = found[-1]["response"]["error"]
     assert failure["code"] == told
+    assert failure["message"].startswith("no")
     assert ("try again in 2s" in failure["message"]) == (told == "rate_limit_exceeded")
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "code"),
+    [
+        ({"model": "m"}, CODEX, 400, "missing_required_parameter"),
+        (ASK, CODEX | {"authorization": "Bearer wrong"}, 400, "invalid_api_key"),
+        (ASK, {"authorization": "Bearer wrong"}, 401, "invalid_api_key"),
+        ({"model": "m"}, {"authorization": "Bearer key"}, 400, "missing_required_parameter"),
+    ],
+)
+async def test_a_failure_before_the_road_is_final_for_the_codex_cli(
+    body: dict[str, Any], headers: dict[str, str], status: int, code: str
+) -> None:
+    async with gateway("http://127.0.0.1:9/v1", token={"me": "key"}) as base:
+        response = await post(base, body, {"authorization": "Bearer key"} | headers)
+    assert (response.status_code, response.json()["error"]["code"]) == (status, code)
+
+
+async def test_a_filtered_answer_is_final_for_the_codex_cli() -> None:
+    data = answer(
+        CHUNK % b"part", b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"content_filter"}]}\n\n'
+    )
+    async with raw(replying(data)) as (url, _), gateway(url) as base:
+        told = events((await post(base, {**ASK, "stream": True}, CODEX)).text)
+        others = events((await post(base, {**ASK, "stream": True})).text)
+    assert told[-1]["response"]["error"]["code"] == "invalid_prompt"
+    assert others[-1]["response"]["incomplete_details"] == {"reason": "content_filter"}
 
 
 @pytest.mark.parametrize(
@@ -239,11 +265,6 @@ async def leave(base: str, body: dict[str, Any], until: bytes) -> None:
     writer.close()
 
 
-async def upstream_asked(upstream: RawUpstream) -> None:
-    while not upstream.bodies:
-        await asyncio.sleep(0.005)
-
-
 @pytest.mark.parametrize("stream", [True, False])
 async def test_a_client_that_leaves_before_the_first_byte_cancels_the_upstream(stream: bool) -> None:
     async with raw(silent) as (url, upstream), gateway(url) as base:
@@ -260,7 +281,7 @@ async def _leave_when_asked(base: str, body: dict[str, Any], upstream: RawUpstre
     data = json.dumps(body).encode()
     head = f"POST /v1/responses HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n"
     writer.write(head.encode() + b"content-length: %d\r\n\r\n" % len(data) + data)
-    await upstream_asked(upstream)
+    await upstream.asked.wait()
     writer.close()
     return asyncio.get_running_loop().time()
 

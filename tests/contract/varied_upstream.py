@@ -6,6 +6,8 @@ import json
 import socket
 import threading
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from itertools import chain
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from tests.support.chat_turns import CREATED, Json, ToolCall, Turn, Usage, chunks, completion
+from tests.support.chat_turns import CREATED, Json, ToolCall, Turn, Usage, closing, completion, opening
 from wireloom.backends.demo import example
 
 API_KEY = "upstream-key"
@@ -31,7 +33,7 @@ TURNS = (
     Turn(text="", usage=None),
 )
 CALLING = (
-    Turn(tool_calls=()),
+    Turn(),
     Turn(text="Let me look.", reasoning="A tool helps."),
     Turn(interleave=True, delta_chars=3),
 )
@@ -46,14 +48,7 @@ def turn_for(body: Json, number: int) -> Turn:
         ToolCall(f"call_{number}_{index}", function["name"], json.dumps(example(function.get("parameters"))))
         for index, function in enumerate(functions[:2])
     ]
-    model = CALLING[number // 2 % len(CALLING)]
-    return Turn(
-        text=model.text,
-        reasoning=model.reasoning,
-        tool_calls=calls,
-        interleave=model.interleave,
-        delta_chars=model.delta_chars,
-    )
+    return replace(CALLING[number // 2 % len(CALLING)], tool_calls=calls)
 
 
 class VariedUpstream:
@@ -108,6 +103,7 @@ class VariedUpstream:
 
 
 async def _stream(turn: Turn, number: int) -> AsyncIterator[bytes]:
-    for chunk in chunks(turn, MODEL, number, include_usage=True):
+    parts = [stage(turn, MODEL, number, include_usage=True) for stage in (opening, closing)]
+    for chunk in chain(*parts):
         yield f"data: {json.dumps(chunk)}\n\n".encode()
     yield b"data: [DONE]\n\n"

@@ -132,16 +132,6 @@ def test_parallel_calls_stream_apart(upstream: ChatServer, client: OpenAI) -> No
     assert [call["id"] for call in assistant["tool_calls"]] == list(cities)
 
 
-def test_previous_response_continues(upstream: ChatServer, client: OpenAI) -> None:
-    upstream.play([Turn(text="Nice to meet you, Ada."), Turn(text="Ada.")])
-    first = client.responses.create(model=MODEL, input="I am Ada.")
-    second = client.responses.create(model=MODEL, input="Who am I?", previous_response_id=first.id)
-    assert second.output_text == "Ada."
-    assert second.previous_response_id == first.id
-    assert upstream.chats[1].texts("user") == ["I am Ada.", "Who am I?"]
-    assert upstream.chats[1].texts("assistant") == ["Nice to meet you, Ada."]
-
-
 def test_models(upstream: ChatServer, client: OpenAI) -> None:
     assert MODEL in [model.id for model in client.models.list()]
     assert client.models.retrieve(MODEL).id == MODEL

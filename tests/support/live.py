@@ -46,6 +46,8 @@ class RawUpstream:
         self._handler = handler
         self.bodies: list[bytes] = []
         self.heads: list[bytes] = []
+        self.asked = asyncio.Event()
+        """Set when a request has arrived."""
         self.closed = asyncio.Event()
         """Set when a client's connection has gone."""
 
@@ -58,6 +60,7 @@ class RawUpstream:
             body = await reader.readexactly(int(length[0].partition(b":")[2])) if length else b""
             self.heads.append(head)
             self.bodies.append(body)
+            self.asked.set()
             watcher = asyncio.create_task(reader.read())
             handling = asyncio.create_task(self._handle(body, writer))
             await asyncio.wait({watcher, handling}, return_when=asyncio.FIRST_COMPLETED)

@@ -1,6 +1,5 @@
 """Answers of upstreams, in all the forms they are known for, are read into the same well-formed stream."""
 
-import itertools
 import json
 from collections.abc import Iterable
 from typing import Any, TypeAlias
@@ -10,16 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wireloom_protocol import hot
-from wireloom_protocol import responses as m
 
 from tests.support import contract, cuts
 from tests.support.grammar import Call, Told, check, decode
+from tests.support.streams import new_stream
 from tests.support.transcripts import TRANSCRIPTS, Transcript
 from wireloom.errors import GatewayError, UpstreamError
 from wireloom.providers import Profile, load
 from wireloom.translate.chat_to_responses import CHUNK_FIELDS, FAILED, INCOMPLETE, ChatReader, completion, usage
-from wireloom.translate.response_object import opening
-from wireloom.translate.response_stream import ResponseStream
 from wireloom.translate.tools import Target, Tools, wrap
 from wireloom.wire.sse import EventReader, encode
 
@@ -31,13 +28,7 @@ class Session:
     """One answer on its way from the bytes of an upstream to the events of a client."""
 
     def __init__(self, profile: Profile = GENERIC, tools: Tools | None = None, **options: Any) -> None:
-        numbers = itertools.count()
-        body = m.CreateResponse.model_validate({"model": "some-model", "input": "hello"})
-        self.stream = ResponseStream(
-            opening(body, "resp_1", 1_700_000_000),
-            lambda prefix: f"{prefix}_{next(numbers)}",
-            lambda: 1_700_000_001.0,
-        )
+        self.stream = new_stream()
         self.reader = ChatReader(self.stream, tools or Tools(), profile, **options)
         self.failure: GatewayError | None = None
         self._sent = b""
@@ -282,7 +273,7 @@ def test_a_refusal_is_text_for_a_client_that_shows_nothing_else() -> None:
     deltas = [{"refusal": "I can"}, {"refusal": "not."}]
     told = Session().read([*map(chunk, deltas), STOP])
     assert (told.text, told.refusal) == ("", "I cannot.")
-    told = Session(plain_refusals=True).read([*map(chunk, deltas), STOP])
+    told = Session(codex=True).read([*map(chunk, deltas), STOP])
     assert (told.text, told.refusal) == ("I cannot.", "")
 
 

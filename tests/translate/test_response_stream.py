@@ -1,6 +1,5 @@
 """Whatever is said in whatever order, the stream keeps to the grammar and tells all of it."""
 
-import itertools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,34 +12,13 @@ from wireloom_protocol import responses as m
 
 from tests.support import contract, cuts
 from tests.support.grammar import Told, check, decode
+from tests.support.streams import CREATED, ERROR, USAGE, new_stream
 from wireloom.translate import response_stream
-from wireloom.translate.response_object import opening
 from wireloom.translate.response_stream import ResponseStream
 from wireloom.translate.tools import unwrap, wrap
 from wireloom.wire.sse import EventReader, encode
 
 Json: TypeAlias = dict[str, Any]
-CREATED = 1_700_000_000
-USAGE: Json = {
-    "input_tokens": 3,
-    "input_tokens_details": {"cached_tokens": 1, "cache_write_tokens": 0},
-    "output_tokens": 5,
-    "output_tokens_details": {"reasoning_tokens": 2},
-    "total_tokens": 8,
-}
-ERROR: Json = {"message": "It broke.", "type": "upstream_error", "param": None, "code": "upstream_error"}
-
-
-def new_stream(*, summarise: bool = False) -> ResponseStream:
-    numbers = itertools.count()
-    body = m.CreateResponse.model_validate({"model": "some-model", "input": "hello"})
-    return ResponseStream(
-        opening(body, "resp_1", CREATED),
-        lambda prefix: f"{prefix}_{next(numbers)}",
-        lambda: CREATED + 1.5,
-        summarise=summarise,
-    )
-
 
 def taken(stream: ResponseStream) -> list[Json]:
     return decode(encode(stream.take()))

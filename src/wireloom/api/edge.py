@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from starlette.types import Message, Receive, Scope, Send
 from wireloom_protocol.routes import EventStream, Reply
 
-from wireloom.api import bodies, failures
+from wireloom.api import bodies
 from wireloom.api.auth import ANONYMOUS, Keys
 from wireloom.backends.base import Caller
 from wireloom.errors import GatewayError, InvalidRequest
@@ -118,9 +118,9 @@ class HttpEdge:
             await _stop(first)
             return Response(status_code=CLIENT_GONE)
         error = first.exception() if first.done() else None
-        if error is not None and not (
-            caller.codex and isinstance(error, GatewayError) and failures.in_stream(error)
-        ):
+        # The Codex CLI shows the body of an HTTP error as it is, and repeats most of them; a failure inside the
+        # stream it reads.
+        if error is not None and not (caller.codex and isinstance(error, GatewayError)):
             raise error
         return _Streaming(stream, caller, first, gone, self._heartbeat)
 

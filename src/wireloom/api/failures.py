@@ -25,8 +25,7 @@ RESPONSE_CODES = frozenset(
         "upstream_invalid",
     }
 )
-# What the Codex CLI does not repeat: statuses it takes for final, and codes it knows.
-FINAL_STATUSES = frozenset({400, 404})
+# Codes at which the Codex CLI stops; it shows the message of `invalid_prompt` as it is.
 FINAL_CODES = frozenset({"context_length_exceeded", "insufficient_quota", "server_is_overloaded"})
 OVERLOADED = frozenset({503, 529})
 # Faults of the set-up: they stay until somebody mends it.
@@ -58,17 +57,14 @@ def response(error: GatewayError, request_id: str, *, codex: bool = False) -> Re
 
 
 def _codex_status(error: GatewayError) -> int:
-    """Another try cannot help where the request is refused; 400 is the status that says so to the CLI."""
+    """Another try cannot help where the request is refused; 400 is the status that says so to the CLI.
+
+    Of a 404 the CLI believes only that the model is unknown.
+    """
     passing = error.status >= 500 or error.status == 429
-    if error.status in FINAL_STATUSES or (passing and error.code not in LASTING):
+    if (passing and error.code not in LASTING) or error.code == "model_not_found":
         return error.status
     return 400
-
-
-def in_stream(error: GatewayError) -> bool:
-    """Whether the Codex CLI is told inside a stream: failures that pass, which over HTTP it repeats 30 times."""
-    passing = error.status >= 500 or error.status == 429
-    return passing and error.code != "insufficient_quota" and error.code not in LASTING
 
 
 def event(error: GatewayError, *, codex: bool) -> tuple[dict[str, Any], str]:

@@ -67,7 +67,7 @@ class ChatBackend:
             drop_params=self._drop,
         )
         request = responses_to_chat.request(body, self._profile, options, losses)
-        reader = ChatReader(stream, request.tools, self._profile, plain_refusals=caller.codex)
+        reader = ChatReader(stream, request.tools, self._profile, codex=caller.codex)
         return ChatTurn(self._upstream, self._slots, msgspec.json.encode(request.body), stream, reader)
 
     async def models(self) -> list[ModelInfo]:

@@ -85,7 +85,7 @@ def _parts(body: bytes) -> tuple[str, str | None, str | None]:
         return "The upstream failed without saying why in JSON.", None, None
     if isinstance(value, list) and value:
         value = value[0]  # Google's endpoint wraps the object in a list
-    found = value.get("error", value) if isinstance(value, dict) else value
+    found = (value.get("error") or value) if isinstance(value, dict) else value
     if isinstance(found, Mapping):
         return (
             _message(found),

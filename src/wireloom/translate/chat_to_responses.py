@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import msgspec
 from wireloom_protocol import hot
 
-from wireloom.errors import UpstreamError
+from wireloom.errors import UpstreamError, UpstreamRefused
 from wireloom.providers.profile import Profile
 from wireloom.translate import tools as t
 from wireloom.translate.chat_errors import upstream_error
@@ -48,16 +48,18 @@ class ChatReader:
         stream: what is spoken to.
         tools: the names under which tools were offered.
         profile: where the upstream puts reasoning.
-        plain_refusals: say a refusal as text, for a client that shows nothing else.
+        codex: whether the client is the Codex CLI, which shows a refusal only as text, and which repeats an
+            answer that a filter stopped.
     """
 
     def __init__(
-        self, stream: ResponseStream, tools: t.Tools, profile: Profile, *, plain_refusals: bool = False
+        self, stream: ResponseStream, tools: t.Tools, profile: Profile, *, codex: bool = False
     ) -> None:
         self._stream = stream
         self._tools = tools
         self._thoughts = _thoughts(profile.reasoning_fields)
-        self._refuse = stream.text if plain_refusals else stream.refusal
+        self._refuse = stream.text if codex else stream.refusal
+        self._codex = codex
         self._tags = ThinkTags() if profile.think_tags else None
         self._calls = _Calls(stream, tools)
         self._finish_reason: str | None = None
@@ -102,7 +104,12 @@ class ChatReader:
             code, status = FAILED[reason]
             raise UpstreamError(f"The upstream gave up ({reason}).", code=code, status=status)
         self._calls.close()
-        self._stream.finish(usage(self._usage), INCOMPLETE.get(reason or "stop"))
+        incomplete = INCOMPLETE.get(reason or "stop")
+        if self._codex and incomplete == "content_filter":
+            raise UpstreamRefused(
+                "The upstream's content filter stopped the answer.", code=incomplete, status=400
+            )
+        self._stream.finish(usage(self._usage), incomplete)
 
     def _choice(self, choice: hot.CreateChatCompletionStreamResponseChoice) -> None:
         if choice.finish_reason:

@@ -330,3 +330,5 @@ ITEMS: Mapping[str, Callable[[_Build, str, Any], None]] = {
     "program": _refused,
     "program_output": _refused,
 }
+REFUSED = frozenset(kind for kind, rule in ITEMS.items() if rule is _refused)
+"""Types of items that refuse a request."""

@@ -135,11 +135,17 @@ def _left_out(reason: str, severity: Severity = Severity.DEGRADING) -> Rule:
     return rule
 
 
-def _refuse(reason: str) -> Rule:
-    def rule(_: _Build, path: str, __: Any) -> None:
-        raise refused(path, reason)
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """A rule that refuses every value but one, which says what happens anyway."""
 
-    return rule
+    reason: str
+    harmless: object = None
+
+    def __call__(self, _: object, path: str, value: Any) -> None:
+        """Refuse a value; None never comes here."""
+        if value != self.harmless:
+            raise refused(path, self.reason)
 
 
 def _unless(harmless: object, rule: Rule) -> Rule:
@@ -313,9 +319,9 @@ FIELDS: Mapping[str, Rule] = {
     "truncation": _unless("disabled", _left_out("nothing is cut; a request that is too long fails")),
     "max_tool_calls": _left_out("it bounds tools that run inside the provider", _IMMATERIAL),
     "moderation": _left_out("no moderation upstream"),
-    "background": _unless(False, _refuse("responses are not made in the background")),
-    "prompt": _refuse("stored prompts live at the provider that stores them"),
-    "conversation": _refuse("conversations are not stored"),
-    "context_management": _refuse("the context is not managed by the server"),
+    "background": Refuse("responses are not made in the background", harmless=False),
+    "prompt": Refuse("stored prompts live at the provider that stores them"),
+    "conversation": Refuse("conversations are not stored"),
+    "context_management": Refuse("the context is not managed by the server"),
     "previous_response_id": _previous_response,
 }

@@ -224,6 +224,8 @@ TOOLS: dict[str, Callable[[_Build, str, Any], None]] = {
     "programmatic_tool_calling": _refused,
     "unknown": _unknown,
 }
+REFUSED = frozenset(kind for kind, rule in TOOLS.items() if rule is _refused)
+"""Kinds of tools that refuse a request."""
 
 
 # -- free-form input inside JSON arguments -------------------------------------------------------------------------

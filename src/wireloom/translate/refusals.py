@@ -1,0 +1,85 @@
+"""What a request that keeps to the contract may still be refused for: code and parameter of each error, with the reason."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wireloom.translate import items_to_messages, tools
+from wireloom.translate.responses_to_chat import FIELDS, Refuse
+
+# Codes of a name for something that is not here; no contract can tell which names those are.
+MISSING_STATE = frozenset({"previous_response_not_found", "item_not_found", "model_not_found"})
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One declared refusal.
+
+    Args:
+        code: the error's code.
+        param: pattern of the whole of the error's parameter.
+        reason: why, in a few words.
+        kinds: values of `type` at that place which are refused; none where the kind is not what counts.
+    """
+
+    code: str
+    param: str
+    reason: str
+    kinds: frozenset[str] = frozenset()
+
+    def covers(self, error: Mapping[str, Any], request: Any) -> bool:
+        """Whether this is why a request got an error.
+
+        Args:
+            error: the error object.
+            request: the request's JSON.
+        """
+        param = error["param"] or ""
+        if error["code"] != self.code or re.fullmatch(self.param, param) is None:
+            return False
+        return not self.kinds or _kind(request, param) in self.kinds
+
+
+def _kind(request: Any, param: str) -> Any:
+    """The `type` at a parameter's path."""
+    found = request
+    for name, index in re.findall(r"(\w+)|\[(\d+)\]", param.removesuffix(".type")):
+        found = found[name] if name else found[int(index)]
+    return found["type"]
+
+
+_PART = r"input\[\d+\]\.(content|output)\[\d+\]"
+_TOOL = r"tools\[\d+\](\.tools\[\d+\])?"
+
+DECLARED: tuple[Refusal, ...] = (
+    *(
+        Refusal("unsupported_parameter", name, rule.reason)
+        for name, rule in FIELDS.items()
+        if isinstance(rule, Refuse)
+    ),
+    Refusal("unsupported_parameter", r"top_logprobs|include\[\d+\]", "log probabilities are not carried"),
+    Refusal("unsupported_parameter", "tool_choice", "the upstream cannot be made to call a tool"),
+    Refusal("unsupported_parameter", _PART, "outside a user's message only text is carried"),
+    Refusal("unsupported_tool", r"tools\[\d+\]", "it runs inside a provider that offers it", tools.REFUSED),
+    Refusal("unsupported_tool", "tool_choice", "a tool that is not offered cannot be forced"),
+    Refusal("invalid_value", r"tool_choice\.(name|tools\[\d+\])", "the tool is not offered"),
+    Refusal("invalid_value", _TOOL, "the tool is offered twice"),
+    Refusal("unsupported_item", r"input\[\d+\]\.type", "it is not translated", items_to_messages.REFUSED),
+    Refusal("unsupported_item", "input", "nothing in it can be said in Chat Completions"),
+    Refusal("invalid_value", r"input\[\d+\]\.call_id", "no call comes before the output"),
+    Refusal("unsupported_content", rf"{_PART}(\.file_id|\.image_url)?", "the upstream cannot be given it"),
+    Refusal("unsupported_format", r"text\.format", "the upstream has no such format"),
+)
+
+
+def declared(error: Mapping[str, Any], request: Any) -> bool:
+    """Whether an error of a valid request is one that was declared.
+
+    Args:
+        error: the error object.
+        request: the request's JSON.
+    """
+    return error["code"] in MISSING_STATE or any(refusal.covers(error, request) for refusal in DECLARED)

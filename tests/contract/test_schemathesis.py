@@ -1,0 +1,203 @@
+"""Whatever the served contract allows is answered as the contract says, event by event."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import seed as seeded
+from schemathesis import Case, CheckContext, GenerationMode, Response
+from schemathesis.checks import positive_data_acceptance
+from schemathesis.core.failures import FailureGroup
+from wireloom_protocol import routes
+
+from tests.contract.varied_upstream import MODEL, VariedUpstream
+from tests.support.gateway import Gateway
+from wireloom.translate.refusals import declared
+
+pytestmark = pytest.mark.contract
+
+# The same examples everywhere unless a run asks for others, so that a failure here is a failure there.
+SEED = int(os.environ.get("WIRELOOM_FUZZ_SEED", "1"))
+EXAMPLES = 200
+SECONDS = 30.0
+# More than any answer of the upstream gives: each event is looked at, the connection never cut.
+MAX_EVENTS = 100_000
+STREAM_TYPE = "text/event-stream"
+
+Change: TypeAlias = Callable[[Case], None]
+
+
+class Undeclared(AssertionError):
+    """A valid request was refused for a reason that nothing declares."""
+
+
+def acceptance(_: CheckContext, response: Response, case: Case) -> None:
+    """Take the place of schemathesis's own check, which knows no declared refusals."""
+    if response.status_code < 400:
+        return
+    error = response.json()["error"]
+    if response.status_code not in (400, 404) or not declared(error, case.body):
+        raise Undeclared(f"{response.status_code}: {error}")
+
+
+@pytest.fixture(scope="module")
+def schema(gateway: Gateway) -> schemathesis.BaseSchema:
+    loaded = schemathesis.openapi.from_url(f"{gateway.root_url}/openapi.json")
+    loaded.config.update(base_url=gateway.root_url)
+    loaded.config.max_stream_events = MAX_EVENTS
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[requests.Session]:
+    with requests.Session() as session:
+        yield session
+
+
+def unchanged(_: Case) -> None:
+    """Leave a case as it was generated."""
+
+
+def streamed(case: Case) -> None:
+    case.body["stream"] = True
+
+
+def whole(case: Case) -> None:
+    case.body["stream"] = False
+
+
+def known_model(case: Case) -> None:
+    case.path_parameters["model"] = MODEL
+
+
+# Among valid requests, those that ask for one form of answer, or for something that is there.
+CHANGES: dict[str, tuple[Change, ...]] = {
+    "createResponse": (whole, streamed),
+    "retrieveModel": (unchanged, known_model),
+}
+RUNS = [
+    pytest.param(method, path, change, id=f"{operation}-{change.__name__}")
+    for method, path, operation, _ in routes.OPERATIONS
+    for change in CHANGES.get(operation, (unchanged,))
+]
+GENERATING = frozenset({"createResponse"})
+
+
+@pytest.mark.parametrize(("method", "path", "change"), RUNS)
+def test_valid_requests(
+    method: str,
+    path: str,
+    change: Change,
+    schema: schemathesis.BaseSchema,
+    session: requests.Session,
+    gateway: Gateway,
+    varied_upstream: VariedUpstream,
+    report: list[str],
+) -> None:
+    operation = schema[path][method]
+    before, sent, answered = len(varied_upstream.bodies), 0, 0
+
+    @seeded(SEED)
+    @settings(
+        max_examples=EXAMPLES,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=GenerationMode.POSITIVE))
+    def run(case: Case) -> None:
+        nonlocal sent, answered
+        change(case)
+        sent += 1
+        response = case.call_and_validate(
+            session=session,
+            headers={"Authorization": f"Bearer {gateway.token}"},
+            additional_checks=[acceptance],
+            excluded_checks=[positive_data_acceptance],
+            timeout=SECONDS,
+        )
+        answered += response.status_code == 200
+        if change is streamed and response.status_code == 200:
+            check_end(response)
+
+    run()
+    reached = len(varied_upstream.bodies) - before
+    name = f"{operation.definition.raw['operationId']} ({change.__name__})"
+    report.append(f"{name}: {sent} examples, {answered} answered, {reached} sent upstream; seed {SEED}")
+    if operation.definition.raw["operationId"] in GENERATING:
+        assert reached >= sent / 2, report[-1]
+        assert answered >= reached, report[-1]
+
+
+def check_end(response: Response) -> None:
+    """Check what no schema of single events can say: how a stream ends."""
+    assert response.headers["content-type"][0].startswith(STREAM_TYPE)
+    assert response.text.endswith("\n\ndata: [DONE]\n\n")
+    *_, last, _ = response.text.rstrip("\n").split("\n\n")
+    kind = json.loads(last.partition("data: ")[2])["type"]
+    assert kind in ("response.completed", "response.incomplete", "response.failed")
+
+
+# -- the judge itself ------------------------------------------------------------------------------------------------
+
+
+def spoilt(text: str, spoil: Callable[[Any], None]) -> str:
+    """A stream whose first delta event is changed."""
+    events = text.split("\n\n")
+    index = next(i for i, event in enumerate(events) if event.startswith("event: response.output_text.delta"))
+    head, _, data = events[index].partition("data: ")
+    value = json.loads(data)
+    spoil(value)
+    events[index] = f"{head}data: {json.dumps(value)}"
+    return "\n\n".join(events)
+
+
+def lose_delta(event: Any) -> None:
+    del event["delta"]
+
+
+def renumber(event: Any) -> None:
+    event["sequence_number"] = "1"
+
+
+def rename(event: Any) -> None:
+    event["type"] = "response.unheard_of"
+
+
+@pytest.mark.parametrize("spoil", [lose_delta, renumber, rename])
+def test_a_wrong_event_is_noticed(
+    spoil: Callable[[Any], None], schema: schemathesis.BaseSchema, gateway: Gateway
+) -> None:
+    case = schema["/v1/responses"]["POST"].Case(
+        body={"model": "m", "input": "hello", "stream": True}, media_type="application/json"
+    )
+    headers = {"Authorization": f"Bearer {gateway.token}"}
+    response = case.call(headers=headers, timeout=SECONDS)
+    while "response.output_text.delta" not in response.text:  # the upstream has answers without text too
+        response = case.call(headers=headers, timeout=SECONDS)
+    case.validate_response(response, headers=headers)
+    response.content = spoilt(response.text, spoil).encode()
+    with pytest.raises(FailureGroup):
+        case.validate_response(response, headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("error", "request_body"),
+    [
+        ({"code": "invalid_type", "param": "input"}, {"input": 1}),
+        ({"code": "unsupported_parameter", "param": "temperature"}, {"temperature": 1}),
+        ({"code": "unsupported_tool", "param": "tools[0]"}, {"tools": [{"type": "function"}]}),
+        ({"code": "unsupported_item", "param": "input[0].type"}, {"input": [{"type": "message"}]}),
+        ({"code": "internal_error", "param": None}, {}),
+    ],
+)
+def test_undeclared_refusals_are_noticed(error: dict[str, Any], request_body: Any) -> None:
+    assert not declared(error, request_body)
