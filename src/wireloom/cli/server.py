@@ -18,6 +18,8 @@ _GRACE_SECONDS = 8
 # Longer than the 90 s for which Codex keeps an unused connection, so that the client closes it first and
 # never sends a request into a connection that is being closed.
 _KEEP_ALIVE_SECONDS = 120
+# A long request makes thousands of objects that all die with it; the default would look at them dozens of times.
+_COLLECT_AFTER = (20_000, 20, 20)
 
 
 class Server(uvicorn.Server):
@@ -43,6 +45,7 @@ class Server(uvicorn.Server):
         await super().startup(sockets=sockets)
         # What exists now stays, so the collector need not look at it again.
         gc.freeze()
+        gc.set_threshold(*_COLLECT_AFTER)
         gc.enable()
         self._on_ready()
 

@@ -131,10 +131,15 @@ class _Build:
         if text is not None and (thought or "tool_calls" in message):
             message[self.profile.reasoning_replay_field] = text
 
+    def end_turn(self) -> None:
+        """Close the assistant message; what was thought before a message that never came is not the next one's."""
+        self.flush()
+        self.reasoning = []
+
     # -- other messages ------------------------------------------------------------------------------------------
 
     def system(self, role: str, text: str) -> None:
-        self.flush()
+        self.end_turn()
         role = role if self.profile.developer_role else "system"
         last = self.messages[-1] if self.messages else None
         if last is None or self.profile.system_anywhere:
@@ -148,7 +153,7 @@ class _Build:
             self.user([{"type": "text", "text": LATER_INSTRUCTIONS + text}])
 
     def user(self, parts: list[Json]) -> None:
-        self.flush()
+        self.end_turn()
         if self.messages and self.messages[-1]["role"] == "tool" and not self.profile.user_after_tool:
             self.messages.append({"role": "assistant", "content": CONTINUE})
         plain = len(parts) == 1 and parts[0]["type"] == "text"
@@ -269,8 +274,9 @@ def _custom_call(build: _Build, _: str, item: m.CustomToolCall) -> None:
     build.call(item.call_id, item.name, item.namespace, t.wrap(item.input))
 
 
-def _output(*_: Any) -> None:
-    """Placed already, behind its call."""
+def _output(build: _Build, _: str, __: Any) -> None:
+    """Placed behind its call; calls that come after it were made in the light of it, so not at the same time."""
+    build.flush()
 
 
 def _reasoning(build: _Build, path: str, item: m.ReasoningItemParam) -> None:

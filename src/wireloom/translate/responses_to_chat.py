@@ -67,16 +67,18 @@ def request(
     """
     tools = t.flatten(body.tools or [], profile, losses, denied=options.denied_tools, lenient=options.lenient)
     build = _Build(body, profile, losses, tools)
-    build.body["model"] = options.model
-    build.body["messages"] = messages(body.instructions, body.input, tools, profile, losses)
+    build.body |= {"model": options.model, "messages": []}
     for name in sorted(body.model_fields_set):
         value = getattr(body, name)
         if name not in FIELDS:
             losses.add(name, "dropped", "no such field in the contract")
         elif value is not None:
             FIELDS[name](build, name, value)
+    build.body["messages"] = messages(body.instructions, body.input, tools, profile, losses)
     if tools.functions:
         build.body["tools"] = tools.functions
+    else:
+        build.body.pop("parallel_tool_calls", None)
     if stream:
         build.body["stream"] = True
         if profile.stream_usage:
@@ -221,6 +223,8 @@ def _choose(build: _Build, path: str, form: str, value: Any) -> None:
             build.tools.functions.clear()  # a model that is offered nothing calls nothing
             return
         raise refused(path, f"{build.profile.title} cannot be made to call a tool")
+    if not build.tools.functions:
+        raise refused(path, "no tool is left that could be called")
     if form in ("required", "function") and build.profile.thinking_blocks_forced_tools:
         _stop_thinking(build, path)
     build.body["tool_choice"] = value
@@ -256,8 +260,7 @@ def _allow(build: _Build, path: str, value: m.ToolChoiceAllowed) -> None:
 
 def _parallel_tool_calls(build: _Build, path: str, value: bool) -> None:
     if build.profile.parallel_tool_calls:
-        if build.tools.functions:
-            build.body["parallel_tool_calls"] = value
+        build.body["parallel_tool_calls"] = value
     elif not value:
         build.losses.add(path, "dropped", f"{build.profile.title} does not take it")
 

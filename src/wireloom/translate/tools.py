@@ -45,17 +45,16 @@ class Tools:
     Args:
         functions: Chat tool definitions, in the order of the request.
         by_flat_name: what each flat name stands for.
+        by_name: name and namespace of a tool -> its flat name.
     """
 
     functions: list[Json] = field(default_factory=list)
     by_flat_name: dict[str, Target] = field(default_factory=dict)
+    by_name: dict[tuple[str, str | None], str] = field(default_factory=dict)
 
     def flat_name(self, name: str, namespace: str | None) -> str | None:
         """The name under which a tool is offered, or None when it is not."""
-        for flat, tool in self.by_flat_name.items():
-            if tool.name == name and tool.namespace == namespace:
-                return flat
-        return None
+        return self.by_name.get((name, namespace))
 
     def restore(self, flat_name: str) -> Target:
         """What the model means by a name; one that was never offered comes back as it is.
@@ -107,6 +106,7 @@ class _Build:
         if other is not None:
             flat = _hashed(flat, f"{tool.namespace}.{tool.name}", self.profile)
         self.tools.by_flat_name[flat] = tool
+        self.tools.by_name[tool.name, tool.namespace] = flat
         definition["name"] = flat
         self.tools.functions.append({"type": "function", "function": definition})
 
