@@ -130,17 +130,20 @@ class Answer:
         self._response = response
         self._deadline = deadline
         self.status = response.status_code
-        self.content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        # Looked at in one pass: each look-up in httpx's headers decodes all of them.
+        self._headers = {name.lower(): value for name, value in response.headers.raw}
+        kind = self._headers.get(b"content-type", b"").partition(b";")[0]
+        self.content_type = kind.strip().lower().decode("latin-1")
 
     @property
     def retry_after(self) -> float | None:
         """Seconds the upstream asks to wait; a date is left to the client's own patience."""
-        value = self._response.headers.get("retry-after", "")
+        value = self._headers.get(b"retry-after", b"").decode("latin-1")
         return float(value) if value.replace(".", "", 1).isdigit() else None
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         """What each read brings; failures are the HTTP client's, for `map_exceptions`."""
-        encoded = self._response.headers.get("content-encoding", "identity") != "identity"
+        encoded = self._headers.get(b"content-encoding", b"identity") != b"identity"
         source = self._response.aiter_bytes() if encoded else self._response.stream
         assert not isinstance(source, httpx.SyncByteStream)
         iterator = aiter(source)

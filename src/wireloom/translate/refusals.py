@@ -62,7 +62,9 @@ DECLARED: tuple[Refusal, ...] = (
     ),
     Refusal("unsupported_parameter", r"top_logprobs|include\[\d+\]", "log probabilities are not carried"),
     Refusal("unsupported_parameter", "tool_choice", "the upstream cannot be made to call a tool"),
-    Refusal("unsupported_parameter", _PART, "outside a user's message only text is carried"),
+    Refusal(
+        "unsupported_parameter", r"input\[\d+\]\.content\[\d+\]", "only a user's message holds more than text"
+    ),
     Refusal("unsupported_tool", r"tools\[\d+\]", "it runs inside a provider that offers it", tools.REFUSED),
     Refusal("unsupported_tool", "tool_choice", "a tool that is not offered cannot be forced"),
     Refusal("invalid_value", r"tool_choice\.(name|tools\[\d+\])", "the tool is not offered"),
