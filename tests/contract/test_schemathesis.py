@@ -32,14 +32,14 @@ SECONDS = 30.0
 MAX_EVENTS = 100_000
 STREAM_TYPE = "text/event-stream"
 
-Change: TypeAlias = Callable[[Case], None]
+Change: TypeAlias = "Callable[[Case[Any]], None]"
 
 
 class Undeclared(AssertionError):
     """A valid request was refused for a reason that nothing declares."""
 
 
-def acceptance(_: CheckContext, response: Response, case: Case) -> None:
+def acceptance(_: CheckContext, response: Response, case: Case[Any]) -> None:
     """Take the place of schemathesis's own check, which knows no declared refusals."""
     if response.status_code < 400:
         return
@@ -65,19 +65,24 @@ def session() -> Iterator[requests.Session]:
         yield session
 
 
-def unchanged(_: Case) -> None:
+def unchanged(_: Case[Any]) -> None:
     """Leave a case as it was generated."""
 
 
-def streamed(case: Case) -> None:
-    case.body["stream"] = True
+def streamed(case: Case[Any]) -> None:
+    case.body = {**body_of(case), "stream": True}
 
 
-def whole(case: Case) -> None:
-    case.body["stream"] = False
+def whole(case: Case[Any]) -> None:
+    case.body = {**body_of(case), "stream": False}
 
 
-def known_model(case: Case) -> None:
+def body_of(case: Case[Any]) -> dict[str, Any]:
+    assert isinstance(case.body, dict)
+    return case.body
+
+
+def known_model(case: Case[Any]) -> None:
     case.path_parameters["model"] = MODEL
 
 
@@ -118,7 +123,7 @@ def test_valid_requests(
         suppress_health_check=list(HealthCheck),
     )
     @given(case=operation.as_strategy(generation_mode=GenerationMode.POSITIVE))
-    def run(case: Case) -> None:
+    def run(case: Case[Any]) -> None:
         nonlocal sent, answered
         change(case)
         sent += 1
@@ -183,7 +188,7 @@ def rename(event: Any) -> None:
 def test_a_wrong_event_is_noticed(
     spoil: Callable[[Any], None], schema: schemathesis.BaseSchema, gateway: Gateway
 ) -> None:
-    body = {"model": "m", "input": "hello", "stream": True}
+    body: Any = {"model": "m", "input": "hello", "stream": True}
     case = schema["/v1/responses"]["POST"].Case(body=body, media_type="application/json")
     headers = {"Authorization": f"Bearer {gateway.token}"}
     with httpx.Client(base_url=gateway.root_url, headers=headers, timeout=SECONDS) as client:

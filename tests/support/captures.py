@@ -37,7 +37,5 @@ def _read(path: Path) -> Capture:
     return Capture(path.stem, json.loads(path.read_bytes())["body"])
 
 
-CAPTURES = [
-    capture for path in sorted(FOLDER.glob("*.json")) if (capture := _read(path)).body is not None
-]
+CAPTURES = [capture for path in sorted(FOLDER.glob("*.json")) if (capture := _read(path)).body is not None]
 """Those that have a body; a frame of a WebSocket counts."""

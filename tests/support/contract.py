@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, get_args
+from types import UnionType
+from typing import Annotated, Any, ForwardRef, Union, get_args, get_origin
 
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, TypeAdapter
@@ -24,11 +25,15 @@ def tags(union: TypeAliasType) -> frozenset[str]:
 def _members(annotation: Any) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, TypeAliasType):
         yield from _members(annotation.__value__)
-    elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
+    elif isinstance(annotation, ForwardRef):
+        yield from _members(getattr(m, annotation.__forward_arg__))
+    elif get_origin(annotation) is Annotated:
+        yield from _members(get_args(annotation)[0])
+    elif get_origin(annotation) in (Union, UnionType):
+        for member in get_args(annotation):
+            yield from _members(member)
     else:
-        for part in get_args(annotation):
-            yield from _members(part)
+        yield annotation
 
 
 def _types(member: type[BaseModel]) -> tuple[str, ...]:

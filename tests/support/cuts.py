@@ -1,6 +1,7 @@
 """Bytes and texts in all the ways in which a network or a model may cut them."""
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import TypeVar
 
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ T = TypeVar("T", bytes, str)
 def at(data: T, positions: Iterable[int]) -> list[T]:
     """Return `data` cut at `positions`, empty pieces included; one beyond the end stands for the end."""
     edges = [0, *sorted(min(position, len(data)) for position in positions), len(data)]
-    return [data[start:stop] for start, stop in zip(edges, edges[1:], strict=False)]
+    return [data[start:stop] for start, stop in pairwise(edges)]
 
 
 def singly(data: T) -> list[T]:

@@ -184,8 +184,8 @@ class Checker:
 
     def terminal(self, event: Json) -> None:
         response, status = event["response"], TERMINAL[event["type"]]
-        self._snapshot(response, status)
         self._hold(self._open is None or status == "failed", "leaves an item open")
+        self._snapshot(response, status)
         cut = [item["id"] for item in self._done if item["status"] == "incomplete"]
         self._hold(not cut or status == "incomplete", "holds an item cut short")
         reason = (response["incomplete_details"] or {}).get("reason")
@@ -383,8 +383,9 @@ def decode(stream: bytes) -> list[Json]:
 
 
 def _frame(frame: str) -> Json:
-    name, _, data = frame.partition("\n")
-    event: Json = json.loads(data.removeprefix("data: ")) if data.startswith("data: ") else {}
-    if "\n" in data or event.get("type") != name.removeprefix("event: ") or not name.startswith("event: "):
-        raise BrokenStream(f"not the frame of an event: {frame!r}")
-    return event
+    match frame.split("\n"):
+        case [name, data] if name.startswith("event: ") and data.startswith("data: "):
+            event: Json = json.loads(data.removeprefix("data: "))
+            if event["type"] == name.removeprefix("event: "):
+                return event
+    raise BrokenStream(f"not the frame of an event: {frame!r}")

@@ -17,7 +17,7 @@ Handler = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
 
 
 @asynccontextmanager
-async def gateway(upstream: str, **settings: Any) -> AsyncIterator[str]:
+async def gateway(upstream: str | None, **settings: Any) -> AsyncIterator[str]:
     """Serve a gateway for `upstream`; yields its base URL, without the version."""
     given = {"no_auth": "token" not in settings, **settings}
     app = create_app(Settings(upstream=upstream, **given))

@@ -8,34 +8,40 @@ Json = dict[str, Any]
 
 
 def of_items(items: Iterable[Json]) -> Iterator[str]:
-    """Yield the texts of messages, calls and outputs in their order; reasoning is not among them."""
+    """Yield the texts of messages, calls and outputs in their order, free-form input as the JSON around it.
+
+    Reasoning is not among them.
+    """
     for item in items:
-        for name in ("content", "arguments", "input", "output") if item["type"] != "reasoning" else ():
+        if "input" in item:
+            yield json.dumps({"input": item["input"]}, ensure_ascii=False, separators=(",", ":"))
+        for name in ("content", "arguments", "output") if item["type"] != "reasoning" else ():
             value = item.get(name) or ""
             parts = [{"text": value}] if isinstance(value, str) else value
             yield from (part["text"] for part in parts if part.get("text"))
 
 
 def of_messages(messages: Iterable[Json]) -> Iterator[str]:
-    """Yield the texts of messages in their order; a text wrapped into arguments is unwrapped."""
+    """Yield the texts of messages and the arguments of calls in their order."""
     for message in messages:
         content = message["content"] or ""
         parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
         yield from (part["text"] for part in parts if part["type"] == "text")
-        for call in message.get("tool_calls", []):
-            arguments = call["function"]["arguments"]
-            yield json.loads(arguments)["input"] if arguments.startswith('{"input":') else arguments
+        yield from (call["function"]["arguments"] for call in message.get("tool_calls", []))
 
 
-def between(texts: Iterable[str], whole: str) -> list[str]:
-    """Return what stands in `whole` before, between and after `texts`, each of which has to be there, in order.
+def added(items: Iterable[Json], messages: Iterable[Json], notes: Iterable[str]) -> str:
+    """Return what messages say beyond the items they were made of, and beyond `notes`.
 
     Raises:
-        ValueError: a text is not there.
+        ValueError: a text of the items is not there, or not in its place.
     """
-    gaps, position = [], 0
-    for text in texts:
+    whole, rest, position = "".join(of_messages(messages)), "", 0
+    for text in of_items(items):
         start = whole.index(text, position)
-        gaps.append(whole[position:start])
+        rest += whole[position:start]
         position = start + len(text)
-    return [*gaps, whole[position:]]
+    rest += whole[position:]
+    for note in notes:
+        rest = rest.replace(note, "")
+    return rest

@@ -30,7 +30,12 @@ def error(message: str = "It broke.", **more: Any) -> dict[str, Any]:
         ({"object": "error", "message": "no", "type": "bad", "param": "n"}, "no", "bad", "n"),
         ({"message": "no"}, "no", "upstream_error", None),
         ({"detail": "no"}, "no", "upstream_error", None),
-        ({"detail": [{"loc": ["body"], "msg": "no"}]}, '[{"loc":["body"],"msg":"no"}]', "upstream_error", None),
+        (
+            {"detail": [{"loc": ["body"], "msg": "no"}]},
+            '[{"loc":["body"],"msg":"no"}]',
+            "upstream_error",
+            None,
+        ),
         ([error("no", code=1234, status="BAD")], "no", "1234", None),
         ("no", "no", "upstream_error", None),
         ({}, "The upstream failed without saying why.", "upstream_error", None),
@@ -78,10 +83,22 @@ def test_what_is_no_json_is_not_repeated(body: bytes) -> None:
         (200, error(code="insufficient_quota"), UpstreamLimited, "insufficient_quota", 429),
         (200, error(code="context_length_exceeded"), UpstreamRefused, "context_length_exceeded", 400),
         (400, error(code="context_length_exceeded"), UpstreamRefused, "context_length_exceeded", 400),
-        (400, error("This model's maximum context length is 8"), UpstreamRefused, "context_length_exceeded", 400),
+        (
+            400,
+            error("This model's maximum context length is 8"),
+            UpstreamRefused,
+            "context_length_exceeded",
+            400,
+        ),
         (413, error("too many input tokens"), UpstreamRefused, "context_length_exceeded", 413),
         (422, error("the prompt is too long"), UpstreamRefused, "context_length_exceeded", 422),
-        (400, error("exceeds the available context size", code=400), UpstreamRefused, "context_length_exceeded", 400),
+        (
+            400,
+            error("exceeds the available context size", code=400),
+            UpstreamRefused,
+            "context_length_exceeded",
+            400,
+        ),
         (500, error("maximum context"), UpstreamError, "upstream_error", 500),
         (400, error("the text of the context is odd"), UpstreamRefused, "upstream_error", 400),
     ],
@@ -117,8 +134,12 @@ def test_a_long_message_is_cut() -> None:
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=2)
-    | st.dictionaries(st.sampled_from(["error", "message", "detail", "code", "type", "param"]), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(["error", "message", "detail", "code", "type", "param"]), inner, max_size=4
+        )
+    ),
     max_leaves=8,
 )
 

@@ -16,7 +16,14 @@ from tests.support.streams import new_stream
 from tests.support.transcripts import TRANSCRIPTS, Transcript
 from wireloom.errors import GatewayError, UpstreamError
 from wireloom.providers import Profile, load
-from wireloom.translate.chat_to_responses import CHUNK_FIELDS, FAILED, INCOMPLETE, ChatReader, completion, usage
+from wireloom.translate.chat_to_responses import (
+    CHUNK_FIELDS,
+    FAILED,
+    INCOMPLETE,
+    ChatReader,
+    completion,
+    usage,
+)
 from wireloom.translate.tools import Target, Tools, wrap
 from wireloom.wire.sse import EventReader, encode
 
@@ -59,10 +66,14 @@ def payloads(pieces: Iterable[bytes]) -> Iterable[bytes]:
 
 
 def chunk(delta: Json | None = None, finish: str | None = None, **more: Any) -> bytes:
-    return json.dumps({"choices": [{"index": 0, "delta": delta or {}, "finish_reason": finish}], **more}).encode()
+    return json.dumps(
+        {"choices": [{"index": 0, "delta": delta or {}, "finish_reason": finish}], **more}
+    ).encode()
 
 
-def call(index: int | None, call_id: str | None, name: str | None, arguments: Any = None, **more: Any) -> Json:
+def call(
+    index: int | None, call_id: str | None, name: str | None, arguments: Any = None, **more: Any
+) -> Json:
     """A delta with one fragment of a call; what is None is left out."""
     function = {key: value for key, value in (("name", name), ("arguments", arguments)) if value is not None}
     fragment = {"index": index, "id": call_id, "function": function, **more}
@@ -194,18 +205,39 @@ def test_what_is_no_answer_fails(transcript: Transcript) -> None:
 
 A, B = '{"a":1}', '{"b":2}'
 ROUTES: dict[str, list[Json]] = {
-    "by index": [call(0, "x", "f", ""), call(1, "y", "g", ""), call(1, None, None, B), call(0, None, None, A)],
-    "by id": [call(None, "x", "f", ""), call(None, "y", "g", ""), call(None, "y", None, B), call(None, "x", None, A)],
+    "by index": [
+        call(0, "x", "f", ""),
+        call(1, "y", "g", ""),
+        call(1, None, None, B),
+        call(0, None, None, A),
+    ],
+    "by id": [
+        call(None, "x", "f", ""),
+        call(None, "y", "g", ""),
+        call(None, "y", None, B),
+        call(None, "x", None, A),
+    ],
     "by id on one index": [call(0, "x", "f", ""), call(0, None, None, A), call(0, "y", "g", B)],
     "by name": [call(None, None, "f", '{"a"'), call(None, None, None, ":1}"), call(None, None, "g", B)],
     "whole calls with names alone": [call(None, None, "f", A), call(None, None, "g", B)],
     "whole calls with indexes": [call(0, None, "f", A), call(1, None, "g", B)],
     "ids come after the names": [call(0, None, "f", ""), call(0, "x", None, A), call(1, "y", "g", B)],
     "ids come before the names": [call(0, "x", None), call(0, None, "f", A), call(1, "y", "g", B)],
-    "arguments come before the name": [call(0, "x", None, '{"a"'), call(0, None, "f", ":1}"), call(1, "y", "g", B)],
-    "empty ids and names": [call(0, "x", "f", ""), call(0, "", "", A), call(1, "y", "g", ""), call(1, "", "", B)],
+    "arguments come before the name": [
+        call(0, "x", None, '{"a"'),
+        call(0, None, "f", ":1}"),
+        call(1, "y", "g", B),
+    ],
+    "empty ids and names": [
+        call(0, "x", "f", ""),
+        call(0, "", "", A),
+        call(1, "y", "g", ""),
+        call(1, "", "", B),
+    ],
     "ids and names repeated": [call(0, "x", "f", '{"a"'), call(0, "x", "f", ":1}"), call(1, "y", "g", B)],
-    "both in one delta": [{"tool_calls": [*call(0, "x", "f", A)["tool_calls"], *call(1, "y", "g", B)["tool_calls"]]}],
+    "both in one delta": [
+        {"tool_calls": [*call(0, "x", "f", A)["tool_calls"], *call(1, "y", "g", B)["tool_calls"]]}
+    ],
     "an index that skips": [call(1, "x", "f", A), call(5, "y", "g", B)],
 }
 
@@ -226,14 +258,21 @@ def test_a_call_keeps_the_id_the_upstream_gave_it() -> None:
 
 
 def test_the_older_form_of_a_call_is_one() -> None:
-    fragments = [{"function_call": {"name": "f", "arguments": '{"a"'}}, {"function_call": {"arguments": ":1}"}}]
+    fragments = [
+        {"function_call": {"name": "f", "arguments": '{"a"'}},
+        {"function_call": {"arguments": ":1}"}},
+    ]
     told = Session().read([*map(chunk, fragments), chunk(finish="function_call")])
     assert said(told.calls) == [("f", A)]
 
 
 def test_calls_come_back_as_the_tools_they_stand_for() -> None:
     tools = Tools([], {"maths-add": Target("add", "maths"), "patch": Target("patch", None, custom=True)})
-    deltas = [call(0, "x", "maths-add", A), call(1, "y", "patch", wrap("*** Begin")), call(2, "z", "never_offered", B)]
+    deltas = [
+        call(0, "x", "maths-add", A),
+        call(1, "y", "patch", wrap("*** Begin")),
+        call(2, "z", "never_offered", B),
+    ]
     told = Session(tools=tools).read([*map(chunk, deltas), STOP])
     assert [
         (one.item["type"], one.item["name"], one.item.get("namespace"), one.said) for one in told.calls
@@ -261,7 +300,9 @@ def test_a_call_that_is_never_named_fails(deltas: list[Json]) -> None:
 
 def test_more_of_a_call_that_was_over_fails() -> None:
     session = Session()
-    session.read([chunk(call(0, "x", "f", A)), chunk({"content": "done"}), chunk(call(0, None, None, B)), STOP])
+    session.read(
+        [chunk(call(0, "x", "f", A)), chunk({"content": "done"}), chunk(call(0, None, None, B)), STOP]
+    )
     assert session.failure is not None
     assert session.failure.code == "upstream_invalid"
 
@@ -282,7 +323,10 @@ def test_a_refusal_is_text_for_a_client_that_shows_nothing_else() -> None:
     [
         ({"reasoning_content": "a"}, "a"),
         ({"reasoning": "a"}, "a"),
-        ({"reasoning_details": [{"type": "reasoning.text", "text": "a"}, {"summary": "b"}, {"data": "x"}]}, "ab"),
+        (
+            {"reasoning_details": [{"type": "reasoning.text", "text": "a"}, {"summary": "b"}, {"data": "x"}]},
+            "ab",
+        ),
         ({"reasoning_content": "a", "reasoning": "a", "reasoning_details": [{"text": "a"}]}, "a"),
         ({"reasoning_content": "", "reasoning": None, "reasoning_details": [{"text": "a"}]}, "a"),
         ({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "a"}, "?"]}]}, "a"),
@@ -297,7 +341,9 @@ def test_thoughts(delta: Json, thought: str) -> None:
 
 
 def test_a_profile_says_which_fields_hold_thoughts_and_whether_tags_do() -> None:
-    profile = GENERIC.model_copy(update={"reasoning_fields": ("reasoning", "unheard_of"), "think_tags": False})
+    profile = GENERIC.model_copy(
+        update={"reasoning_fields": ("reasoning", "unheard_of"), "think_tags": False}
+    )
     deltas = [{"reasoning_content": "no"}, {"reasoning": "yes"}, {"content": "<think>no</think>"}]
     told = Session(profile).read([*map(chunk, deltas), STOP])
     assert (told.reasoning, told.text) == ("yes", "<think>no</think>")
@@ -326,7 +372,11 @@ answers = st.lists(
     st.one_of(
         texts.map(lambda text: {"content": text}),
         texts.map(lambda text: {"reasoning_content": text}),
-        st.builds(lambda name, arguments: call(None, None, name, json.dumps(arguments)), texts, st.dictionaries(texts, texts, max_size=2)),
+        st.builds(
+            lambda name, arguments: call(None, None, name, json.dumps(arguments)),
+            texts,
+            st.dictionaries(texts, texts, max_size=2),
+        ),
     ),
     max_size=10,
 )
@@ -338,7 +388,7 @@ def test_everything_said_is_told_in_its_order(deltas: list[Json]) -> None:
     profile = GENERIC.model_copy(update={"think_tags": False})
     expected: list[tuple[str, str]] = []
     for delta in deltas:
-        (kind, value), = delta.items()
+        ((kind, value),) = delta.items()
         item = {"content": "message", "reasoning_content": "reasoning", "tool_calls": "function_call"}[kind]
         text = value if isinstance(value, str) else value[0]["function"]["arguments"]
         if expected and expected[-1][0] == item != "function_call":
@@ -404,7 +454,10 @@ GARBAGE = ("upstream_invalid", 502)
         ([b'{"error": {"message": "no", "type": "rate_limit"}}'], ("rate_limit", 429)),
         ([b'{"error": "no"}'], ("upstream_error", 502)),
         ([b'{"object": "error", "message": "no", "code": 400}'], ("400", 400)),
-        ([chunk({"content": "a"}), b'{"error": {"message": "no"}, "choices": []}', b"[DONE]"], ("upstream_error", 502)),
+        (
+            [chunk({"content": "a"}), b'{"error": {"message": "no"}, "choices": []}', b"[DONE]"],
+            ("upstream_error", 502),
+        ),
     ],
 )
 def test_what_fails(events: list[bytes], expected: tuple[str, int]) -> None:
@@ -460,7 +513,10 @@ def test_a_completion_is_one_chunk() -> None:
         (b"[]", ("upstream_error", 502)),
         (b"{}", ("upstream_error", 502)),
         (b'{"choices": {}}', ("upstream_error", 502)),
-        (b'{"error": {"message": "no", "code": "insufficient_quota"}, "choices": []}', ("insufficient_quota", 429)),
+        (
+            b'{"error": {"message": "no", "code": "insufficient_quota"}, "choices": []}',
+            ("insufficient_quota", 429),
+        ),
         (b'{"error": {"message": "no", "code": 503}}', ("503", 503)),
     ],
 )
@@ -470,7 +526,9 @@ def test_what_is_no_completion(body: bytes, expected: tuple[str, int]) -> None:
     assert (caught.value.code, caught.value.status) == expected
 
 
-@pytest.mark.parametrize("body", [b'{"choices": []}', b'{"choices": [{}]}', b'{"choices": [{"message": null}]}'])
+@pytest.mark.parametrize(
+    "body", [b'{"choices": []}', b'{"choices": [{}]}', b'{"choices": [{"message": null}]}']
+)
 def test_a_completion_without_an_answer_fails(body: bytes) -> None:
     session = Session()
     session.read([completion(body)])
@@ -487,11 +545,24 @@ def test_a_completion_without_an_answer_fails(body: bytes) -> None:
         ({"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 8}, (3, 0, 0, 4, 0, 8)),
         ({"prompt_tokens": 3}, (3, 0, 0, 0, 0, 3)),
         ({"prompt_tokens": None, "completion_tokens": 4}, (0, 0, 0, 4, 0, 4)),
-        ({"prompt_tokens": 3, "prompt_tokens_details": {"cached_tokens": 2, "cache_write_tokens": 1}}, (3, 2, 1, 0, 0, 3)),
+        (
+            {"prompt_tokens": 3, "prompt_tokens_details": {"cached_tokens": 2, "cache_write_tokens": 1}},
+            (3, 2, 1, 0, 0, 3),
+        ),
         ({"prompt_tokens": 3, "cached_tokens": 2}, (3, 2, 0, 0, 0, 3)),
         ({"prompt_tokens": 3, "prompt_cache_hit_tokens": 2}, (3, 2, 0, 0, 0, 3)),
-        ({"prompt_tokens": 3, "completion_tokens": 4, "completion_tokens_details": {"reasoning_tokens": 2}}, (3, 0, 0, 4, 2, 7)),
-        ({"prompt_tokens": 3, "prompt_tokens_details": None, "completion_tokens_details": {}}, (3, 0, 0, 0, 0, 3)),
+        (
+            {
+                "prompt_tokens": 3,
+                "completion_tokens": 4,
+                "completion_tokens_details": {"reasoning_tokens": 2},
+            },
+            (3, 0, 0, 4, 2, 7),
+        ),
+        (
+            {"prompt_tokens": 3, "prompt_tokens_details": None, "completion_tokens_details": {}},
+            (3, 0, 0, 0, 0, 3),
+        ),
     ],
 )
 def test_usage(counted: Json, expected: tuple[int, ...]) -> None:

@@ -71,7 +71,9 @@ def test_losses_that_do_not_fit_are_counted() -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.builds(Loss, st.text(max_size=300), st.just("dropped"), st.text(max_size=300)), max_size=12))
+@given(
+    st.lists(st.builds(Loss, st.text(max_size=300), st.just("dropped"), st.text(max_size=300)), max_size=12)
+)
 def test_whatever_is_lost_the_header_holds_it(losses: list[Loss]) -> None:
     value = render(losses)
     if not losses:

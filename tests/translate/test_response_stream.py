@@ -20,6 +20,7 @@ from wireloom.wire.sse import EventReader, encode
 
 Json: TypeAlias = dict[str, Any]
 
+
 def taken(stream: ResponseStream) -> list[Json]:
     return decode(encode(stream.take()))
 
@@ -28,7 +29,9 @@ def brief(events: list[Json]) -> list[str]:
     """The events after the opening ones without their common stem, with what they say."""
     said = ("delta", "text", "refusal", "arguments", "input", "code")
     return [
-        " ".join([event["type"].removeprefix("response."), *(repr(event[key]) for key in said if key in event)])
+        " ".join(
+            [event["type"].removeprefix("response."), *(repr(event[key]) for key in said if key in event)]
+        )
         for event in events[2:]
     ]
 
@@ -168,7 +171,9 @@ class Speaker:
             self.stream.fail(ERROR, "upstream_error")
 
 
-def perform(plan: list[Verb], ending: Ending, *, summarise: bool, patient: bool) -> tuple[Speaker, list[Json]]:
+def perform(
+    plan: list[Verb], ending: Ending, *, summarise: bool, patient: bool
+) -> tuple[Speaker, list[Json]]:
     """Say a plan; patient: take the events at the end alone, not after each verb."""
     speaker = Speaker(new_stream(summarise=summarise))
     sent = b""

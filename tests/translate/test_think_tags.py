@@ -48,7 +48,8 @@ def test_thoughts_are_parted_from_the_answer(name: str) -> None:
 
 
 contents = st.lists(
-    st.sampled_from(["<think>", "</think>", "<thi", "nk>", "</th", "ink>", "<", "\n", " ", "a", "b "]), max_size=10
+    st.sampled_from(["<think>", "</think>", "<thi", "nk>", "</th", "ink>", "<", "\n", " ", "a", "b "]),
+    max_size=10,
 ).map("".join)
 
 

@@ -84,7 +84,12 @@ def test_a_function(
 
 
 def test_a_schema_goes_through_as_it_is() -> None:
-    schema = {**SCHEMA, "$defs": {"x": {"type": ["string", "null"]}}, "additionalProperties": False, "extra": [1]}
+    schema = {
+        **SCHEMA,
+        "$defs": {"x": {"type": ["string", "null"]}},
+        "additionalProperties": False,
+        "extra": [1],
+    }
     made, _ = offered(function("add", parameters=schema), namespace("n", function("sub", parameters=schema)))
     assert [tool["function"]["parameters"] for tool in made.functions] == [schema, schema]
 
@@ -188,9 +193,19 @@ def test_a_name_that_fits_stays(name: str, space: str | None, profile: Profile) 
 @pytest.mark.parametrize("profile", [load(name) for name in names()], ids=list(names()))
 @pytest.mark.parametrize(
     ("name", "space"),
-    [("a.b", None), ("a b", None), ("ä", None), ("", None), ("a" * 65, None), ("b" * 40, "c" * 40), ("9.", None)],
+    [
+        ("a.b", None),
+        ("a b", None),
+        ("ä", None),
+        ("", None),
+        ("a" * 65, None),
+        ("b" * 40, "c" * 40),
+        ("9.", None),
+    ],
 )
-def test_a_name_that_does_not_fit_becomes_one_that_does(name: str, space: str | None, profile: Profile) -> None:
+def test_a_name_that_does_not_fit_becomes_one_that_does(
+    name: str, space: str | None, profile: Profile
+) -> None:
     made = flat_name(name, space, profile)
     assert len(made) <= profile.tool_name_max
     assert re.fullmatch(profile.tool_name_pattern, made)

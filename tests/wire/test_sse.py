@@ -38,7 +38,10 @@ FRAMES: dict[str, tuple[bytes, list[bytes]]] = {
     "carriage return at the end": (b"data: a\r\rdata: b\r", [b"a", b"b"]),
     "several lines without an end": (b"data: a\ndata: b", [b"a\nb"]),
     "a comment at the end": (b"data: a\n\n: bye", [b"a"]),
-    "separators of other tongues": ("data: a\u2028b\x85\x0b\x0c\n\n".encode(), ["a\u2028b\x85\x0b\x0c".encode()]),
+    "separators of other tongues": (
+        "data: a\u2028b\x85\x0b\x0c\n\n".encode(),
+        ["a\u2028b\x85\x0b\x0c".encode()],
+    ),
 }
 
 
@@ -89,22 +92,22 @@ def test_an_event_is_there_as_soon_as_its_empty_line_is() -> None:
     assert reader.close() == []
 
 
-@pytest.mark.parametrize("head", [b"data: ", b": ", b"event: x\ndata: ", b"data: a\n\ndata: "])
-def test_an_event_without_an_end_is_too_large(monkeypatch: pytest.MonkeyPatch, head: bytes) -> None:
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [b"data: ", *[b"x" * 10] * 30],
+        [b": ", *[b"x" * 10] * 30],
+        [b"event: x\ndata: ", *[b"x" * 10] * 30],
+        [b"data: a\n\ndata: ", *[b"x" * 10] * 30],
+        [b"data: xxxx\n"] * 30,
+        [b"data: xxxx\r"] * 30,
+    ],
+)
+def test_an_event_without_an_end_is_too_large(monkeypatch: pytest.MonkeyPatch, pieces: list[bytes]) -> None:
     monkeypatch.setattr(sse, "MAX_EVENT_BYTES", 100)
-    reader = EventReader()
-    reader.feed(head)
     with pytest.raises(EventTooLarge, match="an event of more than 100 bytes"):
-        for _ in range(30):
-            reader.feed(b"x" * 10)
-
-
-def test_lines_without_an_end_are_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sse, "MAX_EVENT_BYTES", 100)
-    reader = EventReader()
-    with pytest.raises(EventTooLarge):
-        for _ in range(30):
-            reader.feed(b"data: xxxx\n")
+        read(pieces)
+    read(pieces[:5])
 
 
 def test_many_events_are_never_too_large(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,166 @@
+"""Request bodies: what is read, what is refused, and how it is named."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import zstandard
+from pydantic import TypeAdapter
+from wireloom_protocol import responses as m
+
+from wireloom.api import bodies
+from wireloom.errors import GatewayError, InvalidRequest, TooLarge
+
+ADAPTER = TypeAdapter(m.CreateResponse)
+LIMIT = 10_000
+
+
+async def parts(*data: bytes) -> AsyncIterator[bytes]:
+    for part in data:
+        yield part
+
+
+@pytest.mark.parametrize(
+    ("encoding", "packed"),
+    [
+        ("", b"hello"),
+        ("identity", b"hello"),
+        ("gzip", gzip.compress(b"hello")),
+        ("GZIP", gzip.compress(b"hello")),
+        ("deflate", zlib.compress(b"hello")),
+        ("zstd", zstandard.compress(b"hello")),
+        ("zstd", zstandard.compress(b"hel") + zstandard.compress(b"lo")),
+        ("gzip, zstd", zstandard.compress(gzip.compress(b"hello"))),
+    ],
+)
+async def test_packed_bodies(encoding: str, packed: bytes) -> None:
+    assert await bodies.read(parts(packed[:3], packed[3:]), encoding, LIMIT) == b"hello"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "data", "error"),
+    [
+        ("", b"x" * (LIMIT + 1), TooLarge),
+        ("gzip", gzip.compress(b"x" * 10_000_000), TooLarge),
+        ("zstd", zstandard.compress(b"x" * 10_000_000), TooLarge),
+        ("br", b"x", InvalidRequest),
+        ("gzip", b"no gzip", InvalidRequest),
+        ("gzip", gzip.compress(b"hello" * 100)[:-20], InvalidRequest),
+        ("zstd", b"no zstd", InvalidRequest),
+    ],
+)
+async def test_bodies_that_are_refused(encoding: str, data: bytes, error: type[GatewayError]) -> None:
+    with pytest.raises(error):
+        await bodies.read(parts(data), encoding, LIMIT)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{",
+        b'{"a": NaN}',
+        b'{"a": Infinity}',
+        b'"\\ud800"',
+        b'"\xff"',
+        b"[" * 5000 + b"]" * 5000,
+        b"1e999",
+        b'{"a": 1,}',
+        b"{'a': 1}",
+    ],
+)
+def test_no_json(data: bytes) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        bodies.parse(data)
+    assert refused.value.code == "invalid_json"
+
+
+def ask(**fields: Any) -> dict[str, Any]:
+    return {"model": "m", "input": "hello", **fields}
+
+
+@pytest.mark.parametrize(
+    ("value", "param", "code"),
+    [
+        ([], None, "invalid_type"),
+        ({}, "model", "missing_required_parameter"),
+        ({"model": "m"}, "input", "missing_required_parameter"),
+        (ask(model=3), "model", "invalid_type"),
+        (ask(input=3), "input", "invalid_type"),
+        (ask(temperature="hot"), "temperature", "invalid_type"),
+        (ask(temperature=3), "temperature", "invalid_value"),
+        (ask(max_output_tokens=0), "max_output_tokens", "invalid_value"),
+        (ask(input=[{"type": "nonsense"}]), "input[0].type", "invalid_value"),
+        (
+            ask(input=[{"role": "user", "content": "a"}, {"role": "nobody", "content": "a"}]),
+            "input[1].role",
+            "invalid_value",
+        ),
+        (ask(input=[{"role": "user"}]), "input[0].content", "missing_required_parameter"),
+        (
+            ask(input=[{"role": "user", "content": [{"type": "input_text"}]}]),
+            "input[0].content[0].text",
+            "missing_required_parameter",
+        ),
+        (
+            ask(input=[{"role": "user", "content": [{"type": "x"}]}]),
+            "input[0].content[0].type",
+            "invalid_value",
+        ),
+        (ask(tools=[{"type": "function"}]), "tools[0].name", "missing_required_parameter"),
+        (
+            ask(tools=[{"type": "function", "function": {"name": "f"}}]),
+            "tools[0].name",
+            "missing_required_parameter",
+        ),
+        (ask(tools=[{"name": "f"}]), "tools[0].type", "invalid_value"),
+        (
+            ask(text={"format": {"type": "json_schema", "name": "n"}}),
+            "text.format.schema",
+            "missing_required_parameter",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named(value: Any, param: str | None, code: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        bodies.validate(ADAPTER, value)
+    assert (refused.value.param, refused.value.code) == (param, code)
+
+
+def test_an_error_does_not_repeat_the_value() -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        bodies.validate(ADAPTER, ask(temperature="canary-4711"))
+    assert "4711" not in refused.value.message
+
+
+def test_tags_that_may_be_left_out_are_filled_in() -> None:
+    value = ask(input=[{"role": "user", "content": "a"}, {"id": "msg_1"}, "no item"])
+    bodies.prepare(value)
+    assert [item["type"] for item in value["input"][:2]] == ["message", "item_reference"]
+
+
+def test_unknown_tools_are_set_apart() -> None:
+    value = ask(tools=[{"type": "from_the_future", "x": 1}, {"type": "function", "name": "f"}])
+    body = bodies.validate(ADAPTER, value)
+    assert body.tools is not None
+    assert isinstance(body.tools[0], m.UnknownTool)
+    assert body.tools[0].member == {"type": "from_the_future", "x": 1}
+    assert isinstance(body.tools[1], m.FunctionTool)
+
+
+def test_nothing_is_lost_between_json_and_model() -> None:
+    value = json.loads(
+        json.dumps(
+            ask(
+                extra={"a": [1, 2.5, None]},
+                input=[{"role": "user", "content": "a", "more": 12345678901234567890}],
+            )
+        )
+    )
+    body = bodies.validate(ADAPTER, value)
+    assert json.loads(body.model_dump_json(exclude_unset=True)) == value
