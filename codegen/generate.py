@@ -7,6 +7,7 @@ import difflib
 import filecmp
 import hashlib
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -152,6 +153,18 @@ def model(target: Path, document: Json, options: tuple[str, ...]) -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     if done.returncode:
         raise RuntimeError(f"{target.name}: {done.stderr}")
+    target.write_text(bounded(target.read_text()))
+
+
+def bounded(source: str) -> str:
+    """Let the lists and maps of pydantic models stop at a first error; structs do anyway."""
+    base = "from wireloom_protocol.bases import Deferred"
+    if base not in source:
+        return source
+    source = re.sub(r"\blist\[", "Many[", source)
+    source = re.sub(r"\bdict\[(?!str, Any\])", "Map[", source)
+    used = [name for name in ("Many", "Map") if f"{name}[" in source]
+    return source.replace(base, ", ".join([base, *used]), 1)
 
 
 def ruff(command: str, target: Path) -> None:

@@ -4,10 +4,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 from msgspec import Struct
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+T = TypeVar("T")
+K = TypeVar("K")
+V = TypeVar("V")
+
+# Far above any map of a request: metadata has 16 members at most.
+MOST_MEMBERS = 1000
+
+
+def _few(value: Any) -> Any:
+    """Look at the size of a map first: each wrong member of it would be an error of its own."""
+    if isinstance(value, dict) and len(value) > MOST_MEMBERS:
+        raise PydanticCustomError("too_long", "It has more than {most} members", {"most": MOST_MEMBERS})
+    return value
+
+
+# One error is enough: a body of a few megabytes that holds nothing else would cost gigabytes in errors.
+Many: TypeAlias = Annotated[list[T], Field(fail_fast=True)]
+Map: TypeAlias = Annotated[dict[K, V], BeforeValidator(_few)]
 
 
 class Deferred(BaseModel):

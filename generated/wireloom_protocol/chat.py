@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 from typing_extensions import TypeAliasType
-from wireloom_protocol.bases import Deferred
+from wireloom_protocol.bases import Deferred, Many, Map
 
 
 class ChatCompletionAllowedTools(Deferred):
@@ -15,7 +15,7 @@ class ChatCompletionAllowedTools(Deferred):
         extra="allow",
     )
     mode: Literal["auto", "required"]
-    tools: list[dict[str, Any]]
+    tools: Many[dict[str, Any]]
 
 
 class ChatCompletionAllowedToolsChoice(Deferred):
@@ -97,7 +97,7 @@ ChatCompletionMessageToolCallsChatCompletionMessageToolCalls = TypeAliasType(
 
 ChatCompletionMessageToolCalls = TypeAliasType(
     "ChatCompletionMessageToolCalls",
-    list[ChatCompletionMessageToolCallsChatCompletionMessageToolCalls],
+    Many[ChatCompletionMessageToolCallsChatCompletionMessageToolCalls],
 )
 
 
@@ -218,13 +218,13 @@ class ChatCompletionResponseMessage(Deferred):
     content: str | None
     refusal: str | None
     tool_calls: ChatCompletionMessageToolCalls | None = None
-    annotations: list[ChatCompletionResponseMessageAnnotation] | None = None
+    annotations: Many[ChatCompletionResponseMessageAnnotation] | None = None
     role: Literal["assistant"]
     function_call: ChatCompletionRequestAssistantMessageFunctionCall | None = None
     audio: ChatCompletionResponseMessageAudio | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
-    reasoning_details: list[dict[str, Any]] | None = None
+    reasoning_details: Many[dict[str, Any]] | None = None
 
 
 class ChatCompletionStreamOptionsChatCompletionStreamOptions(Deferred):
@@ -253,14 +253,14 @@ class ChatCompletionStreamResponseDelta(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    content: str | list[dict[str, Any]] | None = None
+    content: str | Many[dict[str, Any]] | None = None
     function_call: ChatCompletionStreamResponseDeltaFunctionCall | None = None
-    tool_calls: list[ChatCompletionMessageToolCallChunk] | None = None
+    tool_calls: Many[ChatCompletionMessageToolCallChunk] | None = None
     role: Literal["developer", "system", "user", "assistant", "tool"] | None = None
     refusal: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
-    reasoning_details: list[dict[str, Any]] | None = None
+    reasoning_details: Many[dict[str, Any]] | None = None
 
 
 class ChatCompletionTokenLogprobTopLogprob(Deferred):
@@ -269,7 +269,7 @@ class ChatCompletionTokenLogprobTopLogprob(Deferred):
     )
     token: str
     logprob: float
-    bytes: list[int] | None
+    bytes: Many[int] | None
 
 
 class ChatCompletionTokenLogprob(Deferred):
@@ -278,8 +278,8 @@ class ChatCompletionTokenLogprob(Deferred):
     )
     token: str
     logprob: float
-    bytes: list[int] | None
-    top_logprobs: list[ChatCompletionTokenLogprobTopLogprob]
+    bytes: Many[int] | None
+    top_logprobs: Many[ChatCompletionTokenLogprobTopLogprob]
 
 
 ChatCompletionToolChoiceOption = TypeAliasType(
@@ -350,8 +350,8 @@ class CreateChatCompletionResponseChoiceLogprobs(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    content: list[ChatCompletionTokenLogprob] | None
-    refusal: list[ChatCompletionTokenLogprob] | None
+    content: Many[ChatCompletionTokenLogprob] | None
+    refusal: Many[ChatCompletionTokenLogprob] | None
 
 
 class CreateChatCompletionResponseChoice(Deferred):
@@ -455,7 +455,7 @@ class FunctionParameters(Deferred):
     )
 
 
-Metadata = TypeAliasType("Metadata", dict[str, str] | None)
+Metadata = TypeAliasType("Metadata", Map[str, str] | None)
 
 
 ModelIdsShared = TypeAliasType(
@@ -591,9 +591,9 @@ class ModerationResultBody(Deferred):
     type: Literal["moderation_result"]
     model: str
     flagged: bool
-    categories: dict[str, bool]
-    category_scores: dict[str, float]
-    category_applied_input_types: dict[str, list[ModerationInputType]]
+    categories: Map[str, bool]
+    category_scores: Map[str, float]
+    category_applied_input_types: Map[str, Many[ModerationInputType]]
 
 
 ParallelToolCalls = TypeAliasType("ParallelToolCalls", bool)
@@ -628,7 +628,7 @@ class ResponseFormatJsonObject(Deferred):
 
 
 ResponseModalities = TypeAliasType(
-    "ResponseModalities", list[Literal["text", "audio"]] | None
+    "ResponseModalities", Many[Literal["text", "audio"]] | None
 )
 
 
@@ -640,7 +640,7 @@ ServiceTier = TypeAliasType(
 
 StopConfigurationStopConfiguration = TypeAliasType(
     "StopConfigurationStopConfiguration",
-    Annotated[list[str], Field(max_length=4, min_length=1)],
+    Annotated[Many[str], Field(max_length=4, min_length=1)],
 )
 
 
@@ -700,7 +700,7 @@ class ChatCompletionModerationResults(Deferred):
     )
     type: Literal["moderation_results"]
     model: str
-    results: list[ModerationResultBody]
+    results: Many[ModerationResultBody]
 
 
 class ChatCompletionRequestMessageContentPartAudio(Deferred):
@@ -800,7 +800,7 @@ class ModerationPolicyParam(Deferred):
 
 PredictionContentContent = TypeAliasType(
     "PredictionContentContent",
-    Annotated[list[ChatCompletionRequestMessageContentPartText], Field(min_length=1)],
+    Annotated[Many[ChatCompletionRequestMessageContentPartText], Field(min_length=1)],
 )
 
 
@@ -878,7 +878,7 @@ class ChatCompletionRequestDeveloperMessage(Deferred):
 
 ChatCompletionRequestSystemMessageContent = TypeAliasType(
     "ChatCompletionRequestSystemMessageContent",
-    Annotated[list[ChatCompletionRequestSystemMessageContentPart], Field(min_length=1)],
+    Annotated[Many[ChatCompletionRequestSystemMessageContentPart], Field(min_length=1)],
 )
 
 
@@ -902,7 +902,7 @@ class ChatCompletionRequestToolMessage(Deferred):
 
 ChatCompletionRequestUserMessageContent = TypeAliasType(
     "ChatCompletionRequestUserMessageContent",
-    Annotated[list[ChatCompletionRequestUserMessageContentPart], Field(min_length=1)],
+    Annotated[Many[ChatCompletionRequestUserMessageContentPart], Field(min_length=1)],
 )
 
 
@@ -944,7 +944,7 @@ class CreateChatCompletionResponse(Deferred):
         extra="allow",
     )
     id: str
-    choices: list[CreateChatCompletionResponseChoice]
+    choices: Many[CreateChatCompletionResponseChoice]
     created: int
     model: str
     metadata: Metadata | None = None
@@ -960,7 +960,7 @@ class CreateChatCompletionStreamResponse(Deferred):
         extra="allow",
     )
     id: str
-    choices: list[CreateChatCompletionStreamResponseChoice]
+    choices: Many[CreateChatCompletionStreamResponseChoice]
     created: int
     model: str
     obfuscation: str | None = None
@@ -991,7 +991,7 @@ class ModerationParam(Deferred):
 ChatCompletionRequestAssistantMessageContent = TypeAliasType(
     "ChatCompletionRequestAssistantMessageContent",
     Annotated[
-        list[ChatCompletionRequestAssistantMessageContentPart], Field(min_length=1)
+        Many[ChatCompletionRequestAssistantMessageContentPart], Field(min_length=1)
     ],
 )
 
@@ -1009,7 +1009,7 @@ class ChatCompletionRequestAssistantMessage(Deferred):
     function_call: ChatCompletionRequestAssistantMessageFunctionCall | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
-    reasoning_details: list[dict[str, Any]] | None = None
+    reasoning_details: Many[dict[str, Any]] | None = None
 
 
 ChatCompletionRequestMessage = TypeAliasType(
@@ -1030,7 +1030,7 @@ class CreateChatCompletionRequest(CreateModelResponseProperties):
     model_config = ConfigDict(
         extra="allow",
     )
-    messages: Annotated[list[ChatCompletionRequestMessage], Field(min_length=1)]
+    messages: Annotated[Many[ChatCompletionRequestMessage], Field(min_length=1)]
     model: ModelIdsShared
     service_tier: ServiceTier | None = None
     modalities: ResponseModalities | None = None
@@ -1053,19 +1053,19 @@ class CreateChatCompletionRequest(CreateModelResponseProperties):
     moderation: ModerationParam | None = None
     stream: bool | None = False
     stop: StopConfiguration | None = None
-    logit_bias: dict[str, int] | None = None
+    logit_bias: Map[str, int] | None = None
     logprobs: bool | None = False
     max_tokens: int | None = None
     n: N | None = 1
     prediction: PredictionContent | None = None
     seed: Seed | None = None
     stream_options: ChatCompletionStreamOptions | None = None
-    tools: list[Tools] | None = None
+    tools: Many[Tools] | None = None
     tool_choice: ChatCompletionToolChoiceOption | None = None
     parallel_tool_calls: ParallelToolCalls | None = True
     function_call: Literal["none", "auto"] | ChatCompletionFunctionCallOption | None = (
         None
     )
     functions: Annotated[
-        list[ChatCompletionFunctions] | None, Field(max_length=128, min_length=1)
+        Many[ChatCompletionFunctions] | None, Field(max_length=128, min_length=1)
     ] = None

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Union
 
 from pydantic import ConfigDict, Field, StringConstraints
 from typing_extensions import TypeAliasType
-from wireloom_protocol.bases import Deferred
+from wireloom_protocol.bases import Deferred, Many, Map
 
 ApplyPatchCallOutputStatus = TypeAliasType(
     "ApplyPatchCallOutputStatus", Literal["completed", "failed"]
@@ -106,7 +106,7 @@ class ClickParam(Deferred):
     button: ClickButtonType
     x: int
     y: int
-    keys: list[str] | None = None
+    keys: Many[str] | None = None
 
 
 class CodeInterpreterOutputImage(Deferred):
@@ -127,7 +127,7 @@ class CodeInterpreterOutputLogs(Deferred):
 
 CodeInterpreterToolAllowedCallers = TypeAliasType(
     "CodeInterpreterToolAllowedCallers",
-    Annotated[list[CallableToolAllowedCaller], Field(min_length=1)],
+    Annotated[Many[CallableToolAllowedCaller], Field(min_length=1)],
 )
 
 
@@ -149,7 +149,7 @@ class CodeInterpreterToolCall(Deferred):
     status: Literal["in_progress", "completed", "incomplete", "interpreting", "failed"]
     container_id: str
     code: str | None
-    outputs: list[CodeInterpreterToolCallOutputs] | None
+    outputs: Many[CodeInterpreterToolCallOutputs] | None
 
 
 CompactResponseMethodPublicBodyPromptCacheKey = TypeAliasType(
@@ -190,7 +190,7 @@ class ComparisonFilter(Deferred):
     )
     type: Literal["eq", "ne", "gt", "gte", "lt", "lte", "in", "nin"]
     key: str
-    value: str | float | bool | list[str | float]
+    value: str | float | bool | Many[str | float]
 
 
 ComputerCallOutputStatus = TypeAliasType(
@@ -235,7 +235,7 @@ class ComputerToolCallOutput(Deferred):
     type: Literal["computer_call_output"]
     id: str | None = None
     call_id: str
-    acknowledged_safety_checks: list[ComputerCallSafetyCheckParam] | None = None
+    acknowledged_safety_checks: Many[ComputerCallSafetyCheckParam] | None = None
     output: ComputerScreenshotImage
     status: Literal["in_progress", "completed", "incomplete"] | None = None
 
@@ -346,7 +346,7 @@ TopLogprobs1 = TypeAliasType("TopLogprobs1", None)
 
 
 ContextManagement = TypeAliasType(
-    "ContextManagement", Annotated[list[ContextManagementParam], Field(min_length=1)]
+    "ContextManagement", Annotated[Many[ContextManagementParam], Field(min_length=1)]
 )
 
 
@@ -391,7 +391,7 @@ class DoubleClickAction(Deferred):
     type: Literal["double_click"]
     x: int
     y: int
-    keys: list[str] | None
+    keys: Many[str] | None
 
 
 class DragParam(Deferred):
@@ -399,8 +399,8 @@ class DragParam(Deferred):
         extra="allow",
     )
     type: Literal["drag"]
-    path: list[CoordParam]
-    keys: list[str] | None = None
+    path: Many[CoordParam]
+    keys: Many[str] | None = None
 
 
 class EmptyModelParam(Deferred):
@@ -483,7 +483,7 @@ class FunctionShellAction(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    commands: list[str]
+    commands: Many[str]
     timeout_ms: int | None
     max_output_length: int | None
 
@@ -492,7 +492,7 @@ class FunctionShellActionParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    commands: list[str]
+    commands: Many[str]
     timeout_ms: int | None = None
     max_output_length: int | None = None
 
@@ -527,7 +527,7 @@ class FunctionTool(Deferred):
     output_schema: dict[str, Any] | None = None
     strict: bool | None = None
     defer_loading: bool | None = None
-    allowed_callers: list[CallableToolAllowedCaller] | None = None
+    allowed_callers: Many[CallableToolAllowedCaller] | None = None
 
 
 class FunctionToolParam(Deferred):
@@ -640,7 +640,7 @@ class KeyPressAction(Deferred):
         extra="allow",
     )
     type: Literal["keypress"]
-    keys: list[str]
+    keys: Many[str]
 
 
 class LocalEnvironmentResource(Deferred):
@@ -655,10 +655,10 @@ class LocalShellExecAction(Deferred):
         extra="allow",
     )
     type: Literal["exec"]
-    command: list[str]
+    command: Many[str]
     timeout_ms: int | None = None
     working_directory: str | None = None
-    env: dict[str, str]
+    env: Map[str, str]
     user: str | None = None
 
 
@@ -769,7 +769,7 @@ class MCPToolFilter(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    tool_names: list[str] | None = None
+    tool_names: Many[str] | None = None
     read_only: bool | None = None
 
 
@@ -791,7 +791,7 @@ MessageRole = TypeAliasType(
 )
 
 
-Metadata = TypeAliasType("Metadata", dict[str, str] | None)
+Metadata = TypeAliasType("Metadata", Map[str, str] | None)
 
 
 class Model(Deferred):
@@ -946,9 +946,9 @@ class ModerationResultBody(Deferred):
     type: Literal["moderation_result"]
     model: str
     flagged: bool
-    categories: dict[str, bool]
-    category_scores: dict[str, float]
-    category_applied_input_types: dict[str, list[ModerationInputType]]
+    categories: Map[str, bool]
+    category_scores: Map[str, float]
+    category_applied_input_types: Map[str, Many[ModerationInputType]]
 
 
 class MoveParam(Deferred):
@@ -958,7 +958,7 @@ class MoveParam(Deferred):
     type: Literal["move"]
     x: int
     y: int
-    keys: list[str] | None = None
+    keys: Many[str] | None = None
 
 
 PersonalityEnum = TypeAliasType(
@@ -1357,7 +1357,7 @@ class ResponseLogProb(Deferred):
     )
     token: str
     logprob: float
-    top_logprobs: list[ResponseLogProbTopLogprob] | None = None
+    top_logprobs: Many[ResponseLogProbTopLogprob] | None = None
 
 
 class ResponseMCPCallArgumentsDeltaEvent(Deferred):
@@ -1603,7 +1603,7 @@ class ResponseTextDeltaEvent(Deferred):
     content_index: int
     delta: str
     sequence_number: int
-    logprobs: list[ResponseLogProb]
+    logprobs: Many[ResponseLogProb]
 
 
 class ResponseTextDoneEvent(Deferred):
@@ -1616,7 +1616,7 @@ class ResponseTextDoneEvent(Deferred):
     content_index: int
     text: str
     sequence_number: int
-    logprobs: list[ResponseLogProb]
+    logprobs: Many[ResponseLogProb]
 
 
 class ResponseUsageInputTokensDetails(Deferred):
@@ -1695,7 +1695,7 @@ class ScrollParam(Deferred):
     y: int
     scroll_x: int
     scroll_y: int
-    keys: list[str] | None = None
+    keys: Many[str] | None = None
 
 
 SearchContextSize = TypeAliasType("SearchContextSize", Literal["low", "medium", "high"])
@@ -1792,7 +1792,7 @@ class ToolChoiceAllowed(Deferred):
     )
     type: Literal["allowed_tools"]
     mode: Literal["auto", "required"]
-    tools: list[dict[str, Any]]
+    tools: Many[dict[str, Any]]
 
 
 class ToolChoiceCustom(Deferred):
@@ -1866,7 +1866,7 @@ class TopLogProb(Deferred):
     )
     token: str
     logprob: float
-    bytes: list[int]
+    bytes: Many[int]
 
 
 TruncationEnum = TypeAliasType("TruncationEnum", Literal["auto", "disabled"])
@@ -1906,7 +1906,7 @@ VectorStoreFileAttributesVectorStoreFileAttributes = TypeAliasType(
 
 VectorStoreFileAttributes = TypeAliasType(
     "VectorStoreFileAttributes",
-    dict[
+    Map[
         Annotated[str, StringConstraints(max_length=64)],
         VectorStoreFileAttributesVectorStoreFileAttributes | float | bool,
     ]
@@ -1955,8 +1955,8 @@ class WebSearchActionSearch(Deferred):
     )
     type: Literal["search"]
     query: str | None = None
-    queries: list[str] | None = None
-    sources: list[WebSearchActionSearchSource] | None = None
+    queries: Many[str] | None = None
+    sources: Many[WebSearchActionSearchSource] | None = None
 
 
 class WebSearchApproximateLocationWebSearchApproximateLocation(Deferred):
@@ -1983,14 +1983,14 @@ class WebSearchPreviewTool(Deferred):
     type: Literal["web_search_preview", "web_search_preview_2025_03_11"]
     user_location: ApproximateLocation | None = None
     search_context_size: SearchContextSize | None = None
-    search_content_types: list[ModerationInputType] | None = None
+    search_content_types: Many[ModerationInputType] | None = None
 
 
 class WebSearchToolFilters(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    allowed_domains: list[str] | None = None
+    allowed_domains: Many[str] | None = None
 
 
 class WebSearchTool(Deferred):
@@ -2006,7 +2006,7 @@ class WebSearchTool(Deferred):
     filters: WebSearchToolFilters | None = None
     user_location: WebSearchApproximateLocation | None = None
     search_context_size: Literal["low", "medium", "high"] | None = "medium"
-    search_content_types: list[str] | None = None
+    search_content_types: Many[str] | None = None
 
 
 class WebSearchToolCall(Deferred):
@@ -2043,7 +2043,7 @@ class Readiness(Deferred):
         extra="allow",
     )
     status: Literal["ready"]
-    backends: dict[str, Literal["ready"]]
+    backends: Map[str, Literal["ready"]]
 
 
 class InputAudioContentParamInputAudio(Deferred):
@@ -2072,8 +2072,8 @@ class ReasoningItemParam(Deferred):
     )
     type: Literal["reasoning"]
     id: str | None = None
-    summary: list[ResponseReasoningSummaryPartAddedEventPart]
-    content: list[ReasoningTextContent] | None = None
+    summary: Many[ResponseReasoningSummaryPartAddedEventPart]
+    content: Many[ReasoningTextContent] | None = None
     encrypted_content: str | None = None
     status: Literal["in_progress", "completed", "incomplete"] | None = None
 
@@ -2105,7 +2105,7 @@ class CodexModel(Deferred):
     slug: str
     display_name: str
     description: str | None = None
-    supported_reasoning_levels: list[CodexModelSupportedReasoningLevel]
+    supported_reasoning_levels: Many[CodexModelSupportedReasoningLevel]
     default_reasoning_level: str | None = None
     shell_type: str
     visibility: Literal["list", "hide", "none"]
@@ -2113,10 +2113,10 @@ class CodexModel(Deferred):
     priority: int
     support_verbosity: bool
     truncation_policy: CodexModelTruncationPolicy
-    experimental_supported_tools: list[str]
+    experimental_supported_tools: Many[str]
     base_instructions: str
     apply_patch_tool_type: Literal["freeform"] | None = None
-    input_modalities: list[Literal["text", "image"]] | None = None
+    input_modalities: Many[Literal["text", "image"]] | None = None
     context_window: int | None = None
 
 
@@ -2228,7 +2228,7 @@ ComputerAction = TypeAliasType(
 )
 
 
-ComputerActionList = TypeAliasType("ComputerActionList", list[ComputerAction])
+ComputerActionList = TypeAliasType("ComputerActionList", Many[ComputerAction])
 
 
 class ComputerCallOutputItemParam(Deferred):
@@ -2239,7 +2239,7 @@ class ComputerCallOutputItemParam(Deferred):
     call_id: Annotated[str, Field(max_length=64, min_length=1)]
     type: Literal["computer_call_output"]
     output: ComputerScreenshotImage
-    acknowledged_safety_checks: list[ComputerCallSafetyCheckParam] | None = None
+    acknowledged_safety_checks: Many[ComputerCallSafetyCheckParam] | None = None
     status: FunctionCallItemStatus | None = None
 
 
@@ -2263,7 +2263,7 @@ class ComputerToolCall(Deferred):
     call_id: str
     action: ComputerAction | None = None
     actions: ComputerActionList | None = None
-    pending_safety_checks: list[ComputerCallSafetyCheckParam]
+    pending_safety_checks: Many[ComputerCallSafetyCheckParam]
     status: Literal["in_progress", "completed", "incomplete"]
 
 
@@ -2272,9 +2272,9 @@ class ContainerNetworkPolicyAllowlistParam(Deferred):
         extra="allow",
     )
     type: Literal["allowlist"]
-    allowed_domains: Annotated[list[str], Field(min_length=1)]
+    allowed_domains: Annotated[Many[str], Field(min_length=1)]
     domain_secrets: Annotated[
-        list[ContainerNetworkPolicyDomainSecretParam] | None, Field(min_length=1)
+        Many[ContainerNetworkPolicyDomainSecretParam] | None, Field(min_length=1)
     ] = None
 
 
@@ -2354,8 +2354,8 @@ class FileSearchToolCall(Deferred):
     id: str
     type: Literal["file_search_call"]
     status: Literal["in_progress", "searching", "completed", "incomplete", "failed"]
-    queries: list[str]
-    results: list[FileSearchToolCallResult] | None = None
+    queries: Many[str]
+    results: Many[FileSearchToolCallResult] | None = None
 
 
 class FunctionShellCall(Deferred):
@@ -2536,8 +2536,8 @@ class ListModelsResponse(Deferred):
         extra="allow",
     )
     object: Literal["list"]
-    data: list[Model]
-    models: list[CodexModel]
+    data: Many[Model]
+    models: Many[CodexModel]
 
 
 class LocalEnvironmentParam(Deferred):
@@ -2545,7 +2545,7 @@ class LocalEnvironmentParam(Deferred):
         extra="allow",
     )
     type: Literal["local"]
-    skills: Annotated[list[LocalSkillParam] | None, Field(max_length=200)] = None
+    skills: Annotated[Many[LocalSkillParam] | None, Field(max_length=200)] = None
 
 
 class LogProb(Deferred):
@@ -2554,8 +2554,8 @@ class LogProb(Deferred):
     )
     token: str
     logprob: float
-    bytes: list[int]
-    top_logprobs: list[TopLogProb]
+    bytes: Many[int]
+    top_logprobs: Many[TopLogProb]
 
 
 class MCPListTools(Deferred):
@@ -2565,7 +2565,7 @@ class MCPListTools(Deferred):
     type: Literal["mcp_list_tools"]
     id: str
     server_label: str
-    tools: list[MCPListToolsTool]
+    tools: Many[MCPListToolsTool]
     error: str | None = None
 
 
@@ -2600,8 +2600,8 @@ class MCPTool(Deferred):
     tunnel_id: Annotated[str | None, Field(pattern="^tunnel_[a-z0-9]{32}$")] = None
     authorization: str | None = None
     server_description: str | None = None
-    headers: dict[str, str] | None = None
-    allowed_tools: list[str] | MCPToolFilter | None = None
+    headers: Map[str, str] | None = None
+    allowed_tools: Many[str] | MCPToolFilter | None = None
     allowed_callers: CodeInterpreterToolAllowedCallers | None = None
     require_approval: MCPToolRequireApproval | Literal["always", "never"] | None = None
     defer_loading: bool | None = None
@@ -2687,7 +2687,7 @@ class NamespaceToolParam(Deferred):
     type: Literal["namespace"]
     name: Annotated[str, Field(min_length=1)]
     description: str
-    tools: Annotated[list[NamespaceToolParamTools], Field(min_length=1)]
+    tools: Annotated[Many[NamespaceToolParamTools], Field(min_length=1)]
 
 
 class OutputTextContent(Deferred):
@@ -2696,8 +2696,8 @@ class OutputTextContent(Deferred):
     )
     type: Literal["output_text"]
     text: str
-    annotations: list[Annotation]
-    logprobs: list[LogProb]
+    annotations: Many[Annotation]
+    logprobs: Many[LogProb]
 
 
 class ProgramOutput(Deferred):
@@ -2760,8 +2760,8 @@ class ReasoningItem(Deferred):
     type: Literal["reasoning"]
     id: str
     encrypted_content: str | None = None
-    summary: list[ResponseReasoningSummaryPartAddedEventPart]
-    content: list[ReasoningTextContent] | None = None
+    summary: Many[ResponseReasoningSummaryPartAddedEventPart]
+    content: Many[ReasoningTextContent] | None = None
     status: Literal["in_progress", "completed", "incomplete"] | None = None
 
 
@@ -2791,7 +2791,7 @@ class ResponseOutputTextAnnotationAddedEvent(Deferred):
 
 ResponsePromptVariables = TypeAliasType(
     "ResponsePromptVariables",
-    dict[str, str | InputTextContent | InputImageContent | InputFileContent] | None,
+    Map[str, str | InputTextContent | InputImageContent | InputFileContent] | None,
 )
 
 
@@ -2816,7 +2816,7 @@ class ResponseShellCallOutputContentDoneStreamingEvent(Deferred):
     item_id: str
     output_index: int
     command_index: int
-    output: list[FunctionShellCallOutputContent]
+    output: Many[FunctionShellCallOutputContent]
 
 
 TextResponseFormatConfiguration = TypeAliasType(
@@ -2873,8 +2873,8 @@ class OutputTextContentParam(Deferred):
     )
     type: Literal["output_text"]
     text: str
-    annotations: list[Annotation] | None = None
-    logprobs: list[LogProb] | None = None
+    annotations: Many[Annotation] | None = None
+    logprobs: Many[LogProb] | None = None
 
 
 class AutoCodeInterpreterToolParam(Deferred):
@@ -2882,7 +2882,7 @@ class AutoCodeInterpreterToolParam(Deferred):
         extra="allow",
     )
     type: Literal["auto"]
-    file_ids: Annotated[list[str] | None, Field(max_length=50)] = None
+    file_ids: Annotated[Many[str] | None, Field(max_length=50)] = None
     memory_limit: ContainerMemoryLimit | None = None
     network_policy: Annotated[
         ContainerNetworkPolicyDisabledParam
@@ -2912,7 +2912,7 @@ class ContainerAutoParam(Deferred):
         extra="allow",
     )
     type: Literal["container_auto"]
-    file_ids: Annotated[list[str] | None, Field(max_length=50)] = None
+    file_ids: Annotated[Many[str] | None, Field(max_length=50)] = None
     memory_limit: ContainerMemoryLimit | None = None
     network_policy: Annotated[
         ContainerNetworkPolicyDisabledParam
@@ -2920,7 +2920,7 @@ class ContainerAutoParam(Deferred):
         | None,
         Field(discriminator="type"),
     ] = None
-    skills: Annotated[list[ContainerAutoParamSkills] | None, Field(max_length=200)] = (
+    skills: Annotated[Many[ContainerAutoParamSkills] | None, Field(max_length=200)] = (
         None
     )
 
@@ -2964,7 +2964,7 @@ class FunctionCallOutputItemParam(Deferred):
     type: Literal["function_call_output"]
     output: (
         ApplyPatchToolCallOutputItemParamOutput
-        | list[FunctionCallOutputItemParamOutput1]
+        | Many[FunctionCallOutputItemParamOutput1]
     )
     name: FunctionCallOutputItemParamName | None = None
     namespace: FunctionCallOutputItemParamNamespace | None = None
@@ -2995,7 +2995,7 @@ class FunctionShellCallOutput(Deferred):
     call_id: str
     caller: ToolCallCaller | None = None
     status: FunctionCallItemStatus
-    output: list[FunctionShellCallOutputContent]
+    output: Many[FunctionShellCallOutputContent]
     max_output_length: int | None
     created_by: str | None = None
 
@@ -3017,7 +3017,7 @@ class FunctionShellCallOutputItemParam(Deferred):
     call_id: Annotated[str, Field(max_length=64, min_length=1)]
     caller: ToolCallCallerParam | None = None
     type: Literal["shell_call_output"]
-    output: list[FunctionShellCallOutputContentParam]
+    output: Many[FunctionShellCallOutputContentParam]
     status: FunctionCallItemStatus | None = None
     max_output_length: int | None = None
 
@@ -3043,7 +3043,7 @@ class FunctionToolCallOutput(Deferred):
     name: str | None = None
     namespace: str | None = None
     caller: ToolCallCallerParam | None = None
-    output: str | list[FunctionAndCustomToolCallOutput]
+    output: str | Many[FunctionAndCustomToolCallOutput]
     status: Literal["in_progress", "completed", "incomplete"] | None = None
 
 
@@ -3058,7 +3058,7 @@ class FunctionToolCallOutputResource(FunctionToolCallOutput):
 
 
 InputMessageContentList = TypeAliasType(
-    "InputMessageContentList", list[FunctionAndCustomToolCallOutput]
+    "InputMessageContentList", Many[FunctionAndCustomToolCallOutput]
 )
 
 
@@ -3102,7 +3102,7 @@ class Message(Deferred):
     id: str
     status: FunctionCallItemStatus
     role: MessageRole
-    content: list[MessageContent]
+    content: Many[MessageContent]
     phase: MessagePhase | None = None
 
 
@@ -3202,7 +3202,7 @@ class CustomToolCallOutput(Deferred):
     id: str | None = None
     call_id: str
     caller: ToolCallCallerParam | None = None
-    output: str | list[FunctionAndCustomToolCallOutput]
+    output: str | Many[FunctionAndCustomToolCallOutput]
 
 
 class CustomToolCallOutputResource(CustomToolCallOutput):
@@ -3244,7 +3244,7 @@ class OutputMessage(Deferred):
     id: str
     type: Literal["message"]
     role: Literal["assistant"]
-    content: list[OutputMessageContent]
+    content: Many[OutputMessageContent]
     phase: MessagePhase | None = None
     status: Literal["in_progress", "completed", "incomplete"]
 
@@ -3260,7 +3260,7 @@ class MessageItemParam(Deferred):
     type: Literal["message"]
     id: str | None = None
     role: Literal["user", "assistant", "system", "developer"]
-    content: str | list[MessageContentParam]
+    content: str | Many[MessageContentParam]
     status: Literal["in_progress", "completed", "incomplete"] | None = None
     phase: MessagePhase | None = None
     internal_chat_message_metadata_passthrough: dict[str, Any] | None = None
@@ -3273,7 +3273,7 @@ class AdditionalTools(Deferred):
     type: Literal["additional_tools"]
     id: str
     role: MessageRole
-    tools: list[Tool]
+    tools: Many[Tool]
 
 
 class AdditionalToolsItemParam(Deferred):
@@ -3287,7 +3287,7 @@ class AdditionalToolsItemParam(Deferred):
     id: str | None = None
     type: Literal["additional_tools"]
     role: Literal["developer"]
-    tools: list[Tool]
+    tools: Many[Tool]
 
 
 class CompactResource(Deferred):
@@ -3296,7 +3296,7 @@ class CompactResource(Deferred):
     )
     id: str
     object: Literal["response.compaction"]
-    output: list[ItemField]
+    output: Many[ItemField]
     created_at: int
     usage: ResponseUsage
 
@@ -3306,7 +3306,7 @@ class CompactResponseMethodPublicBody(Deferred):
         extra="allow",
     )
     model: ModelIdsCompaction
-    input: ApplyPatchToolCallOutputItemParamOutput | list[InputItem] | None = None
+    input: ApplyPatchToolCallOutputItemParamOutput | Many[InputItem] | None = None
     previous_response_id: str | None = None
     instructions: str | None = None
     prompt_cache_key: CompactResponseMethodPublicBodyPromptCacheKey | None = None
@@ -3326,7 +3326,7 @@ class CompoundFilter(Deferred):
         extra="allow",
     )
     type: Literal["and", "or"]
-    filters: list[CompoundFilterFilters]
+    filters: Many[CompoundFilterFilters]
 
 
 ConversationItem = TypeAliasType(
@@ -3372,14 +3372,14 @@ class ConversationItemList(Deferred):
         extra="allow",
     )
     object: Literal["list"]
-    data: list[ConversationItem]
+    data: Many[ConversationItem]
     has_more: bool
     first_id: str
     last_id: str
 
 
 CreateConversationBodyItems = TypeAliasType(
-    "CreateConversationBodyItems", Annotated[list["InputItem"], Field(max_length=20)]
+    "CreateConversationBodyItems", Annotated[Many["InputItem"], Field(max_length=20)]
 )
 
 
@@ -3396,7 +3396,7 @@ class FileSearchTool(Deferred):
         extra="allow",
     )
     type: Literal["file_search"]
-    vector_store_ids: list[str]
+    vector_store_ids: Many[str]
     max_num_results: int | None = None
     ranking_options: RankingOptions | None = None
     filters: CompoundFilterFilters | None = None
@@ -3446,7 +3446,7 @@ InputItem = TypeAliasType(
 
 
 InputParamInputParam = TypeAliasType(
-    "InputParamInputParam", Annotated[list[InputItem], Field(max_length=100000)]
+    "InputParamInputParam", Annotated[Many[InputItem], Field(max_length=100000)]
 )
 
 
@@ -3612,7 +3612,7 @@ class ResponseItemList(Deferred):
         extra="allow",
     )
     object: Literal["list"]
-    data: list[ItemResource]
+    data: Many[ItemResource]
     has_more: bool
     first_id: str
     last_id: str
@@ -3732,9 +3732,9 @@ class TokenCountsBody(Deferred):
         extra="allow",
     )
     model: str | None = None
-    input: ApplyPatchToolCallOutputItemParamOutput | list[InputItem] | None = None
+    input: ApplyPatchToolCallOutputItemParamOutput | Many[InputItem] | None = None
     previous_response_id: str | None = None
-    tools: list[Tool] | None = None
+    tools: Many[Tool] | None = None
     text: ResponseTextParam | None = None
     reasoning: Reasoning | None = None
     truncation: TruncationEnum | None = None
@@ -3778,7 +3778,7 @@ class ToolSearchOutput(Deferred):
     id: str
     call_id: str | None
     execution: ToolSearchExecutionType
-    tools: list[Tool]
+    tools: Many[Tool]
     status: FunctionCallItemStatus
     created_by: str | None = None
 
@@ -3791,11 +3791,11 @@ class ToolSearchOutputItemParam(Deferred):
     call_id: FunctionCallOutputItemParamCallId | None = None
     type: Literal["tool_search_output"]
     execution: ToolSearchExecutionType | None = None
-    tools: list[Tool]
+    tools: Many[Tool]
     status: FunctionCallItemStatus | None = None
 
 
-ToolsArray = TypeAliasType("ToolsArray", Annotated[list[Tool], Field(max_length=4096)])
+ToolsArray = TypeAliasType("ToolsArray", Annotated[Many[Tool], Field(max_length=4096)])
 
 
 class CreateResponse(CreateModelResponseProperties, ResponseProperties):
@@ -3810,7 +3810,7 @@ class CreateResponse(CreateModelResponseProperties, ResponseProperties):
     truncation: Literal["auto", "disabled"] | None = None
     reasoning: Reasoning | None = None
     input: InputParam
-    include: list[IncludeEnum] | None = None
+    include: Many[IncludeEnum] | None = None
     parallel_tool_calls: bool | None = None
     store: bool | None = None
     instructions: str | None = None
@@ -3845,9 +3845,9 @@ class Response(ModelResponseProperties, ResponseProperties):
     completed_at: int | None
     error: ResponseError
     incomplete_details: IncompleteDetails | None
-    output: list[OutputItem]
+    output: Many[OutputItem]
     reasoning: Reasoning | None
-    instructions: str | list[InputItem] | None
+    instructions: str | Many[InputItem] | None
     output_text: str | None = None
     prompt_cache_options: PromptCacheOptions | None = None
     moderation: Moderation | None = None

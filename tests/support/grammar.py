@@ -19,7 +19,7 @@ class TextShape(NamedTuple):
     kind: str
     item: str
     parts: str
-    index: str
+    numbered: str
     events: str
     key: str
 
@@ -276,9 +276,9 @@ class Checker:
         shape = SHAPE_OF_PART[part["type"]]
         self._hold(opened.part is None, "opens a part while another is open")
         self._same((shape.item, shape.parts), (opened.item["type"], parts), "a part of")
-        self._same(event[shape.index], len(opened.parts[parts]), "the index of the part")
+        self._same(event[shape.numbered], len(opened.parts[parts]), "the index of the part")
         self._same(part[shape.key], "", "the first text")
-        opened.part = _Part(shape, event[shape.index])
+        opened.part = _Part(shape, event[shape.numbered])
 
     def part_done(self, event: Json, parts: str) -> None:
         opened, content = self._at(event), event["part"]
@@ -308,7 +308,7 @@ class Checker:
         if part is None:
             raise BrokenStream(f"{event['type']} (number {event['sequence_number']}) has no open part")
         self._same(shape.kind, part.shape.kind, "the kind")
-        self._same(event[shape.index], part.index, "the index of the part")
+        self._same(event[shape.numbered], part.index, "the index of the part")
         return part
 
     # -- calls ---------------------------------------------------------------------------------------------------

@@ -106,7 +106,7 @@ def put(kind: str, path: str, value: Any, number: int = 0) -> Callable[[list[Jso
 
     def change(events: list[Json]) -> None:
         *way, name = path.split(".")
-        place = events[find(events, kind, number)]
+        place: Any = events[find(events, kind, number)]
         for step in way:
             place = place[int(step)] if isinstance(place, list) else place[step]
         place[name] = value

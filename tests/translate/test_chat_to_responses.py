@@ -238,6 +238,7 @@ ROUTES: dict[str, list[Json]] = {
     "both in one delta": [
         {"tool_calls": [*call(0, "x", "f", A)["tool_calls"], *call(1, "y", "g", B)["tool_calls"]]}
     ],
+    "an index that had no id": [call(0, None, "f", A), call(0, "y", "g", B)],
     "an index that skips": [call(1, "x", "f", A), call(5, "y", "g", B)],
 }
 
@@ -483,12 +484,12 @@ def test_what_is_no_chunk_is_told_without_its_content(payload: bytes, words: str
 
 def test_nothing_after_the_end_is_read() -> None:
     session = Session()
-    session.reader.feed(chunk({"content": "a"}, "stop"))
-    assert not session.reader.done
-    session.reader.feed(b"[DONE]")
-    assert session.reader.done
-    told = session.read([chunk({"content": "b"}), b"{"])
-    assert (told.text, session.failure) == ("a", None)
+    done = []
+    for payload in (chunk({"content": "a"}), STOP, b"[DONE]", chunk({"content": "b"}), b"{"):
+        session.reader.feed(payload)
+        done.append(session.reader.done)
+    assert done == [False, False, True, True, True]
+    assert (session.read([]).text, session.failure) == ("a", None)
 
 
 # -- whole answers -------------------------------------------------------------------------------------------------

@@ -206,7 +206,8 @@ def test_a_field(profile: str, name: str, value: Any, added: Json, lost: Lost) -
 
 @pytest.mark.parametrize("name", sorted(FIELDS.keys() - {"model", "input"}))
 def test_a_field_that_is_null_says_nothing(name: str) -> None:
-    made, losses = ask(**{name: None})
+    null: Json = {name: None}
+    made, losses = ask(**null)
     assert (made.body, losses) == (PLAIN, [])
 
 
@@ -329,7 +330,13 @@ def test_a_conversation_that_is_not_stored_is_refused_before_its_input_is_read()
 
 def test_every_upstream_takes_what_its_profile_pins_and_bounds() -> None:
     """Whatever a client sets, what goes out is what the profile allows."""
-    fields = {"temperature": 2, "top_p": 0, "presence_penalty": 2, "frequency_penalty": -2, "user": "me"}
+    fields: Json = {
+        "temperature": 2,
+        "top_p": 0,
+        "presence_penalty": 2,
+        "frequency_penalty": -2,
+        "user": "me",
+    }
     for profile in PROFILES.values():
         body = ask(profile, **fields)[0].body
         assert not body.keys() & set(profile.dropped)
@@ -395,8 +402,8 @@ def test_no_tool_is_offered_where_none_is_allowed() -> None:
 @pytest.mark.parametrize("value", [True, False])
 def test_calls_at_once_are_a_matter_of_tools(value: bool) -> None:
     assert ask(tools=[ADD], parallel_tool_calls=value)[0].body["parallel_tool_calls"] is value
-    for fields in ({}, {"tools": [SEARCH]}):
-        assert "parallel_tool_calls" not in ask(parallel_tool_calls=value, **fields)[0].body
+    for tools in ([], [SEARCH]):
+        assert "parallel_tool_calls" not in ask(tools=tools, parallel_tool_calls=value)[0].body
     silent = like(GENERIC, tool_choice=())
     assert ask(silent, tools=[ADD], tool_choice="none", parallel_tool_calls=value)[0].body == PLAIN
 

@@ -68,13 +68,14 @@ def test_what_is_read_is_what_the_rule_says(content: str) -> None:
 
 
 def test_it_says_when_all_that_follows_is_text() -> None:
-    tags = ThinkTags()
-    tags.feed("<think>a</th")
-    assert not tags.decided
-    assert tags.feed("ink>b") == ("", "b")
-    assert tags.decided
-    tags = ThinkTags()
-    assert tags.feed("\n ") == ("", "")
-    assert not tags.decided
-    assert tags.feed("b") == ("", "\n b")
-    assert tags.decided
+    def steps(*deltas: str) -> list[tuple[str, str, bool]]:
+        tags = ThinkTags()
+        return [(*tags.feed(delta), tags.decided) for delta in deltas]
+
+    assert steps("\n ", "b", "c") == [("", "", False), ("", "\n b", True), ("", "c", True)]
+    assert steps("<think>a</th", "ink>", "\n", "b") == [
+        ("a", "", False),
+        ("", "", False),
+        ("", "", False),
+        ("", "b", True),
+    ]

@@ -116,6 +116,10 @@ def validate(adapter: TypeAdapter[T], value: Any) -> T:
         raise InvalidRequest("The body is nested too deeply.", code="invalid_json") from error
 
 
+# Items that bring tools into play.
+TOOL_ITEMS = ("additional_tools", "tool_search_output")
+
+
 def prepare(value: Any) -> None:
     """Write down the tags that the contract lets a client leave out, so that each item finds its type.
 
@@ -127,12 +131,13 @@ def prepare(value: Any) -> None:
     items = value.get("input")
     for item in items if isinstance(items, list) else ():
         if isinstance(item, dict):
-            if item.get("type") is None:
+            kind = item.get("type")
+            if kind is None:
                 if "role" in item:
                     item["type"] = "message"
                 elif "id" in item:
                     item["type"] = "item_reference"
-            elif isinstance(item.get("tools"), list):
+            elif kind in TOOL_ITEMS and isinstance(item.get("tools"), list):
                 _wrap_unknown(item["tools"])
     tools = value.get("tools")
     if isinstance(tools, list):

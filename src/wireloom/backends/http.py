@@ -38,26 +38,22 @@ class Upstream:
         idle_seconds: float = 300.0,
         total_seconds: float = 0.0,
     ) -> None:
-        self.base_url = base_url.rstrip("/")
+        self._base_url = httpx.URL(base_url.rstrip("/") + "/")
         self._api_key = api_key
         self._total = total_seconds or None
+        # Requests go to the transport itself: a client would add cookies, redirects (which would carry the key to
+        # another place), proxies from the environment and a third of the cost of a short answer.
+        self._transport = Transport()
+        idle = idle_seconds or None
+        timeout = httpx.Timeout(idle, connect=CONNECT_SECONDS, write=WRITE_SECONDS)
+        self._urls: dict[str, httpx.URL] = {}
+        self._extensions = {"timeout": timeout.as_dict()}
         # The compression of an event stream would hold events back until a block is full.
-        self._headers = {"accept-encoding": "identity", "user-agent": "wireloom"}
+        self._getting = [("accept-encoding", "identity"), ("user-agent", "wireloom")]
         if api_key is not None:
-            self._headers["authorization"] = f"Bearer {api_key}"
-        timeout = httpx.Timeout(idle_seconds, connect=CONNECT_SECONDS, write=WRITE_SECONDS)
-        # Redirects are not followed: they would carry the key to another place.
-        self._client = httpx.AsyncClient(
-            transport=Transport(), timeout=timeout, follow_redirects=False, trust_env=False
-        )
-        self._posting = [
-            (name.encode(), value.encode())
-            for name, value in {
-                **self._headers,
-                "accept": "text/event-stream, application/json",
-                "content-type": "application/json",
-            }.items()
-        ]
+            self._getting.append(("authorization", f"Bearer {api_key}"))
+        accepted = ("accept", "text/event-stream, application/json")
+        self._posting = [*self._getting, accepted, ("content-type", "application/json")]
 
     async def post(self, path: str, body: bytes) -> Answer:
         """Send JSON and wait for the head of the answer.
@@ -70,14 +66,15 @@ class Upstream:
             GatewayError: no answer, or one that refuses.
         """
         deadline = None if self._total is None else asyncio.get_running_loop().time() + self._total
-        request = self._client.build_request(
-            "POST", f"{self.base_url}/{path}", content=body, headers=self._posting
-        )
+        request = self._request("POST", path, self._posting, body)
         with map_exceptions():
-            async with asyncio.timeout_at(deadline):
-                response = await self._client.send(request, stream=True)
+            if deadline is None:
+                response = await self._transport.handle_async_request(request)
+            else:
+                async with asyncio.timeout_at(deadline):
+                    response = await self._transport.handle_async_request(request)
         answer = Answer(response, deadline)
-        if response.status_code >= 300:
+        if answer.status >= 300:
             raise await self._refusal(answer)
         return answer
 
@@ -91,24 +88,31 @@ class Upstream:
         Raises:
             GatewayError: no answer, one that refuses, or one that is no JSON.
         """
-        url = httpx.URL(self.base_url).join(path) if path.startswith("/") else f"{self.base_url}/{path}"
+        request = self._request("GET", path, self._getting)
         with map_exceptions():
             async with asyncio.timeout(seconds):
-                request = self._client.build_request("GET", url, headers=self._headers)
-                answer = Answer(await self._client.send(request, stream=True), None)
+                answer = Answer(await self._transport.handle_async_request(request), None)
                 if answer.status >= 300:
                     raise await self._refusal(answer)
                 data = await answer.read(MAX_ANSWER_BYTES)
         try:
             return msgspec.json.decode(data)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise UpstreamError(
                 f"{path}: the upstream's answer is no JSON.", code="upstream_invalid"
             ) from error
 
+    def _request(
+        self, method: str, path: str, headers: list[tuple[str, str]], body: bytes | None = None
+    ) -> httpx.Request:
+        url = self._urls.get(path)
+        if url is None:
+            url = self._urls[path] = self._base_url.join(path)
+        return httpx.Request(method, url, headers=headers, content=body, extensions=dict(self._extensions))
+
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._client.aclose()
+        await self._transport.aclose()
 
     async def _refusal(self, answer: Answer) -> GatewayError:
         try:

@@ -167,7 +167,6 @@ class _Connection(asyncio.Protocol):
         self.origin = origin
         self.last = 0.0  # loop time of the last sign of life
         self.lost = False
-        self.used = False
         self.blocked = False
         self._pool = pool
         self._loop = loop
@@ -196,11 +195,6 @@ class _Connection(asyncio.Protocol):
         else:
             self.socket.writelines(buffers)
 
-    def resume(self) -> None:
-        """Read on after the consumer has emptied a full buffer."""
-        self.last = self._time()
-        self.socket.resume_reading()
-
     def abort(self) -> None:
         """Close the socket at once and let go of the exchange."""
         self._exchange = None
@@ -223,10 +217,6 @@ class _Connection(asyncio.Protocol):
             self._finish(exchange)
         elif exchange.buffered > _HIGH_WATER:
             self.socket.pause_reading()
-
-    def eof_received(self) -> None:
-        self._end(None)
-        self.socket.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = True
@@ -252,7 +242,6 @@ class _Connection(asyncio.Protocol):
 
     def _finish(self, exchange: _Exchange) -> None:
         self._exchange = None
-        self.used = True
         exchange.detach()
         if exchange.reply.reusable and exchange.sent and not self.socket.get_write_buffer_size():
             self._pool.keep(self)
@@ -336,7 +325,7 @@ class _Exchange(httpx.AsyncByteStream):
         data = b"".join(reply.pieces)
         reply.pieces.clear()
         if self.buffered > _HIGH_WATER and self._connection is not None:
-            self._connection.resume()
+            self._connection.socket.resume_reading()
         self.buffered = 0
         return data
 
@@ -372,7 +361,7 @@ class _Exchange(httpx.AsyncByteStream):
         """Take note that the peer hung up, or that the socket failed with an error."""
         self.detach()
         reply = self.reply
-        self.stale = connection.used and not reply.started and self._loop.time() - self.began < _STALE_SECONDS
+        self.stale = not reply.started and self._loop.time() - self.began < _STALE_SECONDS
         if error is not None:
             kind = httpx.WriteError if connection.blocked else httpx.ReadError
             self._failure = kind(str(error), request=self._request)

@@ -119,12 +119,16 @@ class ChatReader:
         delta = choice.delta
         if not delta:
             return
-        for thought in self._thoughts(delta):
-            if thought:
-                self._stream.reasoning(thought if isinstance(thought, str) else _details(thought))
-                break
-        if delta.content:
-            self._content(delta.content)
+        thoughts = self._thoughts(delta)
+        if any(thoughts):
+            thought = next(filter(None, thoughts))
+            self._stream.reasoning(thought if isinstance(thought, str) else _details(thought))
+        content = delta.content
+        if content:
+            if isinstance(content, str) and (self._tags is None or self._tags.decided):
+                self._stream.text(content)
+            else:
+                self._content(content)
         if delta.refusal:
             self._refuse(delta.refusal)
         if delta.tool_calls:
@@ -145,10 +149,8 @@ class ChatReader:
         if isinstance(content, list):
             for part in content:
                 self._part(part)
-        elif self._tags is not None and not self._tags.decided:
+        elif self._tags is not None:
             self._say(*self._tags.feed(content))
-        else:
-            self._stream.text(content)
 
     def _part(self, part: Json) -> None:
         """Mistral's content parts: text, and thoughts that hold text parts themselves."""

@@ -251,6 +251,8 @@ def _message(build: _Build, path: str, item: m.MessageItemParam) -> None:
     parts: list[Json]
     if isinstance(content, str):
         parts = [{"type": "text", "text": content}]
+    elif len(content) == 1 and content[0].type in ("input_text", "output_text"):  # nearly every message
+        parts = [{"type": "text", "text": content[0].text}]
     else:
         parts = [PARTS[part.type](build, f"{path}.content[{i}]", part) for i, part in enumerate(content)]
     if item.role == "user":

@@ -11,6 +11,7 @@ another item waits until the first is complete, which for a call means that its 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeAlias
 
 import msgspec
@@ -136,11 +137,8 @@ class Part:
         return {"type": self.kind, "text": text}
 
 
-def _text_event(
-    item_id: str, output_index: int, content_index: int, delta: str, sequence_number: int
-) -> hot.ResponseTextDeltaEvent:
-    return hot.ResponseTextDeltaEvent(item_id, output_index, content_index, delta, sequence_number, [])
-
+# Never filled: log probabilities are refused.
+_NO_LOGPROBS: list[Any] = []
 
 # Part kind -> (stem of its delta and done events, stem of its part events, name of its index, struct of its delta).
 _TEXTS: dict[str, tuple[str, str, str, Any]] = {
@@ -148,7 +146,7 @@ _TEXTS: dict[str, tuple[str, str, str, Any]] = {
         "response.output_text",
         "response.content_part",
         "content_index",
-        _text_event,
+        partial(hot.ResponseTextDeltaEvent, logprobs=_NO_LOGPROBS),
     ),
     "refusal": (
         "response.refusal",
@@ -270,7 +268,13 @@ class ResponseStream:
 
     def text(self, delta: str) -> None:
         """More text of the answer."""
-        self._write("message", "output_text", delta)
+        part = self._part
+        if part is not None and part.kind == "output_text" and delta and not self._waiting:
+            # Nearly every token of every answer comes this way.
+            self._events.append(part.event(delta, self._sequence))
+            self._sequence += 1
+        else:
+            self._write("message", "output_text", delta)
 
     def refusal(self, delta: str) -> None:
         """More text of a refusal."""

@@ -46,19 +46,16 @@ class EventReader:
             data = self._start(data)
         if self._skip_newline or b"\r" in data:
             data = self._plain(data)
-        blocks = (self._tail + data).split(b"\n\n")
-        self._tail = blocks.pop()
+        whole, end, self._tail = (self._tail + data).rpartition(b"\n\n")
         if len(self._tail) > MAX_EVENT_BYTES:
             raise EventTooLarge(f"an event of more than {MAX_EVENT_BYTES} bytes")
-        events = []
-        for block in blocks:
-            if block.startswith(b"data: ") and b"\n" not in block:  # what nearly every event looks like
-                events.append(block[6:])
-            else:
-                lines = [line[5:] for line in block.split(b"\n") if line.startswith(b"data:")]
-                if lines:
-                    events.append(b"\n".join([line.removeprefix(b" ") for line in lines]))
-        return events
+        if not end:
+            return []
+        if whole.startswith(b"data: "):  # what nearly every stream looks like: lone data lines
+            events = whole[6:].split(b"\n\ndata: ")
+            if whole.count(b"\n") == 2 * (len(events) - 1):
+                return events
+        return [event for block in whole.split(b"\n\n") if (event := _data(block)) is not None]
 
     def close(self) -> list[bytes]:
         """The stream ended: give what its last event, lacking the empty line, had."""
@@ -80,6 +77,12 @@ class EventReader:
             data = data.removeprefix(b"\n")
         self._skip_newline = self._skip_newline or data.endswith(b"\r")
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
+def _data(block: bytes) -> bytes | None:
+    """The data of an event of any form, or None when it has none."""
+    lines = [line[5:].removeprefix(b" ") for line in block.split(b"\n") if line.startswith(b"data:")]
+    return b"\n".join(lines) if lines else None
 
 
 def encode(events: list[Any]) -> bytes:
