@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+LONGEST = 2000
+"""Characters of a message or a parameter at most."""
+
 
 class GatewayError(Exception):
     """A failure in the form clients know: the OpenAI error object with its HTTP status.
 
     Args:
-        message: what happened and what to do, for people; never holds a secret or a prompt.
+        message: what happened and what to do, for people; never holds a secret or a prompt, and is cut where it
+            repeats a name of any length.
         code: machine-readable reason, or None for the class's own.
-        param: path of the request parameter at fault, such as `input[3].type`.
+        param: path of the request parameter at fault, such as `input[3].type`; cut likewise.
         status: HTTP status, or None for the class's own.
         retry_after: seconds to wait before another try.
     """
@@ -29,9 +33,9 @@ class GatewayError(Exception):
         status: int | None = None,
         retry_after: float | None = None,
     ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.param = param
+        super().__init__(message[:LONGEST])
+        self.message = message[:LONGEST]
+        self.param = None if param is None else param[:LONGEST]
         self.retry_after = retry_after
         self.code = code or self.code
         self.status = status or self.status

@@ -35,6 +35,7 @@ from tests.support.scripted_http import (
     silent,
     until,
 )
+from wireloom.backends import http_transport
 from wireloom.backends.http_transport import Transport
 
 

@@ -14,6 +14,8 @@ import zstandard
 CANARY = "canary-9d41c7e0b2"
 """Stands wherever a prompt or a value could be repeated in an error."""
 LIMIT_MB = 1
+LONGEST = 2000
+"""Characters of a message or a parameter at most."""
 DEEP = 2000
 
 JSON_TYPE: Mapping[str, str] = {"content-type": "application/json"}
@@ -119,8 +121,7 @@ MEMBERS: list[tuple[str, str, Mapping[str, Any]]] = [
     ("top_p", VALUE, {"top_p": -1}),
     ("presence_penalty", VALUE, {"presence_penalty": 9}),
     ("max_output_tokens", VALUE, {"max_output_tokens": 0}),
-    ("max_output_tokens", TYPE, {"max_output_tokens": 1.5}),
-    ("max_output_tokens", TYPE, {"max_output_tokens": 10**30}),
+    ("max_output_tokens", VALUE, {"max_output_tokens": 1.5}),
     ("max_output_tokens", TYPE, {"max_output_tokens": CANARY}),
     ("metadata", TYPE, {"metadata": [CANARY]}),
     ("metadata.a", TYPE, {"metadata": {"a": 5}}),
@@ -148,9 +149,12 @@ MEMBERS: list[tuple[str, str, Mapping[str, Any]]] = [
     ("tools[0].name", TYPE, {"tools": [{**FUNCTION, "name": STRANGE}]}),
     ("tools[0].parameters", TYPE, {"tools": [{**FUNCTION, "parameters": [CANARY]}]}),
     ("tools[0].strict", TYPE, {"tools": [{**FUNCTION, "strict": CANARY}]}),
-    ("tool_choice", TYPE, {"tool_choice": 5}),
+    ("tool_choice", VALUE, {"tool_choice": 5}),
     ("tool_choice", VALUE, {"tool_choice": CANARY}),
     ("tool_choice.name", MISSING, {"tool_choice": {"type": "function"}}),
+    ("tool_choice.name", TYPE, {"tool_choice": {"type": "custom", "name": STRANGE}}),
+    ("tool_choice.mode", VALUE, {"tool_choice": {"type": "allowed_tools", "mode": CANARY, "tools": []}}),
+    ("tool_choice.type", VALUE, {"tool_choice": {"type": CANARY, "name": "add", "tools": [CANARY]}}),
 ]
 
 # (path within the item, code, the item)
@@ -191,15 +195,50 @@ ITEMS: list[tuple[str, str, Any]] = [
 
 def wrong_members() -> Iterator[Bad]:
     """Objects with one member that is wrong."""
-    for param, code, member in MEMBERS:
-        yield Bad(f"{param} {code} {shortened(member)}", param, code, encoded({**REQUEST, **member}))
-    for path, code, item in ITEMS:
+    for number, (param, code, member) in enumerate(MEMBERS, 1):
+        yield Bad(f"member {number} {param} {code}", param, code, encoded({**REQUEST, **member}))
+    for number, (path, code, item) in enumerate(ITEMS, 1):
         body = {**REQUEST, "input": [{"role": "user", "content": CANARY}, item]}
-        yield Bad(f"item {path} {code} {shortened(item)}", f"input[1]{path}", code, encoded(body))
+        yield Bad(f"item {number} {path} {code}", f"input[1]{path}", code, encoded(body))
 
 
-def shortened(value: Any) -> str:
-    return repr(value)[:40] if not isinstance(value, dict) else ",".join(value)
+def many_errors() -> Iterator[Bad]:
+    """A megabyte of members each of which is wrong: one error is told, and no more than one made."""
+    many = LIMIT_MB * 2**20 // 4
+    user: Any = {"role": "user", "content": [5] * many}
+    members: dict[str, dict[str, Any]] = {
+        "input[0]": {"input": [5] * many},
+        "input[0].content[0]": {"input": [user]},
+        "tools[0]": {"tools": [5] * many},
+        "include[0]": {"include": [5] * many},
+        "metadata": {"metadata": {str(number): 5 for number in range(many // 4)}},
+    }
+    for param, member in members.items():
+        code = VALUE if param in ("include[0]", "metadata") else TYPE
+        yield Bad(f"many errors {param}", param, code, encoded({**REQUEST, **member}))
+
+
+def long_names() -> Iterator[Bad]:
+    """Names of half a megabyte: an error may say them, but not all of them."""
+    name = "n" * (LIMIT_MB * 2**19)
+    yield Bad(
+        "long response id",
+        "previous_response_id",
+        "previous_response_not_found",
+        encoded({**REQUEST, "previous_response_id": name}),
+    )
+    yield Bad(
+        "long item id",
+        "input[0].id",
+        "item_not_found",
+        encoded({**REQUEST, "input": [{"type": "item_reference", "id": name}]}),
+    )
+    choice = {"type": "function", "name": name}
+    yield Bad("long tool name", "tool_choice.name", VALUE, encoded({**REQUEST, "tool_choice": choice}))
+    output = {"type": "custom_tool_call_output", "call_id": name, "output": CANARY}
+    key = {"metadata": {name: 5}}
+    yield Bad("long key", f"metadata.{name}"[:LONGEST], TYPE, encoded({**REQUEST, **key}))
+    yield Bad("long call id", "input[0].call_id", VALUE, encoded({**REQUEST, "input": [output]}))
 
 
 # -- around the body -------------------------------------------------------------------------------------------------
@@ -248,4 +287,12 @@ def too_large() -> Iterator[Bad]:
         yield Bad(f"{name} bomb", None, code, body, 413, packed(name, body))
 
 
-ALL = [*no_json(), *no_object(), *wrong_members(), *wrong_wrapping(), *too_large()]
+ALL = [
+    *no_json(),
+    *no_object(),
+    *wrong_members(),
+    *many_errors(),
+    *long_names(),
+    *wrong_wrapping(),
+    *too_large(),
+]

@@ -434,6 +434,16 @@ def test_failures_in_the_clothes_of_an_end(reason: str, code: str, status: int) 
     assert reason in session.failure.message
 
 
+@pytest.mark.parametrize("reason", [reason for reason, why in INCOMPLETE.items() if why == "content_filter"])
+def test_an_answer_that_a_filter_stopped_fails_for_a_client_that_would_ask_again(reason: str) -> None:
+    session = Session(codex=True)
+    session.read([chunk({"content": "a"}), chunk(finish=reason), b"[DONE]"])
+    assert session.failure is not None
+    assert (session.failure.code, session.failure.status) == ("content_filter", 400)
+    told = Session(codex=True).read([chunk({"content": "a"}), chunk(finish="length"), b"[DONE]"])
+    assert told.response["incomplete_details"] == {"reason": "max_output_tokens"}
+
+
 CUT = ("upstream_incomplete", 502)
 GARBAGE = ("upstream_invalid", 502)
 
@@ -535,6 +545,13 @@ def test_a_completion_without_an_answer_fails(body: bytes) -> None:
     session.read([completion(body)])
     assert session.failure is not None
     assert session.failure.code == "upstream_incomplete"
+
+
+def test_a_completion_with_choices_that_are_none_fails() -> None:
+    session = Session()
+    session.read([completion(b'{"choices": [7]}')])
+    assert session.failure is not None
+    assert session.failure.code == "upstream_invalid"
 
 
 # -- usage ---------------------------------------------------------------------------------------------------------

@@ -331,7 +331,7 @@ def test_tools_of_a_provider_that_the_answer_needs_are_refused(kind: str, lenien
 
 
 def test_a_kind_of_tool_nobody_knows_is_refused_or_left_out() -> None:
-    with pytest.raises(InvalidRequest, match="telepathy") as caught:
+    with pytest.raises(InvalidRequest) as caught:
         offered(function("a"), UNKNOWN)
     assert (caught.value.param, caught.value.code) == ("tools[1].type", "invalid_value")
     made, losses = offered(UNKNOWN, function("a"), lenient=True)

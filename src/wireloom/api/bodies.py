@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 import zstandard
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 from wireloom_protocol.routes import TOOL_TYPES
 
 from wireloom.errors import InvalidRequest, TooLarge
@@ -44,7 +45,7 @@ def _unpack(name: str, body: bytes, limit: int) -> bytes:
     unpacker = UNPACKERS.get(name)
     if unpacker is None:
         raise InvalidRequest(
-            f"content-encoding {name!r} is not known; use {', '.join(filter(None, UNPACKERS))}.",
+            f"This content-encoding is not known; use {', '.join(filter(None, UNPACKERS))}.",
             param="content-encoding",
             status=415,
         )
@@ -66,10 +67,25 @@ def _gzip(body: bytes, limit: int) -> bytes:
 
 
 def _zstd(body: bytes, limit: int) -> bytes:
-    with zstandard.ZstdDecompressor(max_window_size=2**27).stream_reader(
-        body, read_across_frames=True
-    ) as reader:
-        return reader.read(limit + 1)
+    unpacker = zstandard.ZstdDecompressor(max_window_size=2**27)
+    with unpacker.stream_reader(body, read_across_frames=True) as reader:
+        unpacked = reader.read(limit + 1)
+    if len(unpacked) <= limit:
+        _check_frames(unpacker, body)
+    return unpacked
+
+
+def _check_frames(unpacker: zstandard.ZstdDecompressor, body: bytes) -> None:
+    """The reader takes a frame that is cut short for one that ended, so look at each once more."""
+    rest = body
+    while True:
+        frame = unpacker.decompressobj()
+        frame.decompress(rest)
+        if not frame.eof:
+            raise zstandard.ZstdError("cut short")
+        rest = frame.unused_data
+        if not rest:
+            return
 
 
 UNPACKERS: dict[str, Callable[[bytes, int], bytes]] = {
@@ -156,16 +172,39 @@ _TAG_ERRORS = frozenset({"union_tag_invalid", "union_tag_not_found"})
 
 
 def _problem(error: ValidationError, value: Any) -> InvalidRequest:
-    """The error that reaches deepest: a union reports one for each branch, and the others are beside the point."""
+    """What to tell of all that is wrong; never a value that the client sent."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     paths = [_path(problem["loc"], problem["type"], value) for problem in found]
-    best = max(range(len(found)), key=lambda index: len(paths[index]))
+    best = _meant(found, paths)
     kind, path = found[best]["type"], _joined(paths[best])
     if kind == "missing":
         return InvalidRequest(f"{path} is missing.", code="missing_required_parameter", param=path)
+    if kind in _TAG_ERRORS or _is_tag(found[best]):
+        return InvalidRequest(f"{path}: there is no such kind here.", param=path)
     code = "invalid_type" if kind.endswith(("_type", "_parsing")) else "invalid_value"
     said = found[best]["msg"][:300]
     return InvalidRequest(f"{path or 'The body'}: {said}.", code=code, param=path or None)
+
+
+def _meant(found: Sequence[ErrorDetails], paths: Sequence[Sequence[str | int]]) -> int:
+    """Index of the error that reaches deepest: a union reports one for each branch.
+
+    Errors of a branch that is not of the value's own type count only where no other branch comes as far.
+    """
+    tags = [index for index, problem in enumerate(found) if _is_tag(problem)]
+    beside = {found[index]["loc"][:-1] for index in tags}
+    right = [
+        index
+        for index, problem in enumerate(found)
+        if not any(problem["loc"][:end] in beside for end in range(len(problem["loc"])))
+    ]
+    deepest = [max(group, key=lambda index: len(paths[index])) for group in (right, tags) if group]
+    return max(deepest, key=lambda index: len(paths[index]))
+
+
+def _is_tag(problem: ErrorDetails) -> bool:
+    """Whether a branch without a discriminator found another type than its own."""
+    return problem["type"] == "literal_error" and problem["loc"][-1:] == ("type",)
 
 
 def _path(loc: tuple[str | int, ...], kind: str, value: Any) -> list[str | int]:

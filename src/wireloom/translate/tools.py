@@ -194,12 +194,9 @@ def _refused(build: _Build, path: str, tool: Any) -> None:
     raise refused(path, f"{tool.type} runs inside a provider that offers it", "unsupported_tool")
 
 
-def _unknown(build: _Build, path: str, tool: m.UnknownTool) -> None:
-    kind = tool.member.get("type")
+def _unknown(build: _Build, path: str, _: m.UnknownTool) -> None:
     if not build.lenient:
-        raise InvalidRequest(
-            f"{path}.type: {kind!r} is no kind of tool.", code="invalid_value", param=f"{path}.type"
-        )
+        raise InvalidRequest(f"{path}.type: there is no such kind of tool.", param=f"{path}.type")
     build.losses.add(path, "dropped", "a kind of tool the contract does not know")
 
 
