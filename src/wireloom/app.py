@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import import_module
@@ -12,6 +11,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from wireloom_protocol import routes
 
 from wireloom.api import failures
@@ -28,6 +28,7 @@ from wireloom.gateway import Gateway
 log = logging.getLogger("wireloom")
 
 MEGABYTE = 2**20
+METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 # Loaded by path and only when chosen, so that what is off costs nothing.
 CHAT = ("wireloom.backends.chat", "ChatBackend")
 UPSTREAM = ("wireloom.backends.http", "Upstream")
@@ -58,7 +59,7 @@ def create_app(settings: Settings) -> FastAPI:
             with gateway.using(backend):
                 yield
 
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan)
     app.include_router(routes.responses_router(Responses(gateway), edge))
     app.include_router(routes.models_router(Models(gateway), edge))
     app.include_router(routes.operations_router(Operations(gateway), edge))
@@ -127,7 +128,7 @@ def _answer_failures(app: FastAPI) -> None:
                 f"{path} has no {request.method}.", code="method_not_allowed", status=405
             )
         response = failures.response(refused, request_id(request))
-        response.headers["allow"] = ", ".join(methods(path))
+        response.headers["allow"] = ", ".join(methods(request))
         if upgrade:
             response.headers["upgrade"] = "HTTP/1.1"
         return response
@@ -150,10 +151,13 @@ def _answer_failures(app: FastAPI) -> None:
     app.add_exception_handler(Exception, unknown)
 
 
-def methods(path: str) -> list[str]:
-    """The methods that the contract has for a path."""
-    return sorted(
+def methods(request: Request) -> list[str]:
+    """The methods that are served at a request's path."""
+    return [
         method
-        for method, template, _, _ in routes.OPERATIONS
-        if re.fullmatch(re.sub(r"\\\{\w+\\\}", ".+", re.escape(template)), path)
-    )
+        for method in METHODS
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.routes
+        )
+    ]

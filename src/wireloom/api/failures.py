@@ -48,9 +48,12 @@ def response(error: GatewayError, request_id: str, *, codex: bool = False) -> Re
     headers = {"x-request-id": request_id}
     if error.retry_after is not None:
         headers["retry-after"] = str(math.ceil(error.retry_after))
+    status = _codex_status(error) if codex else error.status
+    if status == 401:
+        headers["www-authenticate"] = "Bearer"
     return Response(
         msgspec.json.encode({"error": error.body()}),
-        status_code=_codex_status(error) if codex else error.status,
+        status_code=status,
         media_type="application/json",
         headers=headers,
     )

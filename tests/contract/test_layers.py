@@ -1,0 +1,163 @@
+"""The import arrow, and the other rules of form, held by the syntax tree."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SRC = Path(__file__).parents[2] / "src" / "wireloom"
+
+# Each module of the package belongs to the first name here that its dotted path begins with; a module imports only
+# layers of a lower rank, or its own.
+RANKS = {
+    "errors": 1,
+    "wire": 1,
+    "providers": 1,
+    "translate": 2,
+    "backends": 3,
+    "gateway": 4,
+    "api": 5,
+    "config": 6,
+    "app": 7,
+    "cli": 8,
+    "__main__": 9,
+}
+# config stands beside the arrow: it knows the profiles, and only the composition root and the command line know it.
+MAY_IMPORT_CONFIG = {"config", "app", "cli"}
+CONFIG_MAY_IMPORT = {"config", "errors", "providers"}
+HTTP_CLIENTS = {"httpx", "aiohttp", "requests", "urllib.request", "http.client"}
+HTTP_CLIENT_MODULES = {
+    "backends.http",
+    "backends.http_transport",
+    # The demo speaks as a client does, from outside the gateway.
+    "cli.exchange",
+    "cli.walkthrough",
+}
+IMPURE = {"asyncio", "httpx", "fastapi", "time", "uuid", "os", "random", "secrets"}
+LOADERS = {"app", "cli.lazy"}  # the two places that load by path, from a table
+VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "manager"}
+MAX_FILE_LINES = 400
+MAX_FUNCTION_LINES = 60
+LONG_FILES = {
+    "backends.http_transport": "one protocol, whose parts know each other",
+    "translate.response_stream": "the grammar is one file by design",
+}
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted(SRC.rglob("*.py")):
+        parts = path.relative_to(SRC).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        yield name, ast.parse(path.read_text())
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, "relative imports hide the arrow"
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def layer(module: str) -> str:
+    return module.split(".")[0]
+
+
+def violations(name: str, tree: ast.Module) -> Iterator[str]:
+    own = layer(name)
+    for target in imports(tree):
+        foreign = any(target == client or target.startswith(f"{client}.") for client in HTTP_CLIENTS)
+        if foreign and name not in HTTP_CLIENT_MODULES:
+            yield f"{name} imports the HTTP client {target}"
+        if own == "translate" and target.split(".")[0] in IMPURE:
+            yield f"{name} imports {target}, which is not pure"
+        if not target.startswith("wireloom."):
+            continue
+        other = layer(target.removeprefix("wireloom."))
+        if other == "config":
+            if own not in MAY_IMPORT_CONFIG:
+                yield f"{name} imports config"
+        elif own == "config":
+            if other not in CONFIG_MAY_IMPORT:
+                yield f"{name} imports {target}"
+        elif (own and RANKS[other] > RANKS[own]) or (
+            RANKS[other] == RANKS[own] and other != own and other != "errors"
+        ):
+            yield f"{name} imports {target}, against the arrow"
+    for node in ast.walk(tree):
+        if own == "translate" and isinstance(node, ast.AsyncFunctionDef):
+            yield f"{name}.{node.name} is asynchronous"
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            if any(isinstance(inner, ast.Import | ast.ImportFrom) for inner in ast.walk(node)):
+                yield f"{name}.{node.name} imports inside a function"
+            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            if length > MAX_FUNCTION_LINES:
+                yield f"{name}.{node.name} has {length} lines"
+        if isinstance(node, ast.Name | ast.Attribute) and name not in LOADERS:
+            called = node.id if isinstance(node, ast.Name) else node.attr
+            if called in ("import_module", "__import__"):
+                yield f"{name} loads modules by path"
+    if set(name.split(".")) & VAGUE:
+        yield f"{name} has a vague name"
+
+
+def test_the_rules_hold() -> None:
+    found = [violation for name, tree in modules() for violation in violations(name, tree)]
+    assert found == []
+
+
+def test_files_stay_short() -> None:
+    long = {
+        name: len(path.read_text().splitlines())
+        for path in SRC.rglob("*.py")
+        if (name := ".".join(path.relative_to(SRC).with_suffix("").parts)) not in LONG_FILES
+    }
+    assert {name: lines for name, lines in long.items() if lines > MAX_FILE_LINES} == {}
+
+
+def test_no_cycles() -> None:
+    graph: dict[str, set[str]] = {}
+    known = {name for name, _ in modules()}
+    for name, tree in modules():
+        targets = {
+            target.removeprefix("wireloom.") for target in imports(tree) if target.startswith("wireloom.")
+        }
+        graph[name] = (targets & known) - {name}
+    done: set[str] = set()
+
+    def visit(name: str, above: tuple[str, ...]) -> None:
+        assert name not in above, f"a cycle: {' -> '.join([*above, name])}"
+        if name not in done:
+            for target in sorted(graph[name]):
+                visit(target, (*above, name))
+            done.add(name)
+
+    for name in graph:
+        visit(name, ())
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("translate.x", "from wireloom.backends import chat"),
+        ("translate.x", "import asyncio"),
+        ("translate.x", "async def f(): ..."),
+        ("backends.x", "from wireloom.api import edge"),
+        ("wire.x", "from wireloom.providers import profile"),
+        ("backends.chat", "import httpx"),
+        ("api.x", "from http.client import HTTPConnection"),
+        ("gateway", "from wireloom.config import Settings"),
+        ("config.x", "from wireloom.gateway import Gateway"),
+        ("api.x", "def f():\n    import json"),
+        ("api.x", "from importlib import import_module\nimport_module('os')"),
+        ("api.utils", "x = 1"),
+        ("api.x", "def f():\n" + "    x = 1\n" * 70),
+    ],
+)
+def test_each_rule_can_fail(name: str, source: str) -> None:
+    assert list(violations(name, ast.parse(source)))
