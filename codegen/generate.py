@@ -112,7 +112,7 @@ def emit(target: Path) -> None:
     (target / "contract.json").write_text(json.dumps(served, indent=1, ensure_ascii=False) + "\n")
     parts = divided(document, operations)
     hot = operations["hot"]
-    parts["hot"] = (normalise.hot(document, hot["write"], hot["read"]), (*DCG, *MSGSPEC))
+    parts["hot"] = (normalise.hot(document, **hot), (*DCG, *MSGSPEC))
     base = json.loads((OPENAPI / "app_server.json").read_text())
     base = overlay.apply(base, overlay.load(OPENAPI / "overlays" / "app-server.overlay.yaml"))
     parts["app_server"] = (app_server.document(base), app_server.DCG_OPTIONS)

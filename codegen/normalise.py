@@ -138,15 +138,18 @@ def _open(schemas: Json, name: str) -> None:
     union["discriminator"]["mapping"]["unknown"] = REF + unknown
 
 
-def hot(document: Json, write: Iterable[str], read: Iterable[str]) -> Json:
+def hot(document: Json, write: Iterable[str], read: Iterable[str], anything: Iterable[str]) -> Json:
     """The messages met once a token, alone: those written as they are, those read with nothing required.
 
     Args:
         document: what `contract` returned; not changed.
         write: schemas of messages that this project writes.
         read: schemas of messages that others write.
+        anything: dotted paths of fields of the latter that may hold anything, since nothing depends on them.
     """
     schemas = copy.deepcopy(document["components"]["schemas"])
+    for path in anything:
+        _loosen(schemas, path)
     kept: dict[str, Json] = {}
     for name in write:
         kept[name] = _flattened(schemas[name])
@@ -173,6 +176,22 @@ def _flattened(schema: Json) -> Json:
         for name, field in schema["properties"].items()
     }
     return {**schema, "properties": properties}
+
+
+def _loosen(schemas: Json, path: str) -> None:
+    """Take away what is said of one field.
+
+    Raises:
+        KeyError: there is no such field.
+    """
+    name, *fields = path.split(".")
+    node = schemas[name]
+    for field in fields[:-1]:
+        node = node["properties"][field]
+        node = node.get("items", node)
+    if fields[-1] not in node["properties"]:
+        raise KeyError(path)
+    node["properties"][fields[-1]] = {}
 
 
 def _relax(name: str, schemas: Json, kept: dict[str, Json]) -> None:
@@ -210,6 +229,8 @@ def _relaxed(node: Json, schemas: Json, kept: dict[str, Json]) -> Json:
             return {"type": "object", "additionalProperties": True}
         case "array":
             return {"type": "array", "items": _relaxed(node.get("items", {}), schemas, kept)}
-        case "string" | "integer" | "number" | "boolean" as kind:
+        case "integer":
+            return {"anyOf": [{"type": "integer"}, {"type": "number"}]}
+        case "string" | "number" | "boolean" as kind:
             return {"type": kind}
     return {}

@@ -85,67 +85,44 @@ class ChatCompletionStreamResponseDeltaFunctionCall(Untracked):
 
 class ChatCompletionMessageToolCallChunkFunction(Untracked):
     name: str | None | UnsetType = UNSET
-    arguments: str | None | UnsetType = UNSET
+    arguments: Any | None | UnsetType = UNSET
 
 
 class ChatCompletionMessageToolCallChunk(Untracked):
-    index: int | None | UnsetType = UNSET
+    index: int | float | None | UnsetType = UNSET
     id: str | None | UnsetType = UNSET
-    type: str | None | UnsetType = UNSET
+    type: Any | None | UnsetType = UNSET
     function: ChatCompletionMessageToolCallChunkFunction | None | UnsetType = UNSET
-    extra_content: dict[str, Any] | None | UnsetType = UNSET
-
-
-class ChatCompletionTokenLogprobTopLogprob(Untracked):
-    token: str | None | UnsetType = UNSET
-    logprob: float | None | UnsetType = UNSET
-    bytes: list[int] | None | UnsetType = UNSET
-
-
-class ChatCompletionTokenLogprob(Untracked):
-    token: str | None | UnsetType = UNSET
-    logprob: float | None | UnsetType = UNSET
-    bytes: list[int] | None | UnsetType = UNSET
-    top_logprobs: list[ChatCompletionTokenLogprobTopLogprob] | None | UnsetType = UNSET
+    extra_content: Any | None | UnsetType = UNSET
 
 
 class CompletionUsageCompletionTokensDetails(Untracked):
-    accepted_prediction_tokens: int | None | UnsetType = UNSET
-    audio_tokens: int | None | UnsetType = UNSET
-    reasoning_tokens: int | None | UnsetType = UNSET
-    text_tokens: int | None | UnsetType = UNSET
-    rejected_prediction_tokens: int | None | UnsetType = UNSET
+    accepted_prediction_tokens: int | float | None | UnsetType = UNSET
+    audio_tokens: int | float | None | UnsetType = UNSET
+    reasoning_tokens: int | float | None | UnsetType = UNSET
+    text_tokens: int | float | None | UnsetType = UNSET
+    rejected_prediction_tokens: int | float | None | UnsetType = UNSET
 
 
 class CompletionUsagePromptTokensDetails(Untracked):
-    audio_tokens: int | None | UnsetType = UNSET
-    cached_tokens: int | None | UnsetType = UNSET
-    text_tokens: int | None | UnsetType = UNSET
-    image_tokens: int | None | UnsetType = UNSET
-    cache_write_tokens: int | None | UnsetType = UNSET
+    audio_tokens: int | float | None | UnsetType = UNSET
+    cached_tokens: int | float | None | UnsetType = UNSET
+    text_tokens: int | float | None | UnsetType = UNSET
+    image_tokens: int | float | None | UnsetType = UNSET
+    cache_write_tokens: int | float | None | UnsetType = UNSET
 
 
 class CompletionUsage(Untracked):
-    completion_tokens: int | None | UnsetType = UNSET
-    prompt_tokens: int | None | UnsetType = UNSET
-    total_tokens: int | None | UnsetType = UNSET
+    completion_tokens: int | float | None | UnsetType = UNSET
+    prompt_tokens: int | float | None | UnsetType = UNSET
+    total_tokens: int | float | None | UnsetType = UNSET
     completion_tokens_details: (
         CompletionUsageCompletionTokensDetails | None | UnsetType
     ) = UNSET
     prompt_tokens_details: CompletionUsagePromptTokensDetails | None | UnsetType = UNSET
-    prompt_cache_hit_tokens: int | None | UnsetType = UNSET
-    prompt_cache_miss_tokens: int | None | UnsetType = UNSET
-    cached_tokens: int | None | UnsetType = UNSET
-
-
-class ChatCompletionModeration(Untracked):
-    input: Any | None | UnsetType = UNSET
-    output: Any | None | UnsetType = UNSET
-
-
-class CreateChatCompletionStreamResponseChoiceLogprobs(Untracked):
-    content: list[ChatCompletionTokenLogprob] | None | UnsetType = UNSET
-    refusal: list[ChatCompletionTokenLogprob] | None | UnsetType = UNSET
+    prompt_cache_hit_tokens: int | float | None | UnsetType = UNSET
+    prompt_cache_miss_tokens: int | float | None | UnsetType = UNSET
+    cached_tokens: int | float | None | UnsetType = UNSET
 
 
 class ChatCompletionStreamResponseDelta(Untracked):
@@ -154,7 +131,7 @@ class ChatCompletionStreamResponseDelta(Untracked):
         UNSET
     )
     tool_calls: list[ChatCompletionMessageToolCallChunk] | None | UnsetType = UNSET
-    role: str | None | UnsetType = UNSET
+    role: Any | None | UnsetType = UNSET
     refusal: str | None | UnsetType = UNSET
     reasoning_content: str | None | UnsetType = UNSET
     reasoning: str | None | UnsetType = UNSET
@@ -163,23 +140,21 @@ class ChatCompletionStreamResponseDelta(Untracked):
 
 class CreateChatCompletionStreamResponseChoice(Untracked):
     delta: ChatCompletionStreamResponseDelta | None | UnsetType = UNSET
-    logprobs: CreateChatCompletionStreamResponseChoiceLogprobs | None | UnsetType = (
-        UNSET
-    )
+    logprobs: Any | None | UnsetType = UNSET
     finish_reason: str | None | UnsetType = UNSET
-    index: int | None | UnsetType = UNSET
+    index: int | float | None | UnsetType = UNSET
     usage: CompletionUsage | None | UnsetType = UNSET
 
 
 class CreateChatCompletionStreamResponse(Untracked):
-    id: str | None | UnsetType = UNSET
+    id: Any | None | UnsetType = UNSET
     choices: list[CreateChatCompletionStreamResponseChoice] | None | UnsetType = UNSET
-    created: int | None | UnsetType = UNSET
-    model: str | None | UnsetType = UNSET
-    obfuscation: str | None | UnsetType = UNSET
-    service_tier: str | None | UnsetType = UNSET
-    system_fingerprint: str | None | UnsetType = UNSET
-    object: str | None | UnsetType = UNSET
+    created: Any | None | UnsetType = UNSET
+    model: Any | None | UnsetType = UNSET
+    obfuscation: Any | None | UnsetType = UNSET
+    service_tier: Any | None | UnsetType = UNSET
+    system_fingerprint: Any | None | UnsetType = UNSET
+    object: Any | None | UnsetType = UNSET
     usage: CompletionUsage | None | UnsetType = UNSET
-    moderation: ChatCompletionModeration | None | UnsetType = UNSET
+    moderation: Any | None | UnsetType = UNSET
     error: Any | None | UnsetType = UNSET

@@ -89,7 +89,8 @@ class Gateway:
             InvalidRequest: something that cannot be carried and must not be left out.
         """
         losses = Losses(strict=self._strict)
-        summarise = body.reasoning is not None and body.reasoning.summary is not None
+        asked = body.reasoning
+        summarise = asked is not None and (asked.summary or asked.generate_summary) is not None
         response = opening(body, new_id("resp"), int(self._now()))
         stream = ResponseStream(response, new_id, self._now, summarise=summarise)
         model = self._model_map.get(body.model, body.model)

@@ -54,6 +54,48 @@ async def test_a_connection_that_is_closing_is_not_used() -> None:
 
 
 @on_both_loops
+async def test_a_connection_lost_before_its_use_is_a_protocol_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = asyncio.get_running_loop()
+    connect = loop.create_connection
+
+    async def connect_and_lose(*place: Any, **options: Any) -> Any:
+        transport, protocol = await connect(*place, **options)
+        await until(lambda: protocol.lost)
+        return transport, protocol
+
+    monkeypatch.setattr(loop, "create_connection", connect_and_lose)
+    async with exchange(replying(then_close=True)) as (transport, server):
+        with pytest.raises(httpx.RemoteProtocolError, match="without a response"):
+            await fetch(transport, request(server))
+
+
+@on_both_loops
+async def test_a_reply_before_the_end_of_the_request_ends_the_connection() -> None:
+    async def script(reader: Reader, writer: Writer) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK)
+        await asyncio.sleep(0.05)
+        await gone(reader)
+
+    async with exchange(script) as (transport, server):
+        assert (await fetch(transport, request(server, content=bytes(64 * 2**20))))[1] == [b"ok"]
+        await until(lambda: not transport._open)
+
+
+@on_both_loops
+async def test_a_finished_exchange_leaves_nothing_to_the_garbage_collector() -> None:
+    async with exchange(replying(OK)) as (transport, server):
+        gc.disable()
+        try:
+            response, _ = await fetch(transport, request(server))
+            reply = weakref.ref(body(response).reply)
+            del response
+            assert reply() is None
+        finally:
+            gc.enable()
+
+
+@on_both_loops
 async def test_the_connection_used_last_is_used_next() -> None:
     served: list[int] = []
     numbers = itertools.count(1)
@@ -282,14 +324,16 @@ async def test_closing_the_transport_closes_what_it_holds() -> None:
     connecting = Leaving(read=False)
     async with (
         serving(connecting.script) as mute,
-        exchange(replying(LONG + b"ok", OK)) as (transport, server),
+        exchange(replying(OK, LONG + b"ok")) as (transport, server),
     ):
+        await asyncio.gather(*[fetch(transport, request(server)) for _ in range(2)])
         stream = body(await transport.handle_async_request(request(server)))
-        await fetch(transport, request(server, "HEAD"))
         sent = request(mute)
         waiting = asyncio.create_task(transport.handle_async_request(sent))
         await connecting.arrived.wait()
+        assert transport._sweeper is not None
         await transport.aclose()
+        assert transport._sweeper.cancelled()
         assert not transport._open
         await connecting.seen()
         assert await anext(stream) == b"ok"

@@ -608,3 +608,32 @@ def test_every_field_of_a_chunk_has_a_treatment(name: str) -> None:
     assert sorted(fields - CHUNK_FIELDS[name].keys()) == []
     assert sorted(CHUNK_FIELDS[name].keys() - fields) == []
     assert all(said == "mapped" or said.startswith("ignored: ") for said in CHUNK_FIELDS[name].values())
+
+
+def test_fields_that_nothing_depends_on_may_hold_anything() -> None:
+    odd = {"id": 7, "created": "yesterday", "model": None, "system_fingerprint": 3, "service_tier": ["x"]}
+    told = Session().read([chunk({"content": "hi", "role": 5}, **odd), STOP])
+    assert told.text == "hi"
+
+
+def test_counts_may_be_floats() -> None:
+    counted = {"prompt_tokens": 3.0, "completion_tokens": 2.0, "total_tokens": 5.0}
+    session = Session()
+    session.read([chunk({"content": "hi"}), chunk(finish="stop", usage=counted)])
+    usage = session.events[-1]["response"]["usage"]
+    assert (usage["input_tokens"], usage["output_tokens"], usage["total_tokens"]) == (3, 2, 5)
+
+
+def test_arguments_may_be_an_object() -> None:
+    told = Session().read([chunk(call(0, "x", "f", {"a": [1, "b"]})), STOP])
+    assert said(told.calls) == [("f", '{"a":[1,"b"]}')]
+
+
+def test_a_second_whole_call_on_an_index_that_is_never_counted_up() -> None:
+    told = Session().read([chunk(call(0, None, "f", '{"a":1}')), chunk(call(0, None, "f", '{"b":2}')), STOP])
+    assert said(told.calls) == [("f", '{"a":1}'), ("f", '{"b":2}')]
+
+
+def test_a_name_that_is_repeated_with_each_fragment_is_one_call() -> None:
+    told = Session().read([chunk(call(0, None, "f", '{"a"')), chunk(call(0, None, "f", ":1}")), STOP])
+    assert said(told.calls) == [("f", '{"a":1}')]

@@ -111,9 +111,9 @@ def test_a_setting_that_is_null_has_its_default(name: str) -> None:
     assert opened(**{name: None}) == BARE
 
 
-def test_a_tool_nobody_knows_is_echoed_as_it_came() -> None:
+def test_a_tool_nobody_knows_is_not_among_those_in_use() -> None:
     tool = {"type": "telepathy", "name": "t", "range": 7}
-    assert opened(tools=[tool])["tools"] == [tool]
+    assert opened(tools=[tool, {"type": "custom", "name": "c"}])["tools"] == [{"type": "custom", "name": "c"}]
 
 
 ANSWERABLE = [capture for capture in CAPTURES if "previous_response_id" not in capture.body]

@@ -141,7 +141,7 @@ class Transport(httpx.AsyncBaseTransport):
 
     def keep(self, connection: _Connection) -> None:
         """Hold a connection whose exchange is over for the next request to its origin."""
-        if self._closed or sum(map(len, self._idle.values())) >= self._max_idle:
+        if sum(map(len, self._idle.values())) >= self._max_idle:
             connection.abort()
             return
         self._idle.setdefault(connection.origin, []).append(connection)

@@ -221,7 +221,10 @@ class _Calls:
                     found = other
             return found or self._new()
         if isinstance(index, int) and (index in self._by_index or named):
-            return self._by_index.get(index) or self._new()
+            known = self._by_index.get(index)
+            # A second whole call on an index that is never counted up.
+            again = known is not None and named and known.named and known.whole
+            return self._new() if known is None or again else known
         if self._last is None or (named and self._last.named):
             return self._new()
         return self._last
@@ -246,7 +249,11 @@ class _Call:
     def open(self) -> bool:
         return self.named
 
-    def feed(self, call_id: str, name: str, arguments: str | Json) -> None:
+    @property
+    def whole(self) -> bool:
+        return self._stream.whole(self._number)
+
+    def feed(self, call_id: str, name: str, arguments: Any) -> None:
         self.call_id = self.call_id or call_id
         if not isinstance(arguments, str):
             arguments = msgspec.json.encode(arguments).decode()
@@ -297,23 +304,24 @@ def usage(counted: hot.CompletionUsage | None) -> Json | None:
     """Token counts as the Responses contract has them, or None when the upstream did not count."""
     if counted is None or counted.prompt_tokens is msgspec.UNSET:
         return None
-    read = counted.prompt_tokens or 0
-    written = counted.completion_tokens or 0
+    read, written = _count(counted.prompt_tokens), _count(counted.completion_tokens)
     prompt = counted.prompt_tokens_details or hot.CompletionUsagePromptTokensDetails()
     answer = counted.completion_tokens_details or hot.CompletionUsageCompletionTokensDetails()
+    cached = prompt.cached_tokens or counted.cached_tokens or counted.prompt_cache_hit_tokens
     return {
         "input_tokens": read,
         "input_tokens_details": {
-            "cached_tokens": prompt.cached_tokens
-            or counted.cached_tokens
-            or counted.prompt_cache_hit_tokens
-            or 0,
-            "cache_write_tokens": prompt.cache_write_tokens or 0,
+            "cached_tokens": _count(cached),
+            "cache_write_tokens": _count(prompt.cache_write_tokens),
         },
         "output_tokens": written,
-        "output_tokens_details": {"reasoning_tokens": answer.reasoning_tokens or 0},
-        "total_tokens": counted.total_tokens or read + written,
+        "output_tokens_details": {"reasoning_tokens": _count(answer.reasoning_tokens)},
+        "total_tokens": _count(counted.total_tokens) or read + written,
     }
+
+
+def _count(value: float | msgspec.UnsetType | None) -> int:
+    return int(value) if value else 0
 
 
 def _thoughts(names: tuple[str, ...]) -> Callable[[hot.ChatCompletionStreamResponseDelta], tuple[Any, ...]]:

@@ -157,7 +157,8 @@ class _Build:
         if self.messages and self.messages[-1]["role"] == "tool" and not self.profile.user_after_tool:
             self.messages.append({"role": "assistant", "content": CONTINUE})
         plain = len(parts) == 1 and parts[0]["type"] == "text"
-        self.messages.append({"role": "user", "content": parts[0]["text"] if plain else parts})
+        content = parts[0]["text"] if plain else parts or ""
+        self.messages.append({"role": "user", "content": content})
 
     def call_id(self, call_id: str) -> str:
         """The id as the upstream takes it; the same id gives the same one each time."""
@@ -285,6 +286,9 @@ def _reasoning(build: _Build, path: str, item: m.ReasoningItemParam) -> None:
     if build.assistant is not None:
         build.flush()
     parts = item.content or item.summary
+    if parts and build.profile.reasoning_replay == "never":
+        reason = f"{build.profile.title} takes no reasoning back"
+        build.losses.add(path, "dropped", reason, Severity.IMMATERIAL)
     build.reasoning.append("\n\n".join(part.text for part in parts))
     if not parts:
         build.losses.add(path, "dropped", "sealed by another server", Severity.IMMATERIAL)

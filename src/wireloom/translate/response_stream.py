@@ -334,6 +334,10 @@ class ResponseStream:
         elif call.unwrap is None:
             self._arguments_delta(call, delta)
 
+    def whole(self, key: object) -> bool:
+        """Whether the arguments of a call are a JSON value already."""
+        return self._calls[key].complete
+
     def finish(self, usage: Json | None, incomplete: str | None = None) -> None:
         """The response ends as it should.
 
@@ -341,6 +345,8 @@ class ResponseStream:
             usage: tokens as the contract counts them, or None when the backend does not tell.
             incomplete: why the model stopped early (`max_output_tokens`, `content_filter`), or None.
         """
+        if self.ended:
+            return
         self.start()
         self._drain(cut_short=incomplete is not None)
         self.response["usage"] = usage

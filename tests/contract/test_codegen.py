@@ -1,0 +1,156 @@
+"""The machinery between the contracts and the generated package: overlays that act, facts that stay, files that are fresh."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from codegen import generate, overlay, select
+
+pytestmark = pytest.mark.contract
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 300.0
+BASE: Any = {
+    "a": {"b": 1},
+    "list": [{"name": "x"}, {"name": "y"}],
+    "paths": {"/one": {"get": {"tags": ["t"]}}},
+}
+
+
+def acted(*actions: dict[str, Any]) -> Any:
+    return overlay.apply(BASE, {"info": {"title": "test"}, "actions": list(actions)})
+
+
+# -- overlays --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reason", [{}, {"description": ""}, {"description": "  \n"}])
+def test_an_action_gives_a_reason(reason: dict[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "test.overlay.yaml"
+    path.write_text(yaml.safe_dump({"actions": [{"target": "$.a", "update": {"b": 2}, **reason}]}))
+    with pytest.raises(overlay.OverlayError, match=r"action 1 \(\$\.a\) gives no reason"):
+        overlay.load(path)
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        {"target": "$.gone", "update": {"b": 2}},
+        {"target": "$.a.gone", "remove": True},
+        {"target": "$.list[2]", "remove": True},
+        {"target": "$.list[?(@.name == 'z')]", "update": {"more": 1}},
+        {"target": "$.a", "update": {"b": 1}},
+        {"target": "$.a", "update": {}},
+        {"target": "$.list", "update": []},
+    ],
+)
+def test_an_action_changes_something(action: dict[str, Any]) -> None:
+    with pytest.raises(overlay.OverlayError, match="test: action 2 changes nothing"):
+        acted({"target": "$.a", "update": {"c": 3}}, action)
+
+
+def test_what_actions_do() -> None:
+    before = yaml.safe_dump(BASE)
+    done = acted(
+        {"target": "$.a", "update": {"b": 2, "c": {"d": 3}}},
+        {"target": "$.list", "update": [{"name": "z"}]},
+        {"target": "$.list[0]", "remove": True},
+        {"target": "$.list[?(@.name == 'z')]", "update": {"last": True}},
+        {"target": "$.paths.*.*", "update": {"tags": ["u"]}},
+    )
+    assert done == {
+        "a": {"b": 2, "c": {"d": 3}},
+        "list": [{"name": "y"}, {"name": "z", "last": True}],
+        "paths": {"/one": {"get": {"tags": ["t", "u"]}}},
+    }
+    assert yaml.safe_dump(BASE) == before
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "openapi/overlays").iterdir()), ids=lambda path: path.name)
+def test_each_overlay_can_be_read(path: Path) -> None:
+    assert overlay.load(path)["actions"]
+
+
+# -- what is kept of a foreign document ------------------------------------------------------------------------------
+
+
+def test_prose_goes_and_properties_of_such_names_stay() -> None:
+    document = {
+        "title": "prose",
+        "description": "prose",
+        "x-vendor": {"a": 1},
+        "properties": {
+            "title": {"type": "string", "description": "prose"},
+            "description": {"type": "string", "example": "prose"},
+            "x-vendor": {"type": "string", "enum": ["description", "title"]},
+        },
+        "required": ["title", "description"],
+        "default": {"title": "a value", "description": "a value"},
+    }
+    assert select.facts(document) == {
+        "properties": {
+            "title": {"type": "string"},
+            "description": {"type": "string"},
+            "x-vendor": {"type": "string", "enum": ["description", "title"]},
+        },
+        "required": ["title", "description"],
+        "default": {"title": "a value", "description": "a value"},
+    }
+
+
+def test_an_operation_that_is_gone_is_told() -> None:
+    document: Any = {
+        "paths": {"/a": {"get": {"operationId": "a"}}, "/b?beta=true": {"get": {"operationId": "b"}}}
+    }
+    assert select.surface(document, ["a"])["paths"] == {"/a": {"get": {"operationId": "a"}}}
+    with pytest.raises(KeyError, match="b, c"):
+        select.surface(document, ["a", "b", "c"])
+
+
+# -- the generated package -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", ["1", "2"])
+def test_it_is_what_the_contracts_compile_to(seed: str) -> None:
+    """Byte for byte, whatever order sets have in the process."""
+    done = subprocess.run(
+        [sys.executable, "-m", "codegen.generate", "--check"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[:3000] + done.stderr
+
+
+def test_a_change_by_hand_is_noticed(tmp_path: Path) -> None:
+    fresh, edited = tmp_path / "fresh", tmp_path / "edited"
+    for folder in (fresh, edited):
+        shutil.copytree(generate.PACKAGE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    assert list(generate.differences(edited, fresh)) == []
+    routes = edited / "routes.py"
+    routes.write_text(routes.read_text().replace("secured=True", "secured=False", 1))
+    (edited / "rpc.py").unlink()
+    changes = list(generate.differences(edited, fresh))
+    assert any("secured=True" in line and line.startswith("+") for line in changes)
+    assert "--- committed/rpc.py" in changes
+
+
+def test_lists_and_maps_of_models_stop_at_a_first_error() -> None:
+    base = "from wireloom_protocol.bases import Deferred"
+    models = f"{base}\nA = list[dict[str, int]] | list[dict[str, Any]]\n"
+    assert generate.bounded(models) == (
+        f"{base}, Many, Map\nA = Many[Map[str, int]] | Many[dict[str, Any]]\n"
+    )
+    structs = "from wireloom_protocol.bases import Untracked\nA = list[dict[str, int]]\n"
+    assert generate.bounded(structs) == structs
