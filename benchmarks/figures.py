@@ -28,8 +28,9 @@ class Target:
 
 
 FIGURES = {
-    "burst": Figure("Burst: 200 chunks at once", "requests/s", 0, more_is_better=True),
-    "large": Figure("200 kB request of 400 items", "requests/s", 0, more_is_better=True),
+    "burst": Figure("Burst: 200 chunks at once, 16 connections", "requests/s", 0, more_is_better=True),
+    "crowd": Figure("The same, 64 connections", "requests/s", 0, more_is_better=True),
+    "large": Figure("200 kB request of 400 items, 16 connections", "requests/s", 0, more_is_better=True),
     "sequential": Figure("Short request on one connection", "ms", 2),
     "paced_cpu": Figure("CPU per token, streams in step", "us", 1),
     "paced_p50": Figure("Latency per token, in step, p50", "ms", 2),

@@ -26,7 +26,8 @@ class Plan:
     load_seconds: int
     sequential_seconds: int
     limit_seconds: float
-    connections: int = 32
+    connections: int = 16
+    crowd: int = 64
 
 
 FULL = Plan(rounds=3, load_seconds=3, sequential_seconds=1, limit_seconds=160)
@@ -47,17 +48,21 @@ def _start(gateway: Gateway, _plan: Plan) -> tuple[float, ...]:
     return gateway.start_seconds, gateway.idle_bytes / 1e6
 
 
-def _closed_loop(gateway: Gateway, plan: Plan, body: bytes) -> tuple[float, ...]:
+def _closed_loop(gateway: Gateway, connections: int, seconds: int, body: bytes) -> tuple[float, ...]:
     check_answer(gateway, body, STATIC_CHUNKS)
-    return (closed_loop(gateway, body, plan.connections, plan.load_seconds).requests_per_second,)
+    return (closed_loop(gateway, body, connections, seconds).requests_per_second,)
 
 
 def _burst(gateway: Gateway, plan: Plan) -> tuple[float, ...]:
-    return _closed_loop(gateway, plan, short_request("bench"))
+    return _closed_loop(gateway, plan.connections, plan.load_seconds, short_request("bench"))
+
+
+def _crowd(gateway: Gateway, plan: Plan) -> tuple[float, ...]:
+    return _closed_loop(gateway, plan.crowd, plan.load_seconds, short_request("bench"))
 
 
 def _large(gateway: Gateway, plan: Plan) -> tuple[float, ...]:
-    return _closed_loop(gateway, plan, long_request("bench"))
+    return _closed_loop(gateway, plan.connections, plan.load_seconds, long_request("bench"))
 
 
 def _sequential(gateway: Gateway, plan: Plan) -> tuple[float, ...]:
@@ -95,6 +100,7 @@ def _spread(gateway: Gateway, _plan: Plan) -> tuple[float, ...]:
 # Memory stands first of those that share a process, before anything else has made it grow.
 MEASURES = (
     Measure("burst", "static", ("burst",), _burst),
+    Measure("crowd", "static", ("crowd",), _crowd),
     Measure("large", "static", ("large",), _large),
     Measure("start", "paced", ("start", "idle"), _start),
     Measure("memory", "paced", ("held_50", "held_200"), _memory),
