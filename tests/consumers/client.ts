@@ -70,7 +70,7 @@ async function stream() {
     if (event === "[DONE]") continue;
     seen.types.push(event.type);
     seen.numbers.push(event.sequence_number);
-    if (event.type === "response.output_text.delta") seen.deltas += event.delta;
+    if (event.type === "response.output_text.delta") seen.deltas = seen.deltas.concat(event.delta);
     else if (event.type === "response.output_text.done") seen.text = event.text;
     else if (event.type === "response.completed") seen.final = textOf(event.response);
   }

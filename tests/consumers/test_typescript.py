@@ -37,7 +37,7 @@ class Mistake(NamedTuple):
 
 
 MISTAKES = {
-    "unknown_path": Mistake('.GET("/v1/models"),', '.GET("/v1/model"),', "TS2345"),
+    "unknown_path": Mistake('GET("/v1/models/{model}"', 'GET("/v1/model/{model}"', "TS2345"),
     "unknown_parameter": Mistake('path: { model: "unknown" }', 'path: { name: "unknown" }', "TS2353"),
     "missing_input": Mistake('{ model: "demo", input: "hello" };', '{ model: "demo" };', "TS2322"),
     "wrong_temperature": Mistake("temperature: 9", 'temperature: "warm"', "TS2322"),

@@ -41,9 +41,10 @@ LOADERS = {"app", "cli.lazy"}  # the two places that load by path, from a table
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "manager"}
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
+# How long a file may be that is longer than the others; the number only ever goes down.
 LONG_FILES = {
-    "backends.http_transport": "one protocol, whose parts know each other",
-    "translate.response_stream": "the grammar is one file by design",
+    "backends.http_transport": 600,  # one protocol, whose parts know each other
+    "translate.response_stream": 600,  # the grammar is one file by design
 }
 
 
@@ -112,12 +113,14 @@ def test_the_rules_hold() -> None:
 
 
 def test_files_stay_short() -> None:
-    long = {
-        name: len(path.read_text().splitlines())
+    lengths = {
+        ".".join(path.relative_to(SRC).with_suffix("").parts): len(path.read_text().splitlines())
         for path in SRC.rglob("*.py")
-        if (name := ".".join(path.relative_to(SRC).with_suffix("").parts)) not in LONG_FILES
     }
-    assert {name: lines for name, lines in long.items() if lines > MAX_FILE_LINES} == {}
+    assert {
+        name: lines for name, lines in lengths.items() if lines > LONG_FILES.get(name, MAX_FILE_LINES)
+    } == {}
+    assert [name for name in LONG_FILES if lengths[name] <= MAX_FILE_LINES] == [], "no longer needed"
 
 
 def test_no_cycles() -> None:
