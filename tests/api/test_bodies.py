@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from wireloom_protocol import responses as m
 
 from wireloom.api import bodies
-from wireloom.errors import GatewayError, InvalidRequest, TooLarge
+from wireloom.errors import LONGEST, GatewayError, InvalidRequest, TooLarge
 
 ADAPTER = TypeAdapter(m.CreateResponse)
 LIMIT = 10_000
@@ -52,6 +52,9 @@ async def test_packed_bodies(encoding: str, packed: bytes) -> None:
         ("gzip", b"no gzip", InvalidRequest),
         ("gzip", gzip.compress(b"hello" * 100)[:-20], InvalidRequest),
         ("zstd", b"no zstd", InvalidRequest),
+        ("zstd", b"", InvalidRequest),
+        ("zstd", zstandard.compress(b"hello" * 100)[:-3], InvalidRequest),
+        ("zstd", zstandard.compress(b"hello") + zstandard.compress(b"hello")[:-3], InvalidRequest),
     ],
 )
 async def test_bodies_that_are_refused(encoding: str, data: bytes, error: type[GatewayError]) -> None:
@@ -124,6 +127,12 @@ def ask(**fields: Any) -> dict[str, Any]:
             "text.format.schema",
             "missing_required_parameter",
         ),
+        (ask(tool_choice="sometimes"), "tool_choice", "invalid_value"),
+        (ask(tool_choice={"type": "function"}), "tool_choice.name", "missing_required_parameter"),
+        (ask(tool_choice={"type": "custom", "name": 5}), "tool_choice.name", "invalid_type"),
+        (ask(tool_choice={"type": "unheard_of", "tools": [5]}), "tool_choice.type", "invalid_value"),
+        (ask(input=[{"role": "user", "content": [5] * 100_000}]), "input[0].content[0]", "invalid_type"),
+        (ask(metadata=dict.fromkeys(map(str, range(100_000)), 5)), "metadata", "invalid_value"),
     ],
 )
 def test_what_is_wrong_is_named(value: Any, param: str | None, code: str) -> None:
@@ -132,10 +141,26 @@ def test_what_is_wrong_is_named(value: Any, param: str | None, code: str) -> Non
     assert (refused.value.param, refused.value.code) == (param, code)
 
 
-def test_an_error_does_not_repeat_the_value() -> None:
+@pytest.mark.parametrize(
+    "value",
+    [
+        ask(temperature="canary-4711"),
+        ask(tool_choice={"type": "canary-4711"}),
+        ask(input=[{"type": "canary-4711"}]),
+        ask(input=[{"role": "user", "content": [{"type": "canary-4711"}]}]),
+    ],
+)
+def test_an_error_does_not_repeat_the_value(value: Any) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        bodies.validate(ADAPTER, ask(temperature="canary-4711"))
+        bodies.validate(ADAPTER, value)
     assert "4711" not in refused.value.message
+
+
+def test_an_error_does_not_repeat_a_name_of_any_length() -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        bodies.validate(ADAPTER, ask(metadata={"m" * 10_000: 5}))
+    assert refused.value.param == f"metadata.{'m' * LONGEST}"[:LONGEST]
+    assert len(refused.value.message) == LONGEST
 
 
 def test_tags_that_may_be_left_out_are_filled_in() -> None:

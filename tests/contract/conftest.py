@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis.configuration import set_hypothesis_home_dir
 
 from tests.contract.varied_upstream import API_KEY, VariedUpstream
 from tests.support.gateway import Gateway
 
 REPORT = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_memory(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Let no run learn from the ones before it."""
+    set_hypothesis_home_dir(tmp_path_factory.mktemp("hypothesis"))
 
 
 @pytest.fixture(scope="session")

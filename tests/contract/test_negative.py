@@ -52,6 +52,13 @@ def test_bad_inputs_are_refused_by_name(bad: Bad, client: httpx.Client) -> None:
     assert client.get("/health").status_code == 200
 
 
+def test_a_large_body_of_unknown_length_is_refused(client: httpx.Client) -> None:
+    parts = (b" " * 2**16 for _ in range(LIMIT_MB * 2**5))
+    response = client.post("/v1/responses", content=parts, headers=JSON_TYPE)
+    assert (response.status_code, response.json()["error"]["code"]) == (413, "request_too_large")
+    assert client.get("/health").status_code == 200
+
+
 def test_names_of_bad_inputs_differ() -> None:
     assert len({bad.name for bad in ALL}) == len(ALL) >= 60
 

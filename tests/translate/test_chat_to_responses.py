@@ -611,7 +611,13 @@ def test_every_field_of_a_chunk_has_a_treatment(name: str) -> None:
 
 
 def test_fields_that_nothing_depends_on_may_hold_anything() -> None:
-    odd: Json = {"id": 7, "created": "yesterday", "model": None, "system_fingerprint": 3, "service_tier": ["x"]}
+    odd: Json = {
+        "id": 7,
+        "created": "yesterday",
+        "model": None,
+        "system_fingerprint": 3,
+        "service_tier": ["x"],
+    }
     told = Session().read([chunk({"content": "hi", "role": 5}, **odd), STOP])
     assert told.text == "hi"
 

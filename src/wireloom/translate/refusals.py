@@ -61,7 +61,11 @@ DECLARED: tuple[Refusal, ...] = (
         if isinstance(rule, Refuse)
     ),
     Refusal("unsupported_parameter", r"top_logprobs|include\[\d+\]", "log probabilities are not carried"),
-    Refusal("unsupported_parameter", "tool_choice", "the upstream cannot be made to call a tool"),
+    Refusal(
+        "unsupported_parameter",
+        "tool_choice",
+        "the upstream cannot be made to call a tool, or has none to call",
+    ),
     Refusal(
         "unsupported_parameter", r"input\[\d+\]\.content\[\d+\]", "only a user's message holds more than text"
     ),
