@@ -48,12 +48,19 @@ class Upstream:
         timeout = httpx.Timeout(idle, connect=CONNECT_SECONDS, write=WRITE_SECONDS)
         self._urls: dict[str, httpx.URL] = {}
         self._extensions = {"timeout": timeout.as_dict()}
-        # The compression of an event stream would hold events back until a block is full.
-        self._getting = [("accept-encoding", "identity"), ("user-agent", "wireloom")]
+        self._getting: list[tuple[bytes, bytes]] = [
+            (b"host", self._base_url.netloc),
+            # The compression of an event stream would hold events back until a block is full.
+            (b"accept-encoding", b"identity"),
+            (b"user-agent", b"wireloom"),
+        ]
         if api_key is not None:
-            self._getting.append(("authorization", f"Bearer {api_key}"))
-        accepted = ("accept", "text/event-stream, application/json")
-        self._posting = [*self._getting, accepted, ("content-type", "application/json")]
+            self._getting.append((b"authorization", f"Bearer {api_key}".encode()))
+        self._posting = [
+            *self._getting,
+            (b"accept", b"text/event-stream, application/json"),
+            (b"content-type", b"application/json"),
+        ]
 
     async def post(self, path: str, body: bytes) -> Answer:
         """Send JSON and wait for the head of the answer.
@@ -88,7 +95,7 @@ class Upstream:
         Raises:
             GatewayError: no answer, one that refuses, or one that is no JSON.
         """
-        request = self._request("GET", path, self._getting)
+        request = self._request("GET", path, self._getting, b"")
         with map_exceptions():
             async with asyncio.timeout(seconds):
                 answer = Answer(await self._transport.handle_async_request(request), None)
@@ -103,12 +110,16 @@ class Upstream:
             ) from error
 
     def _request(
-        self, method: str, path: str, headers: list[tuple[str, str]], body: bytes | None = None
+        self, method: str, path: str, headers: list[tuple[bytes, bytes]], body: bytes
     ) -> httpx.Request:
+        """A request made of finished parts: a tenth of the work of one that httpx puts together from text."""
         url = self._urls.get(path)
         if url is None:
             url = self._urls[path] = self._base_url.join(path)
-        return httpx.Request(method, url, headers=headers, content=body, extensions=dict(self._extensions))
+        if body:
+            headers = [*headers, (b"content-length", b"%d" % len(body))]
+        stream = httpx.ByteStream(body)
+        return httpx.Request(method, url, headers=headers, stream=stream, extensions=self._extensions)
 
     async def aclose(self) -> None:
         """Close every connection."""

@@ -179,7 +179,7 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.socket = cast(asyncio.Transport, transport)
 
-    def start(self, exchange: _Exchange, head: list[bytes]) -> None:
+    def start(self, exchange: _Exchange, head: bytes) -> None:
         """Begin an exchange by writing its head, and its body if that is at hand."""
         self._exchange = exchange
         self.write(head)
@@ -187,13 +187,13 @@ class _Connection(asyncio.Protocol):
         if exchange.period is not None:
             self._watch(self.last + exchange.period)
 
-    def write(self, buffers: list[bytes]) -> None:
+    def write(self, data: bytes) -> None:
         """Queue bytes; `blocked` says that the peer does not take them."""
         self.last = self._time()
         if self.lost:
             self._end(None)
         else:
-            self.socket.writelines(buffers)
+            self.socket.write(data)
 
     def abort(self) -> None:
         """Close the socket at once and let go of the exchange."""
@@ -295,7 +295,7 @@ class _Exchange(httpx.AsyncByteStream):
         self._connection: _Connection | None = None
         self._failure: httpx.TransportError | None = None
 
-    async def run(self, connection: _Connection, head: list[bytes], parts: _Parts | None) -> httpx.Response:
+    async def run(self, connection: _Connection, head: bytes, parts: _Parts | None) -> httpx.Response:
         """Send the request and wait for the head; whatever ends this early closes the connection."""
         reply = self.reply
         self._connection = connection
@@ -388,7 +388,7 @@ class _Exchange(httpx.AsyncByteStream):
         reply = self.reply
         async with aclosing(parts):
             async for part in parts:
-                connection.write([part])
+                connection.write(part)
                 while connection.blocked and not reply.refuses:
                     await self._wait()
                 if reply.refuses or self._failure is not None:
@@ -499,20 +499,20 @@ def _limit(request: httpx.Request, phase: str) -> float | None:
     return limit
 
 
-def _serialise(request: httpx.Request) -> tuple[list[bytes], _Parts | None]:
+def _serialise(request: httpx.Request) -> tuple[bytes, _Parts | None]:
     """The bytes to send at once, and the rest of a body which is itself a stream."""
     head, length = _head(request)
     stream = request.stream
     if not isinstance(stream, httpx.ByteStream):
         if not isinstance(stream, httpx.AsyncByteStream):
             raise RuntimeError("A synchronous request body cannot be sent by an asynchronous transport")
-        return [head], _framed(request, stream, length)
+        return head, _framed(request, stream, length)
     body = b"".join(stream)
     if length is None:
-        return [head, _chunk(body) + _LAST_CHUNK if body else _LAST_CHUNK], None
+        return head + (_chunk(body) if body else b"") + _LAST_CHUNK, None
     if len(body) != length:
         raise httpx.LocalProtocolError(f"Content-Length is {length}, the body {len(body)}", request=request)
-    return [head, body] if body else [head], None
+    return head + body, None
 
 
 def _head(request: httpx.Request) -> tuple[bytes, int | None]:
