@@ -57,7 +57,8 @@ class ChatReader:
     ) -> None:
         self._stream = stream
         self._tools = tools
-        self._thoughts = _thoughts(profile.reasoning_fields)
+        self._thoughts = _reader(profile.reasoning_fields)
+        self._others = _reader((*profile.reasoning_fields, "refusal", "tool_calls", "function_call"))
         self._refuse = stream.text if codex else stream.refusal
         self._codex = codex
         self._tags = ThinkTags() if profile.think_tags else None
@@ -80,13 +81,24 @@ class ChatReader:
             chunk = _decode(data)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise _garbage(data, error) from error
-        if chunk.error or chunk.object == "error":  # Mistral and older vLLM send the bare error object
-            raise upstream_error(200, data)
+        choices = chunk.choices
+        if chunk.error or (not choices and chunk.object == "error"):
+            raise upstream_error(200, data)  # Mistral and older vLLM send the bare error object
         if chunk.usage:
             self._usage = chunk.usage
-        for choice in chunk.choices or ():
-            if choice.index in (0, None, msgspec.UNSET):
-                self._choice(choice)
+        for choice in choices or ():
+            if choice.index:  # 0, null or missing is the one answer that was asked for
+                continue
+            if choice.finish_reason or choice.usage:
+                self._finish_reason = choice.finish_reason or self._finish_reason
+                self._usage = choice.usage or self._usage
+            delta = choice.delta
+            if not delta:
+                continue
+            if any(self._others(delta)):
+                self._several(delta)
+            elif delta.content:
+                self._content(delta.content)
 
     def close(self) -> None:
         """The upstream's stream has ended; end the response.
@@ -111,24 +123,13 @@ class ChatReader:
             )
         self._stream.finish(usage(self._usage), incomplete)
 
-    def _choice(self, choice: hot.CreateChatCompletionStreamResponseChoice) -> None:
-        if choice.finish_reason:
-            self._finish_reason = choice.finish_reason
-        if choice.usage:
-            self._usage = choice.usage
-        delta = choice.delta
-        if not delta:
-            return
-        thoughts = self._thoughts(delta)
-        if any(thoughts):
-            thought = next(filter(None, thoughts))
+    def _several(self, delta: hot.ChatCompletionStreamResponseDelta) -> None:
+        """Say all that is in a delta, in the order in which a model comes to it."""
+        thought = next(filter(None, self._thoughts(delta)), None)
+        if thought is not None:
             self._stream.reasoning(thought if isinstance(thought, str) else _details(thought))
-        content = delta.content
-        if content:
-            if isinstance(content, str) and (self._tags is None or self._tags.decided):
-                self._stream.text(content)
-            else:
-                self._content(content)
+        if delta.content:
+            self._content(delta.content)
         if delta.refusal:
             self._refuse(delta.refusal)
         if delta.tool_calls:
@@ -146,10 +147,12 @@ class ChatReader:
             )
 
     def _content(self, content: str | list[Json]) -> None:
-        if isinstance(content, list):
+        if not isinstance(content, str):
             for part in content:
                 self._part(part)
-        elif self._tags is not None:
+        elif self._tags is None or self._tags.decided:
+            self._stream.text(content)
+        else:
             self._say(*self._tags.feed(content))
 
     def _part(self, part: Json) -> None:
@@ -324,8 +327,8 @@ def _count(value: float | msgspec.UnsetType | None) -> int:
     return int(value) if value else 0
 
 
-def _thoughts(names: tuple[str, ...]) -> Callable[[hot.ChatCompletionStreamResponseDelta], tuple[Any, ...]]:
-    """What reads the fields that may hold reasoning, in order."""
+def _reader(names: tuple[str, ...]) -> Callable[[hot.ChatCompletionStreamResponseDelta], tuple[Any, ...]]:
+    """What reads some fields of a delta, in order."""
     known = [name for name in names if name in hot.ChatCompletionStreamResponseDelta.__struct_fields__]
     if len(known) > 1:
         return attrgetter(*known)  # several times as fast as a loop, and this runs once a token

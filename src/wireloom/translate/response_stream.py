@@ -112,7 +112,7 @@ class Part:
         make: struct of its delta events.
     """
 
-    __slots__ = ("_make", "chunks", "index", "item_id", "kind", "output_index")
+    __slots__ = ("chunks", "event", "index", "item_id", "kind", "output_index")
 
     def __init__(self, kind: str, item_id: str, output_index: int, index: int, make: Any) -> None:
         self.kind = kind
@@ -120,13 +120,8 @@ class Part:
         self.output_index = output_index
         self.index = index
         self.chunks: list[str] = []
-        self._make = make
-
-    def event(self, delta: str, sequence_number: int) -> hot.HotEvent:
-        """Take a delta; the event that tells it."""
-        self.chunks.append(delta)
-        event: hot.HotEvent = self._make(self.item_id, self.output_index, self.index, delta, sequence_number)
-        return event
+        # A delta and its sequence number -> the event that tells it.
+        self.event: Callable[[str, int], hot.HotEvent] = partial(make, item_id, output_index, index)
 
     def content(self, text: str) -> Json:
         """The part as the contract has it."""
@@ -234,13 +229,18 @@ class ResponseStream:
         self.ended = False
         self.new_id = new_id
         self._now = now
-        self._reasoning_kind = "summary_text" if summarise else "reasoning_text"
         self._events: list[Event] = []
         self._sequence = 0
         self._open: Item | None = None
         self._part: Part | None = None  # the open part of the open item
         self._waiting: list[Item] = []
         self._calls: dict[object, CallItem] = {}
+        # More text of the answer, of a refusal, of what the model thinks: said once a token, so without a frame
+        # of its own each.
+        self.text: Callable[[str], None] = partial(self._write, "message", "output_text")
+        self.refusal: Callable[[str], None] = partial(self._write, "message", "refusal")
+        thought = "summary_text" if summarise else "reasoning_text"
+        self.reasoning: Callable[[str], None] = partial(self._write, "reasoning", thought)
 
     # -- the beginning, signs of life, and what there is to send -------------------------------------------------
 
@@ -265,24 +265,6 @@ class ResponseStream:
         return events
 
     # -- what a backend says -------------------------------------------------------------------------------------
-
-    def text(self, delta: str) -> None:
-        """More text of the answer."""
-        part = self._part
-        if part is not None and part.kind == "output_text" and delta and not self._waiting:
-            # Nearly every token of every answer comes this way.
-            self._events.append(part.event(delta, self._sequence))
-            self._sequence += 1
-        else:
-            self._write("message", "output_text", delta)
-
-    def refusal(self, delta: str) -> None:
-        """More text of a refusal."""
-        self._write("message", "refusal", delta)
-
-    def reasoning(self, delta: str) -> None:
-        """More of what the model thinks."""
-        self._write("reasoning", self._reasoning_kind, delta)
 
     def call(
         self,
@@ -374,7 +356,9 @@ class ResponseStream:
 
     def _write(self, kind: str, part: str, delta: str) -> None:
         current = self._part
-        if current is not None and current.kind == part and delta and not self._waiting:
+        if delta and current is not None and current.kind == part:
+            # Nearly every token comes this way. A part is open, so nothing waits.
+            current.chunks.append(delta)
             self._events.append(current.event(delta, self._sequence))
             self._sequence += 1
         elif delta:
@@ -462,6 +446,7 @@ class ResponseStream:
         if part is None or part.kind != kind:
             self._close_part(item)
             part = self._part = self._open_part(item, kind)
+        part.chunks.append(delta)
         self._events.append(part.event(delta, self._sequence))
         self._sequence += 1
 
