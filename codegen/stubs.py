@@ -43,6 +43,11 @@ class Operation(NamedTuple):
     event: str | None
     parameters: tuple[Parameter, ...]
 
+    @property
+    def plain(self) -> bool:
+        """Whether the body is all that the operation takes."""
+        return self.body is not None and not self.parameters
+
 
 def snake(name: str) -> str:
     """`createResponse` -> `create_response`."""

@@ -146,7 +146,6 @@ def responses_router(api: ResponsesApi[Caller], edge: Edge[Caller]) -> APIRouter
     """
     router = APIRouter()
 
-    @router.post("/v1/responses", include_in_schema=False)
     async def create_response(
         request: Request,
     ) -> Response:
@@ -157,6 +156,9 @@ def responses_router(api: ResponsesApi[Caller], edge: Edge[Caller]) -> APIRouter
             body,
         )
         return await edge.write(request, caller, answer)
+
+    # The body is read here and there is nothing else to inject, so the route needs no dependency injection.
+    router.add_route("/v1/responses", create_response, methods=["POST"])
 
     return router
 
