@@ -82,7 +82,7 @@ class EventResponse(Response):
         try:
             async for batch in self._stream.batches:
                 await self._write(batch)
-        except Exception as error:
+        except Exception as error:  # of whatever kind: once the status is out, the stream has to end in words
             known = isinstance(error, GatewayError)
             # The Codex CLI shows the body of an HTTP error unread and repeats most of them; a failure inside the
             # stream it understands.
