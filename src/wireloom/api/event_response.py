@@ -94,7 +94,8 @@ class EventResponse(Response):
 
     async def _write(self, events: list[Any]) -> None:
         if events:
-            await self._begin()
+            if not self._started:
+                await self._begin()
             self._last = self._loop.time()
             await self._send({"type": "http.response.body", "body": sse.encode(events), "more_body": True})
 

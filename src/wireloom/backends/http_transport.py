@@ -12,13 +12,13 @@ from typing import cast
 import httptools
 import httpx
 
+from wireloom.wire.http_reply import FRAMING, HttpReply
+
 _HIGH_WATER = 262_144
 # A connection the peer closed while it idled fails within a round trip of our write. A peer that hangs up
 # later than this may have begun to act on the request, so sending it again could act twice.
 _STALE_SECONDS = 1.0
 _PORTS = {"http": 80, "https": 443}
-_VERSIONS = {"1.0": b"HTTP/1.0", "1.1": b"HTTP/1.1"}
-_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 _HEAD = re.compile(
     rb"""[!#$%&'*+\-.^_`|~0-9A-Za-z]+\ [!-~]+\ HTTP/1\.1\r\n
     (?:[!#$%&'*+\-.^_`|~0-9A-Za-z]++:\ [\t\ -~\x80-\xff]*+\r\n)*+\r\n""",
@@ -284,7 +284,7 @@ class _Exchange(httpx.AsyncByteStream):
         self.write_limit = _limit(request, "write")
         limits = [limit for limit in (self.read_limit, self.write_limit) if limit is not None]
         self.period = min(limits) if limits else None
-        self.reply = _Reply(request.method == "HEAD", max_header_bytes)
+        self.reply = HttpReply(request.method == "HEAD", max_header_bytes)
         self.waiter: asyncio.Future[None] | None = None
         self.began = 0.0
         self.buffered = 0
@@ -405,95 +405,6 @@ class _Exchange(httpx.AsyncByteStream):
             self.waiter = None
 
 
-class _Reply:
-    """The parser of one response: bytes in; its head, the pieces of its body and its end out."""
-
-    def __init__(self, head_only: bool, max_header_bytes: int) -> None:
-        self.started = False
-        self.status = 0  # 0 until the final head is here
-        self.version = b""
-        self.reason = b""
-        self.headers: list[tuple[bytes, bytes]] = []
-        self.pieces: list[bytes] = []
-        self.complete = False
-        self.reusable = False
-        self.until_close = False
-        self.on_body = self.pieces.append
-        self._head_only = head_only
-        self._max_header_bytes = max_header_bytes
-        self._header_bytes = 0
-        self._bare_bytes = 0
-        self._parser = httptools.HttpResponseParser(self)
-
-    @property
-    def refuses(self) -> bool:
-        """Whether the server has no use for more of the request."""
-        return self.complete or self.status >= 400
-
-    def feed(self, data: bytes) -> None:
-        """Parse bytes; raises httptools.HttpParserError when they cannot be a response."""
-        self.started = True
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserError:
-            if not self.complete:
-                raise
-            self.reusable = False
-        if self.pieces:
-            self._bare_bytes = 0
-            if self._head_only:
-                self.pieces.clear()
-                self.reusable = False
-        elif not self.complete:
-            self._bare_bytes += len(data)
-            if self._bare_bytes > self._max_header_bytes:
-                raise httptools.HttpParserError("too many bytes without content")
-
-    def release(self) -> None:
-        """Drop the parser, which refers back to this object; nothing can be fed any more."""
-        del self._parser
-
-    def on_message_begin(self) -> None:
-        if self.complete:
-            raise httptools.HttpParserError("more than one response")
-
-    def on_status(self, reason: bytes) -> None:
-        self.reason += reason
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._header_bytes += len(name) + len(value) + 4
-        if self._header_bytes > self._max_header_bytes:
-            raise httptools.HttpParserError("the headers are too large")
-        if not self.status:  # later ones are trailers
-            self.headers.append((name, value.rstrip(b" \t")))
-
-    def on_headers_complete(self) -> None:
-        parser = self._parser
-        status = parser.get_status_code()
-        framing = {name.lower(): value.lower() for name, value in self.headers if name.lower() in _FRAMING}
-        if status < 200:
-            if status < 100 or status == 101 or framing:
-                raise httptools.HttpParserError(f"unusable interim response {status}")
-            self.headers.clear()
-            self.reason = b""
-            return
-        if len(framing) > 1 or framing.get(b"transfer-encoding", b"chunked") != b"chunked":
-            raise httptools.HttpParserError("the body is framed in an unknown or an ambiguous way")
-        version = parser.get_http_version()
-        if version not in _VERSIONS:
-            raise httptools.HttpParserError(f"unknown HTTP version {version}")
-        self.version = _VERSIONS[version]
-        self.until_close = not framing
-        self.reusable = parser.should_keep_alive()
-        self.complete = self._head_only
-        self.status = status
-
-    def on_message_complete(self) -> None:
-        if self.status and not self.complete:
-            self.reusable = self._parser.should_keep_alive()
-            self.complete = True
-
-
 def _limit(request: httpx.Request, phase: str) -> float | None:
     limit: float | None = request.extensions.get("timeout", {}).get(phase)
     return limit
@@ -524,7 +435,7 @@ def _head(request: httpx.Request) -> tuple[bytes, int | None]:
     # The grammar keeps odd bytes out; the count keeps out a value that holds a well-formed line of its own.
     if not _HEAD.fullmatch(head) or head.count(b"\n") != len(lines) + 1:
         raise httpx.LocalProtocolError("The request line or a header holds forbidden bytes", request=request)
-    match [(name.lower(), value) for name, value in fields if name.lower() in _FRAMING]:
+    match [(name.lower(), value) for name, value in fields if name.lower() in FRAMING]:
         case []:
             return head, 0
         case [(b"content-length", value)] if value.isdigit():
