@@ -9,7 +9,6 @@ from importlib import import_module
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from wireloom_protocol import routes
@@ -133,21 +132,12 @@ def _answer_failures(app: FastAPI) -> None:
             response.headers["upgrade"] = "HTTP/1.1"
         return response
 
-    async def parameters(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)
-        problem = error.errors()[0]
-        name = str(problem["loc"][-1])
-        return failures.response(
-            InvalidRequest(f"{name}: {problem['msg']}.", param=name), request_id(request)
-        )
-
     async def unknown(request: Request, error: Exception) -> Response:
         log.error("%s failed", request_id(request), exc_info=error)
         return failures.response(failures.internal(), request_id(request))
 
     app.add_exception_handler(GatewayError, known)
     app.add_exception_handler(HTTPException, routed)
-    app.add_exception_handler(RequestValidationError, parameters)
     app.add_exception_handler(Exception, unknown)
 
 

@@ -643,3 +643,9 @@ def test_a_second_whole_call_on_an_index_that_is_never_counted_up() -> None:
 def test_a_name_that_is_repeated_with_each_fragment_is_one_call() -> None:
     told = Session().read([chunk(call(0, None, "f", '{"a"')), chunk(call(0, None, "f", ":1}")), STOP])
     assert said(told.calls) == [("f", '{"a":1}')]
+
+
+def test_reasoning_details_of_an_odd_form_do_not_break_an_answer() -> None:
+    details = [{"text": 5}, {"summary": ["x"]}, {"text": "Hm."}]
+    told = Session().read([chunk({"reasoning_details": details}), chunk({"content": "hi"}), STOP])
+    assert (told.reasoning, told.text) == ("Hm.", "hi")

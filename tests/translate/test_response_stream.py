@@ -13,7 +13,7 @@ from wireloom_protocol import responses as m
 from tests.support import contract, cuts
 from tests.support.grammar import Told, check, decode
 from tests.support.streams import CREATED, ERROR, USAGE, new_stream
-from wireloom.translate import response_stream
+from wireloom.translate import response_events
 from wireloom.translate.response_stream import ResponseStream
 from wireloom.translate.tools import unwrap, wrap
 from wireloom.wire.sse import EventReader, encode
@@ -224,7 +224,7 @@ def test_any_order_of_verbs_makes_a_stream_that_tells_all_of_it(
 def test_every_event_is_one_of_the_contract(plan: list[Verb], ending: Ending, summarise: bool) -> None:
     _, events = perform(plan, ending, summarise=summarise, patient=False)
     assert [(event, wrong) for event in events if (wrong := contract.complaints(event))] == []
-    assert {event["type"] for event in events} <= response_stream.EMITTED
+    assert {event["type"] for event in events} <= response_events.EMITTED
 
 
 @settings(max_examples=50, deadline=None)
@@ -496,10 +496,10 @@ def test_a_heartbeat_opens_a_stream_and_then_repeats_what_there_is() -> None:
 
 def test_every_event_of_the_contract_is_written_or_has_a_reason_never_to_be() -> None:
     known = contract.tags(m.ResponseStreamEvent)
-    assert sorted(known - response_stream.EMITTED - response_stream.NEVER.keys()) == []
-    assert sorted((response_stream.EMITTED | response_stream.NEVER.keys()) - known) == []
-    assert sorted(response_stream.EMITTED & response_stream.NEVER.keys()) == []
-    assert all(response_stream.NEVER.values())
+    assert sorted(known - response_events.EMITTED - response_events.NEVER.keys()) == []
+    assert sorted((response_events.EMITTED | response_events.NEVER.keys()) - known) == []
+    assert sorted(response_events.EMITTED & response_events.NEVER.keys()) == []
+    assert all(response_events.NEVER.values())
 
 
 def test_every_event_that_is_said_to_be_written_is() -> None:
@@ -510,4 +510,4 @@ def test_every_event_that_is_said_to_be_written_is() -> None:
             speak(speaker.stream)
             speaker.end(ending)
             seen |= {event["type"] for event in taken(speaker.stream)}
-    assert seen == response_stream.EMITTED
+    assert seen == response_events.EMITTED

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from fastapi import Request, Response
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 from wireloom_protocol.routes import EventStream, Reply
 
 from wireloom.api import bodies
@@ -104,8 +104,8 @@ class HttpEdge:
 
 
 def _json(body: Any) -> bytes:
-    if hasattr(body, "model_dump_json"):
-        return body.model_dump_json(by_alias=True, exclude_unset=True).encode()  # type: ignore[no-any-return]
+    if isinstance(body, BaseModel):
+        return body.model_dump_json(by_alias=True, exclude_unset=True).encode()
     return msgspec.json.encode(body)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import aclosing, contextmanager, suppress
 from typing import Any
 
 import httpx
@@ -98,10 +98,12 @@ class Upstream:
         request = self._request("GET", path, self._getting, b"")
         with map_exceptions():
             async with asyncio.timeout(seconds):
-                answer = Answer(await self._transport.handle_async_request(request), None)
-                if answer.status >= 300:
-                    raise await self._refusal(answer)
-                data = await answer.read(MAX_ANSWER_BYTES)
+                async with aclosing(
+                    Answer(await self._transport.handle_async_request(request), None)
+                ) as answer:
+                    if answer.status >= 300:
+                        raise await self._refusal(answer)
+                    data = await answer.read(MAX_ANSWER_BYTES)
         try:
             return msgspec.json.decode(data)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -154,7 +156,7 @@ class Answer:
     def retry_after(self) -> float | None:
         """Seconds the upstream asks to wait; a date is left to the client's own patience."""
         value = self._headers.get(b"retry-after", b"").decode("latin-1")
-        return float(value) if value.replace(".", "", 1).isdigit() else None
+        return float(value) if value.replace(".", "", 1).isdecimal() else None
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         """What each read brings; failures are the HTTP client's, for `map_exceptions`."""

@@ -64,7 +64,7 @@ _CODES = {401: "upstream_unauthorized", 403: "upstream_forbidden", 404: "upstrea
 
 def _status(code: str | None) -> int:
     """The status of an error that came without one."""
-    if code is not None and code.isdigit() and 400 <= int(code) <= 599:
+    if code is not None and code.isdecimal() and 400 <= int(code) <= 599:
         return int(code)
     if code is not None and ("rate" in code or code in _QUOTA):
         return 429

@@ -208,7 +208,7 @@ class _Calls:
         Raises:
             UpstreamError: such a call.
         """
-        if self._last is not None and any(not call.open for call in self._all()):
+        if self._last is not None and any(not call.named for call in self._all()):
             raise UpstreamError("The upstream called a tool without naming it.", code="upstream_invalid")
 
     def _all(self) -> list[_Call]:
@@ -247,10 +247,6 @@ class _Call:
         self._early = ""
         self.call_id = ""
         self.named = False
-
-    @property
-    def open(self) -> bool:
-        return self.named
 
     @property
     def whole(self) -> bool:
@@ -337,7 +333,8 @@ def _reader(names: tuple[str, ...]) -> Callable[[hot.ChatCompletionStreamRespons
 
 def _details(parts: list[Json]) -> str:
     """The readable text in OpenRouter's list of reasoning details."""
-    return "".join(part.get("text") or part.get("summary") or "" for part in parts)
+    said = (part.get("text") or part.get("summary") for part in parts)
+    return "".join(text for text in said if isinstance(text, str))
 
 
 def _garbage(data: bytes, error: Exception) -> UpstreamError:

@@ -106,14 +106,17 @@ class _Build:
             self.losses.add(path, "dropped", f"{profile.title} does not take it", severity)
         elif name in profile.pinned and profile.pinned[name] != value:
             self.losses.add(path, "dropped", f"{profile.title} takes only {profile.pinned[name]}", severity)
-        elif value < profile.minimums.get(name, value) if isinstance(value, int | float) else False:
-            self.body[name] = profile.minimums[name]
-            self.losses.add(path, "changed", f"raised to {profile.minimums[name]}", severity)
-        elif value > profile.maximums.get(name, value) if isinstance(value, int | float) else False:
-            self.body[name] = profile.maximums[name]
-            self.losses.add(path, "changed", f"lowered to {profile.maximums[name]}", severity)
         else:
-            self.body[name] = value
+            self.body[name] = taken = self._bounded(name, value)
+            if taken != value:
+                self.losses.add(path, "changed", f"sent as {taken}", severity)
+
+    def _bounded(self, name: str, value: Any) -> Any:
+        """The nearest value that the upstream takes."""
+        if not isinstance(value, int | float):
+            return value
+        least, most = self.profile.minimums.get(name, value), self.profile.maximums.get(name, value)
+        return least if value < least else most if value > most else value
 
 
 # -- kinds of rules ------------------------------------------------------------------------------------------------
