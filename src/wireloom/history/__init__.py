@@ -1,0 +1,1 @@
+"""What is remembered between requests: responses, their items, and conversations."""
