@@ -6,12 +6,41 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 ItemJson = bytes
-"""The JSON of one item; it has an `id`."""
+"""The JSON of one item, in UTF-8; it has an `id`."""
 
 
 class Full(Exception):
-    """The store cannot keep what it was given: a budget or the disk is used up."""
+    """The store cannot do what it was asked: a budget or the disk is used up, or the disk fails.
+
+    The text is a sentence that says why and holds no content; what was asked left nothing behind.
+    """
+
+
+class Gone(Full):
+    """What a response was to follow, or the conversation it was to be added to, is no longer here."""
+
+
+class Unusable(OSError):
+    """A store that cannot be opened; the text says why and what to do."""
+
+
+class _Named(msgspec.Struct):
+    id: str
+
+
+_named = msgspec.json.Decoder(_Named)
+
+
+def item_id(item: ItemJson) -> str:
+    """The id of an item.
+
+    Raises:
+        msgspec.DecodeError: it is no JSON object with an id.
+    """
+    return _named.decode(item).id
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
@@ -37,8 +66,9 @@ class Record:
         response: JSON of the response object without its `output`.
         inputs: the items this turn added, those of its context left out.
         outputs: the items of the answer.
-        previous: the response that came before, or None.
-        conversation: the conversation that input and output are added to, or None.
+        previous: the response that came before, or None; not together with a conversation.
+        conversation: the conversation that input and output are added to, or None. They are its items from then
+            on: what is deleted there is no longer part of the response.
     """
 
     id: str
@@ -79,7 +109,15 @@ class Conversation:
 
 
 class History(Protocol):
-    """A store. What belongs to another principal does not exist here: each method answers as for an unknown id."""
+    """A store. What belongs to another principal does not exist here: each method answers as for an unknown id.
+
+    Ids are unique for a principal, save those of items: the newest item of an id is the one that counts. A session
+    is used by each method that finds something in it; one that was not used for the time to live no longer exists.
+    Where the budgets leave no room, whole sessions make room, the least recently used first, never one in use.
+
+    Every method raises `Full` when the disk fails it, and `ValueError` when a new response or conversation has an
+    id that is taken. Cancelling a method does not stop what it has begun.
+    """
 
     async def context(self, principal: str, response_id: str) -> Context | None:
         """What a turn after a response starts from: the input and output of it and of all before it."""
@@ -89,6 +127,7 @@ class History(Protocol):
         """Keep a response, at a cost that grows with its new items alone.
 
         Raises:
+            Gone: its predecessor or conversation is not here any more; it is not kept.
             Full: it is not kept; nothing else is lost for it.
         """
         ...
@@ -102,11 +141,15 @@ class History(Protocol):
         ...
 
     async def forget(self, principal: str, response_id: str) -> bool:
-        """Delete a response; responses that follow it keep their context. Tells whether it was there."""
+        """Delete a response. Tells whether it was there.
+
+        Responses that follow it keep their context, and a conversation its items; what no response needs any
+        more is erased.
+        """
         ...
 
     async def items(self, principal: str, ids: Sequence[str]) -> dict[str, ItemJson]:
-        """The items of these ids, as far as they are here."""
+        """The items of these ids, as far as they are part of a response, of its context or of a conversation."""
         ...
 
     async def begin(self, principal: str, conversation: Conversation, items: Sequence[ItemJson]) -> None:
@@ -128,7 +171,7 @@ class History(Protocol):
         ...
 
     async def end(self, principal: str, conversation_id: str) -> bool:
-        """Delete a conversation with its items. Tells whether it was there."""
+        """Delete a conversation with its items and the responses made from them. Tells whether it was there."""
         ...
 
     async def dialogue(self, principal: str, conversation_id: str) -> Context | None:
@@ -144,7 +187,7 @@ class History(Protocol):
         ...
 
     async def drop(self, principal: str, conversation_id: str, item_id: str) -> bool:
-        """Delete an item of a conversation. Tells whether it was there."""
+        """Delete the items of this id from a conversation. Tells whether there was one."""
         ...
 
     async def aclose(self) -> None:
