@@ -118,7 +118,7 @@ def emit(target: Path) -> None:
     parts["app_server"] = (app_server.document(base), app_server.DCG_OPTIONS)
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda part: model(target / f"{part[0]}.py", *part[1]), parts.items()))
-    (target / "routes.py").write_text(stubs.routes(served, tool_types(document)))
+    (target / "routes.py").write_text(stubs.routes(served, document, tool_types(document)))
     (target / "rpc.py").write_text(stubs.rpc(app_server.methods(base)))
     (target / "__init__.py").write_text(stubs.render("package.py.jinja"))
     (target / "bases.py").write_text(stubs.render("bases.py.jinja"))

@@ -15,6 +15,7 @@ Json = Any
 
 TEMPLATES = Path(__file__).parent / "templates"
 EVENT_STREAM = "text/event-stream"
+BOUNDS = {"minimum": "ge", "maximum": "le"}
 SCALARS = {"string": "str", "integer": "int", "boolean": "bool", "number": "float"}
 
 
@@ -24,7 +25,9 @@ class Parameter(NamedTuple):
     name: str
     place: str
     type: str
-    required: bool
+    checked: str
+    default: object
+    many: bool
 
 
 class Operation(NamedTuple):
@@ -39,14 +42,11 @@ class Operation(NamedTuple):
     tag: str
     secured: bool
     body: str | None
+    bodiless: bool
     reply: str
     event: str | None
     parameters: tuple[Parameter, ...]
-
-    @property
-    def plain(self) -> bool:
-        """Whether the body is all that the operation takes."""
-        return self.body is not None and not self.parameters
+    refused: tuple[str, ...]
 
 
 def snake(name: str) -> str:
@@ -54,14 +54,24 @@ def snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
-def operations(document: Json) -> list[Operation]:
-    """The operations of a contract as the templates see them."""
-    return [_operation(document, path, method, node) for path, method, node in select.operations(document)]
+def operations(document: Json, surface: Json) -> list[Operation]:
+    """The operations of a contract as the templates see them.
+
+    Args:
+        document: the served contract.
+        surface: the contract with everything that is understood, served or not.
+    """
+    return [
+        _operation(document, path, method, node, surface["paths"][path][method])
+        for path, method, node in select.operations(document)
+    ]
 
 
-def _operation(document: Json, path: str, method: str, node: Json) -> Operation:
+def _operation(document: Json, path: str, method: str, node: Json, understood: Json) -> Operation:
     content = node["responses"]["200"]["content"]
-    body = node.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+    request = node.get("requestBody", {})
+    body = request.get("content", {}).get("application/json", {}).get("schema")
+    parameters = tuple(_parameter(parameter) for parameter in node.get("parameters", []))
     route = path
     for parameter in node.get("parameters", []):
         if parameter.get("x-rest-of-path"):
@@ -76,10 +86,16 @@ def _operation(document: Json, path: str, method: str, node: Json) -> Operation:
         tag=node["tags"][0],
         secured=node.get("security", document["security"]) != [],
         body=_model(body),
+        bodiless=not request.get("required", False),
         reply=_model(content["application/json"]["schema"]) or "object",
         event=_event(content.get(EVENT_STREAM)),
-        parameters=tuple(_parameter(parameter) for parameter in node.get("parameters", [])),
+        parameters=parameters,
+        refused=tuple(sorted(_names(understood) - {parameter.name for parameter in parameters})),
     )
+
+
+def _names(node: Json) -> set[str]:
+    return {parameter["name"] for parameter in node.get("parameters", [])}
 
 
 def _model(schema: Json | None) -> str | None:
@@ -95,7 +111,38 @@ def _event(media: Json | None) -> str | None:
 
 
 def _parameter(node: Json) -> Parameter:
-    return Parameter(node["name"], node["in"], SCALARS[node["schema"]["type"]], node.get("required", False))
+    """A parameter with its type as Python has it; one that may be left out has a default or may be None."""
+    schema = node["schema"]
+    kind, default, many = _type(schema), schema.get("default"), schema["type"] == "array"
+    if not node.get("required", False) and default is None and not many:
+        kind = f"{kind} | None"
+    bounds = [f"{word}={schema[key]}" for key, word in BOUNDS.items() if key in schema]
+    checked = f"Annotated[{kind}, Field({', '.join(bounds)})]" if bounds else kind
+    return Parameter(node["name"], node["in"], kind, checked, default, many)
+
+
+def _type(schema: Json) -> str:
+    if "$ref" in schema:
+        return f"m.{_model(schema)}"
+    if schema["type"] == "array":
+        return f"list[{_type(schema['items'])}]"
+    if "enum" in schema:
+        return f"Literal[{', '.join(map(repr, schema['enum']))}]"
+    return SCALARS[schema["type"]]
+
+
+def queries(found: Iterable[Operation]) -> list[Parameter]:
+    """Every query parameter, once.
+
+    Raises:
+        ValueError: two operations give one name different types.
+    """
+    parameters: dict[str, Parameter] = {}
+    for operation in found:
+        for parameter in operation.parameters:
+            if parameter.place == "query" and parameters.setdefault(parameter.name, parameter) != parameter:
+                raise ValueError(f"{operation.id}: {parameter.name} is not the same elsewhere")
+    return list(parameters.values())
 
 
 def render(template: str, **values: object) -> str:
@@ -110,17 +157,25 @@ def render(template: str, **values: object) -> str:
     return environment.get_template(template).render(**values)
 
 
-def routes(document: Json, tools: Iterable[str]) -> str:
+def routes(document: Json, surface: Json, tools: Iterable[str]) -> str:
     """The module of route stubs.
 
     Args:
         document: the served contract.
+        surface: the contract with everything that is understood, served or not.
         tools: tags of every kind of tool that is understood, served or not.
     """
-    found = operations(document)
+    found = operations(document, surface)
     tags = {operation.tag: [o for o in found if o.tag == operation.tag] for operation in found}
     bodies = sorted({operation.body for operation in found if operation.body})
-    return render("routes.py.jinja", tags=tags, tools=sorted(tools), bodies=bodies, operations=found)
+    return render(
+        "routes.py.jinja",
+        tags=tags,
+        tools=sorted(tools),
+        bodies=bodies,
+        queries=queries(found),
+        operations=found,
+    )
 
 
 def rpc(methods: list[app_server.Method]) -> str:

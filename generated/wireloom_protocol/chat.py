@@ -261,6 +261,8 @@ class ChatCompletionStreamResponseDelta(Deferred):
     reasoning_content: str | None = None
     reasoning: str | None = None
     reasoning_details: Many[dict[str, Any]] | None = None
+    extra_content: dict[str, Any] | None = None
+    annotations: Many[dict[str, Any]] | None = None
 
 
 class ChatCompletionTokenLogprobTopLogprob(Deferred):

@@ -136,6 +136,8 @@ class ChatCompletionStreamResponseDelta(Untracked):
     reasoning_content: str | None | UnsetType = UNSET
     reasoning: str | None | UnsetType = UNSET
     reasoning_details: list[dict[str, Any]] | None | UnsetType = UNSET
+    extra_content: Any | None | UnsetType = UNSET
+    annotations: Any | None | UnsetType = UNSET
 
 
 class CreateChatCompletionStreamResponseChoice(Untracked):

@@ -169,6 +169,10 @@ class CompactionBody(Deferred):
 
 
 class CompactionSummaryItemParam(Deferred):
+    """
+    What a compaction left, given back by the client.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -322,12 +326,16 @@ class ConversationParam2(Deferred):
 
 
 class ConversationResource(Deferred):
+    """
+    A conversation without its items.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
     id: str
     object: Literal["conversation"]
-    metadata: Any
+    metadata: Map[str, str]
     created_at: int
 
 
@@ -366,6 +374,10 @@ class CustomTextFormatParam(Deferred):
 
 
 class DeletedConversationResource(Deferred):
+    """
+    The conversation is gone with its items.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -628,6 +640,10 @@ InputImageContentParamAutoParamImageUrl = TypeAliasType(
 
 
 class ItemReferenceParam(Deferred):
+    """
+    An item that is in the store
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -681,6 +697,7 @@ class LocalShellToolCallOutput(Deferred):
     id: str
     output: str
     status: Literal["in_progress", "completed", "incomplete"] | None = None
+    call_id: str
 
 
 class LocalShellToolParam(Deferred):
@@ -807,6 +824,9 @@ class Model(Deferred):
     object: Literal["model"]
     owned_by: str
     shutdown_date: str | None = None
+
+
+ModelIdsCompaction = TypeAliasType("ModelIdsCompaction", str)
 
 
 ModelIdsShared = TypeAliasType(
@@ -1743,14 +1763,6 @@ class SpecificFunctionShellParam(Deferred):
     type: Literal["shell"]
 
 
-class TextContent(Deferred):
-    model_config = ConfigDict(
-        extra="allow",
-    )
-    type: Literal["text"]
-    text: str
-
-
 class TextResponseFormatJsonSchema(Deferred):
     model_config = ConfigDict(
         extra="allow",
@@ -1763,6 +1775,10 @@ class TextResponseFormatJsonSchema(Deferred):
 
 
 class TokenCountsResource(Deferred):
+    """
+    How many tokens a request would send.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1881,6 +1897,10 @@ class TypeParam(Deferred):
 
 
 class UpdateConversationBody(Deferred):
+    """
+    Other metadata for a conversation.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2078,6 +2098,62 @@ class ReasoningItemParam(Deferred):
     status: Literal["in_progress", "completed", "incomplete"] | None = None
 
 
+class DeletedResponse(Deferred):
+    """
+    The response is gone.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    id: str
+    object: Literal["response"]
+    deleted: Literal[True]
+
+
+class LocalShellToolCallOutputParam(Deferred):
+    """
+    What a shell command of the client's gave; the call is named by call_id or id.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    type: Literal["local_shell_call_output"]
+    id: str | None = None
+    call_id: str | None = None
+    output: str
+    status: Literal["in_progress", "completed", "incomplete"] | None = None
+
+
+class EncryptedContentParam(Deferred):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    type: Literal["encrypted_content"]
+    encrypted_content: str
+
+
+class ConfigurationUpdateItemParamReasoning(Deferred):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    effort: ReasoningEffort
+
+
+class ConfigurationUpdateItemParam(Deferred):
+    """
+    Another reasoning effort from here on.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    type: Literal["configuration_update"]
+    id: str | None = None
+    reasoning: ConfigurationUpdateItemParamReasoning
+
+
 class CodexModelSupportedReasoningLevel(Deferred):
     model_config = ConfigDict(
         extra="allow",
@@ -2243,17 +2319,6 @@ class ComputerCallOutputItemParam(Deferred):
     status: FunctionCallItemStatus | None = None
 
 
-class ComputerScreenshotContent(Deferred):
-    model_config = ConfigDict(
-        extra="allow",
-    )
-    type: Literal["computer_screenshot"]
-    image_url: str | None
-    file_id: str | None
-    detail: DetailEnum
-    prompt_cache_breakpoint: PromptCacheBreakpointConfig | None = None
-
-
 class ComputerToolCall(Deferred):
     model_config = ConfigDict(
         extra="allow",
@@ -2315,6 +2380,7 @@ class CustomToolCallResource(CustomToolCall):
     id: str
     status: FunctionCallItemStatus
     created_by: str | None = None
+    type: Literal["custom_tool_call"]
 
 
 class CustomToolParam(Deferred):
@@ -2877,6 +2943,26 @@ class OutputTextContentParam(Deferred):
     logprobs: Many[LogProb] | None = None
 
 
+MessageResourceContent = TypeAliasType(
+    "MessageResourceContent",
+    Annotated[
+        InputTextContent
+        | InputImageContent
+        | InputFileContent
+        | InputAudioContentParam
+        | OutputTextContent
+        | RefusalContent,
+        Field(description="One part of a stored message.", discriminator="type"),
+    ],
+)
+
+
+AgentMessageContentParam = TypeAliasType(
+    "AgentMessageContentParam",
+    Annotated[InputTextContent | EncryptedContentParam, Field(discriminator="type")],
+)
+
+
 class AutoCodeInterpreterToolParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
@@ -3057,11 +3143,6 @@ class FunctionToolCallOutputResource(FunctionToolCallOutput):
     type: Literal["function_call_output"]
 
 
-InputMessageContentList = TypeAliasType(
-    "InputMessageContentList", Many[FunctionAndCustomToolCallOutput]
-)
-
-
 class MCPToolCall(Deferred):
     model_config = ConfigDict(
         extra="allow",
@@ -3075,38 +3156,6 @@ class MCPToolCall(Deferred):
     error: MCPToolCallError | None = None
     status: MCPToolCallStatus | None = None
     approval_request_id: str | None = None
-
-
-MessageContent = TypeAliasType(
-    "MessageContent",
-    Annotated[
-        InputTextContent
-        | OutputTextContent
-        | TextContent
-        | ResponseReasoningSummaryPartAddedEventPart
-        | ReasoningTextContent
-        | RefusalContent
-        | InputImageContent
-        | ComputerScreenshotContent
-        | InputFileContent,
-        Field(discriminator="type"),
-    ],
-)
-
-
-class Message(Deferred):
-    model_config = ConfigDict(
-        extra="allow",
-    )
-    type: Literal["message"]
-    id: str
-    status: FunctionCallItemStatus
-    role: MessageRole
-    content: Many[MessageContent]
-    phase: MessagePhase | None = None
-
-
-ModelIdsCompaction = TypeAliasType("ModelIdsCompaction", ModelIdsResponses | str | None)
 
 
 class ModerationParam(Deferred):
@@ -3190,6 +3239,38 @@ MessageContentParam = TypeAliasType(
 )
 
 
+class MessageResource(Deferred):
+    """
+    A stored message of any role.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    type: Literal["message"]
+    id: str
+    role: Literal["user", "assistant", "system", "developer"]
+    status: Literal["in_progress", "completed", "incomplete"]
+    content: Many[MessageResourceContent]
+    phase: MessagePhase | None = None
+
+
+class AgentMessageItemParam(Deferred):
+    """
+    What one agent of the Codex CLI wrote to another.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    type: Literal["agent_message"]
+    id: str | None = None
+    author: str
+    recipient: str
+    content: Many[AgentMessageContentParam]
+    internal_chat_message_metadata_passthrough: dict[str, Any] | None = None
+
+
 class CustomToolCallOutput(Deferred):
     """
     What a tool with free-form input returned.
@@ -3213,24 +3294,6 @@ class CustomToolCallOutputResource(CustomToolCallOutput):
     status: FunctionCallItemStatus
     created_by: str | None = None
     type: Literal["custom_tool_call_output"]
-
-
-class InputMessage(Deferred):
-    model_config = ConfigDict(
-        extra="allow",
-    )
-    type: Literal["message"] | None = None
-    role: Literal["user", "system", "developer"]
-    status: Literal["in_progress", "completed", "incomplete"] | None = None
-    content: InputMessageContentList
-
-
-class InputMessageResource(InputMessage):
-    model_config = ConfigDict(
-        extra="allow",
-    )
-    id: str
-    type: Literal["message"]
 
 
 class OutputMessage(Deferred):
@@ -3291,22 +3354,40 @@ class AdditionalToolsItemParam(Deferred):
 
 
 class CompactResource(Deferred):
+    """
+    What a compaction left, and what it cost.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
     id: str
     object: Literal["response.compaction"]
-    output: Many[ItemField]
+    output: Many[ItemResource]
     created_at: int
     usage: ResponseUsage
 
 
+CompactResponseMethodPublicBodyInput1 = TypeAliasType(
+    "CompactResponseMethodPublicBodyInput1",
+    Annotated[Many["InputItem"], Field(max_length=100000)],
+)
+
+
 class CompactResponseMethodPublicBody(Deferred):
+    """
+    What is to be compacted.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
     model: ModelIdsCompaction
-    input: ApplyPatchToolCallOutputItemParamOutput | Many[InputItem] | None = None
+    input: (
+        ApplyPatchToolCallOutputItemParamOutput
+        | CompactResponseMethodPublicBodyInput1
+        | None
+    ) = None
     previous_response_id: str | None = None
     instructions: str | None = None
     prompt_cache_key: CompactResponseMethodPublicBodyPromptCacheKey | None = None
@@ -3329,53 +3410,19 @@ class CompoundFilter(Deferred):
     filters: Many[CompoundFilterFilters]
 
 
-ConversationItem = TypeAliasType(
-    "ConversationItem",
-    Annotated[
-        Union[
-            Message,
-            FunctionToolCallResource,
-            FunctionToolCallOutputResource,
-            FileSearchToolCall,
-            WebSearchToolCall,
-            ImageGenToolCall,
-            ComputerToolCall,
-            ComputerToolCallOutputResource,
-            ToolSearchCall,
-            "ToolSearchOutput",
-            AdditionalTools,
-            ReasoningItem,
-            Program,
-            ProgramOutput,
-            CompactionBody,
-            CodeInterpreterToolCall,
-            LocalShellToolCall,
-            LocalShellToolCallOutput,
-            FunctionShellCall,
-            FunctionShellCallOutput,
-            ApplyPatchToolCall,
-            ApplyPatchToolCallOutput,
-            MCPListTools,
-            MCPApprovalRequest,
-            MCPApprovalResponseResource,
-            MCPToolCall,
-            CustomToolCall,
-            CustomToolCallOutput,
-        ],
-        Field(discriminator="type"),
-    ],
-)
-
-
 class ConversationItemList(Deferred):
+    """
+    A page of the items of a conversation.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
     object: Literal["list"]
-    data: Many[ConversationItem]
+    data: Many[ItemResource]
     has_more: bool
-    first_id: str
-    last_id: str
+    first_id: str | None
+    last_id: str | None
 
 
 CreateConversationBodyItems = TypeAliasType(
@@ -3384,6 +3431,10 @@ CreateConversationBodyItems = TypeAliasType(
 
 
 class CreateConversationBody(Deferred):
+    """
+    What a conversation begins with.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3416,7 +3467,7 @@ InputItem = TypeAliasType(
             ToolSearchCallItemParam,
             "ToolSearchOutputItemParam",
             LocalShellToolCall,
-            LocalShellToolCallOutput,
+            LocalShellToolCallOutputParam,
             FunctionShellCallItemParam,
             FunctionShellCallOutputItemParam,
             ApplyPatchToolCallItemParam,
@@ -3436,6 +3487,8 @@ InputItem = TypeAliasType(
             ItemReferenceParam,
             ProgramItemParam,
             ProgramOutputItemParam,
+            AgentMessageItemParam,
+            ConfigurationUpdateItemParam,
         ],
         Field(
             description="One item of the conversation so far: a message, a call, an output, reasoning.",
@@ -3445,81 +3498,43 @@ InputItem = TypeAliasType(
 )
 
 
-InputParamInputParam = TypeAliasType(
-    "InputParamInputParam", Annotated[Many[InputItem], Field(max_length=100000)]
-)
-
-
-InputParam = TypeAliasType("InputParam", str | InputParamInputParam)
-
-
-ItemField = TypeAliasType(
-    "ItemField",
-    Union[
-        Message,
-        Program,
-        ProgramOutput,
-        FunctionToolCall,
-        ToolSearchCall,
-        "ToolSearchOutput",
-        AdditionalTools,
-        FunctionToolCallOutput,
-        FileSearchToolCall,
-        WebSearchToolCall,
-        ImageGenToolCall,
-        ComputerToolCall,
-        ComputerToolCallOutputResource,
-        ReasoningItem,
-        CompactionBody,
-        CodeInterpreterToolCall,
-        LocalShellToolCall,
-        LocalShellToolCallOutput,
-        FunctionShellCall,
-        FunctionShellCallOutput,
-        ApplyPatchToolCall,
-        ApplyPatchToolCallOutput,
-        MCPListTools,
-        MCPApprovalRequest,
-        MCPApprovalResponseResource,
-        MCPToolCall,
-        CustomToolCall,
-        CustomToolCallOutput,
-    ],
-)
+InputParam = TypeAliasType("InputParam", str | CompactResponseMethodPublicBodyInput1)
 
 
 ItemResource = TypeAliasType(
     "ItemResource",
-    Union[
-        InputMessageResource,
-        OutputMessage,
-        FileSearchToolCall,
-        ComputerToolCall,
-        ComputerToolCallOutputResource,
-        WebSearchToolCall,
-        FunctionToolCallResource,
-        FunctionToolCallOutputResource,
-        ToolSearchCall,
-        "ToolSearchOutput",
-        AdditionalTools,
-        ReasoningItem,
-        Program,
-        ProgramOutput,
-        CompactionBody,
-        ImageGenToolCall,
-        CodeInterpreterToolCall,
-        LocalShellToolCall,
-        LocalShellToolCallOutput,
-        FunctionShellCall,
-        FunctionShellCallOutput,
-        ApplyPatchToolCall,
-        ApplyPatchToolCallOutput,
-        MCPListTools,
-        MCPApprovalRequest,
-        MCPApprovalResponseResource,
-        MCPToolCall,
-        CustomToolCallResource,
-        CustomToolCallOutputResource,
+    Annotated[
+        Union[
+            FileSearchToolCall,
+            ComputerToolCall,
+            ComputerToolCallOutputResource,
+            WebSearchToolCall,
+            FunctionToolCallResource,
+            FunctionToolCallOutputResource,
+            ToolSearchCall,
+            "ToolSearchOutput",
+            AdditionalTools,
+            ReasoningItem,
+            Program,
+            ProgramOutput,
+            CompactionBody,
+            ImageGenToolCall,
+            CodeInterpreterToolCall,
+            LocalShellToolCall,
+            LocalShellToolCallOutput,
+            FunctionShellCall,
+            FunctionShellCallOutput,
+            ApplyPatchToolCall,
+            ApplyPatchToolCallOutput,
+            MCPListTools,
+            MCPApprovalRequest,
+            MCPApprovalResponseResource,
+            MCPToolCall,
+            CustomToolCallResource,
+            CustomToolCallOutputResource,
+            MessageResource,
+        ],
+        Field(description="An item as it is stored.", discriminator="type"),
     ],
 )
 
@@ -3608,14 +3623,18 @@ class ResponseIncompleteEvent(Deferred):
 
 
 class ResponseItemList(Deferred):
+    """
+    A page of the items that a response was made from.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
     object: Literal["list"]
     data: Many[ItemResource]
     has_more: bool
-    first_id: str
-    last_id: str
+    first_id: str | None
+    last_id: str | None
 
 
 class ResponseOutputItemAddedEvent(Deferred):
@@ -3647,7 +3666,7 @@ class ResponseProperties(Deferred):
     background: bool | None = None
     max_tool_calls: int | None = None
     text: ResponseTextParam | None = None
-    tools: ToolsArray | None = None
+    tools: TokenCountsBodyTools | None = None
     tool_choice: ToolChoiceParam | None = None
     prompt: Prompt | None = None
 
@@ -3727,14 +3746,27 @@ ResponseStreamEvent = TypeAliasType(
 )
 
 
+TokenCountsBodyTools = TypeAliasType(
+    "TokenCountsBodyTools", Annotated[Many["Tool"], Field(max_length=4096)]
+)
+
+
 class TokenCountsBody(Deferred):
+    """
+    A request for a response, as far as its length depends on it.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
-    model: str | None = None
-    input: ApplyPatchToolCallOutputItemParamOutput | Many[InputItem] | None = None
+    model: Annotated[str, Field(min_length=1)]
+    input: (
+        ApplyPatchToolCallOutputItemParamOutput
+        | CompactResponseMethodPublicBodyInput1
+        | None
+    ) = None
     previous_response_id: str | None = None
-    tools: Many[Tool] | None = None
+    tools: TokenCountsBodyTools | None = None
     text: ResponseTextParam | None = None
     reasoning: Reasoning | None = None
     truncation: TruncationEnum | None = None
@@ -3795,7 +3827,15 @@ class ToolSearchOutputItemParam(Deferred):
     status: FunctionCallItemStatus | None = None
 
 
-ToolsArray = TypeAliasType("ToolsArray", Annotated[Many[Tool], Field(max_length=4096)])
+class CreateConversationItemsBody(Deferred):
+    """
+    Items to add to a conversation.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    items: Annotated[Many[InputItem], Field(max_length=20)]
 
 
 class CreateResponse(CreateModelResponseProperties, ResponseProperties):
@@ -3859,7 +3899,7 @@ class Response(ModelResponseProperties, ResponseProperties):
     frequency_penalty: float
     store: bool
     model: ModelIdsResponses
-    tools: ToolsArray
+    tools: TokenCountsBodyTools
     metadata: Metadata
     tool_choice: ToolChoiceParam
     temperature: ModelResponsePropertiesTemperature | None
@@ -3876,7 +3916,7 @@ class Response(ModelResponseProperties, ResponseProperties):
 AdditionalTools.model_rebuild()
 AdditionalToolsItemParam.model_rebuild()
 CompactResource.model_rebuild()
-CompactResponseMethodPublicBody.model_rebuild()
+ConversationItemList.model_rebuild()
 ResponseCompletedEvent.model_rebuild()
 ResponseCreatedEvent.model_rebuild()
 ResponseFailedEvent.model_rebuild()
@@ -3884,6 +3924,5 @@ ResponseInProgressEvent.model_rebuild()
 ResponseIncompleteEvent.model_rebuild()
 ResponseProperties.model_rebuild()
 ResponseQueuedEvent.model_rebuild()
-TokenCountsBody.model_rebuild()
 CreateResponse.model_rebuild()
 Response.model_rebuild()

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Annotated, Any, Final, Generic, Literal, Protocol, TypeVar
 
 from fastapi import APIRouter, Request, Response
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from . import responses as m
 
@@ -73,8 +73,20 @@ class Edge(Protocol[Caller]):
         """Tell who calls, or raise."""
         ...
 
-    async def read(self, request: Request, adapter: TypeAdapter[T]) -> T:
-        """Read and validate the body once."""
+    async def read(self, request: Request, adapter: TypeAdapter[T], *, bodiless: bool = False) -> T:
+        """Read and validate the body once; if it may be left out, nothing stands for an empty object."""
+        ...
+
+    def query(self, request: Request, name: str, adapter: TypeAdapter[T], default: T) -> T:
+        """Read and validate a query parameter, or raise."""
+        ...
+
+    def queries(self, request: Request, name: str, adapter: TypeAdapter[T]) -> T:
+        """Read and validate a query parameter that may be there several times, or raise."""
+        ...
+
+    def refuse(self, request: Request, names: tuple[str, ...]) -> None:
+        """Raise if a query asks for something that is not served."""
         ...
 
     async def write(
@@ -84,7 +96,23 @@ class Edge(Protocol[Caller]):
         ...
 
 
+_CompactResponseMethodPublicBody = TypeAdapter(m.CompactResponseMethodPublicBody)
+
+_CreateConversationBody = TypeAdapter(m.CreateConversationBody)
+
+_CreateConversationItemsBody = TypeAdapter(m.CreateConversationItemsBody)
+
 _CreateResponse = TypeAdapter(m.CreateResponse)
+
+_TokenCountsBody = TypeAdapter(m.TokenCountsBody)
+
+_UpdateConversationBody = TypeAdapter(m.UpdateConversationBody)
+_include: TypeAdapter[list[m.IncludeEnum]] = TypeAdapter(list[m.IncludeEnum])
+_include_obfuscation: TypeAdapter[bool | None] = TypeAdapter(bool | None)
+_limit: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=1, le=100)])
+_order: TypeAdapter[Literal["asc", "desc"]] = TypeAdapter(Literal["asc", "desc"])
+_after: TypeAdapter[str | None] = TypeAdapter(str | None)
+_client_version: TypeAdapter[str | None] = TypeAdapter(str | None)
 
 
 class ResponsesApi(Protocol[Caller_contra]):
@@ -96,6 +124,52 @@ class ResponsesApi(Protocol[Caller_contra]):
         body: m.CreateResponse,
     ) -> Reply[m.Response] | EventStream[m.ResponseStreamEvent]:
         """Create a model response."""
+        ...
+
+    async def get_response(
+        self,
+        caller: Caller_contra,
+        response_id: str,
+        include: list[m.IncludeEnum],
+        include_obfuscation: bool | None,
+    ) -> Reply[m.Response]:
+        """Look up a stored response."""
+        ...
+
+    async def delete_response(
+        self,
+        caller: Caller_contra,
+        response_id: str,
+    ) -> Reply[m.DeletedResponse]:
+        """Delete a stored response."""
+        ...
+
+    async def list_input_items(
+        self,
+        caller: Caller_contra,
+        response_id: str,
+        limit: int,
+        order: Literal["asc", "desc"],
+        after: str | None,
+        include: list[m.IncludeEnum],
+    ) -> Reply[m.ResponseItemList]:
+        """List what a response was made from."""
+        ...
+
+    async def count_input_tokens(
+        self,
+        caller: Caller_contra,
+        body: m.TokenCountsBody,
+    ) -> Reply[m.TokenCountsResource]:
+        """Count the tokens of a request."""
+        ...
+
+    async def compact_response(
+        self,
+        caller: Caller_contra,
+        body: m.CompactResponseMethodPublicBody,
+    ) -> Reply[m.CompactResource]:
+        """Compact a conversation."""
         ...
 
 
@@ -116,6 +190,84 @@ class ModelsApi(Protocol[Caller_contra]):
         model: str,
     ) -> Reply[m.Model]:
         """Look up one model."""
+        ...
+
+
+class ConversationsApi(Protocol[Caller_contra]):
+    """The operations of tag Conversations."""
+
+    async def create_conversation(
+        self,
+        caller: Caller_contra,
+        body: m.CreateConversationBody,
+    ) -> Reply[m.ConversationResource]:
+        """Begin a conversation."""
+        ...
+
+    async def get_conversation(
+        self,
+        caller: Caller_contra,
+        conversation_id: str,
+    ) -> Reply[m.ConversationResource]:
+        """Look up a conversation."""
+        ...
+
+    async def update_conversation(
+        self,
+        caller: Caller_contra,
+        body: m.UpdateConversationBody,
+        conversation_id: str,
+    ) -> Reply[m.ConversationResource]:
+        """Write other metadata on a conversation."""
+        ...
+
+    async def delete_conversation(
+        self,
+        caller: Caller_contra,
+        conversation_id: str,
+    ) -> Reply[m.DeletedConversationResource]:
+        """Delete a conversation."""
+        ...
+
+    async def list_conversation_items(
+        self,
+        caller: Caller_contra,
+        conversation_id: str,
+        limit: int,
+        order: Literal["asc", "desc"],
+        after: str | None,
+        include: list[m.IncludeEnum],
+    ) -> Reply[m.ConversationItemList]:
+        """List the items of a conversation."""
+        ...
+
+    async def create_conversation_items(
+        self,
+        caller: Caller_contra,
+        body: m.CreateConversationItemsBody,
+        conversation_id: str,
+        include: list[m.IncludeEnum],
+    ) -> Reply[m.ConversationItemList]:
+        """Add items to a conversation."""
+        ...
+
+    async def get_conversation_item(
+        self,
+        caller: Caller_contra,
+        conversation_id: str,
+        item_id: str,
+        include: list[m.IncludeEnum],
+    ) -> Reply[m.ItemResource]:
+        """Look up an item of a conversation."""
+        ...
+
+    async def delete_conversation_item(
+        self,
+        caller: Caller_contra,
+        conversation_id: str,
+        item_id: str,
+    ) -> Reply[m.ConversationResource]:
+        """Delete an item of a conversation."""
         ...
 
 
@@ -146,9 +298,7 @@ def responses_router(api: ResponsesApi[Caller], edge: Edge[Caller]) -> APIRouter
     """
     router = APIRouter()
 
-    async def create_response(
-        request: Request,
-    ) -> Response:
+    async def create_response(request: Request) -> Response:
         caller = edge.admit(request, operation="createResponse", secured=True)
         body = await edge.read(request, _CreateResponse)
         answer = api.create_response(
@@ -157,8 +307,77 @@ def responses_router(api: ResponsesApi[Caller], edge: Edge[Caller]) -> APIRouter
         )
         return await edge.write(request, caller, answer)
 
-    # The body is read here and there is nothing else to inject, so the route needs no dependency injection.
+    # All is read here, so the route needs no dependency injection; a plain route of GET would answer HEAD as well.
     router.add_route("/v1/responses", create_response, methods=["POST"])
+
+    @router.get("/v1/responses/{response_id}", include_in_schema=False)
+    async def get_response(request: Request) -> Response:
+        caller = edge.admit(request, operation="getResponse", secured=True)
+        edge.refuse(request, ("starting_after", "stream"))
+        response_id = request.path_params["response_id"]
+        include = edge.queries(request, "include", _include)
+        include_obfuscation = edge.query(request, "include_obfuscation", _include_obfuscation, None)
+        answer = api.get_response(
+            caller,
+            response_id,
+            include,
+            include_obfuscation,
+        )
+        return await edge.write(request, caller, answer)
+
+    async def delete_response(request: Request) -> Response:
+        caller = edge.admit(request, operation="deleteResponse", secured=True)
+        response_id = request.path_params["response_id"]
+        answer = api.delete_response(
+            caller,
+            response_id,
+        )
+        return await edge.write(request, caller, answer)
+
+    # All is read here, so the route needs no dependency injection; a plain route of GET would answer HEAD as well.
+    router.add_route("/v1/responses/{response_id}", delete_response, methods=["DELETE"])
+
+    @router.get("/v1/responses/{response_id}/input_items", include_in_schema=False)
+    async def list_input_items(request: Request) -> Response:
+        caller = edge.admit(request, operation="listInputItems", secured=True)
+        response_id = request.path_params["response_id"]
+        limit = edge.query(request, "limit", _limit, 20)
+        order = edge.query(request, "order", _order, "desc")
+        after = edge.query(request, "after", _after, None)
+        include = edge.queries(request, "include", _include)
+        answer = api.list_input_items(
+            caller,
+            response_id,
+            limit,
+            order,
+            after,
+            include,
+        )
+        return await edge.write(request, caller, answer)
+
+    async def count_input_tokens(request: Request) -> Response:
+        caller = edge.admit(request, operation="countInputTokens", secured=True)
+        body = await edge.read(request, _TokenCountsBody)
+        answer = api.count_input_tokens(
+            caller,
+            body,
+        )
+        return await edge.write(request, caller, answer)
+
+    # All is read here, so the route needs no dependency injection; a plain route of GET would answer HEAD as well.
+    router.add_route("/v1/responses/input_tokens", count_input_tokens, methods=["POST"])
+
+    async def compact_response(request: Request) -> Response:
+        caller = edge.admit(request, operation="compactResponse", secured=True)
+        body = await edge.read(request, _CompactResponseMethodPublicBody)
+        answer = api.compact_response(
+            caller,
+            body,
+        )
+        return await edge.write(request, caller, answer)
+
+    # All is read here, so the route needs no dependency injection; a plain route of GET would answer HEAD as well.
+    router.add_route("/v1/responses/compact", compact_response, methods=["POST"])
 
     return router
 
@@ -173,11 +392,9 @@ def models_router(api: ModelsApi[Caller], edge: Edge[Caller]) -> APIRouter:
     router = APIRouter()
 
     @router.get("/v1/models", include_in_schema=False)
-    async def list_models(
-        request: Request,
-        client_version: str | None = None,
-    ) -> Response:
+    async def list_models(request: Request) -> Response:
         caller = edge.admit(request, operation="listModels", secured=True)
+        client_version = edge.query(request, "client_version", _client_version, None)
         answer = api.list_models(
             caller,
             client_version,
@@ -185,16 +402,140 @@ def models_router(api: ModelsApi[Caller], edge: Edge[Caller]) -> APIRouter:
         return await edge.write(request, caller, answer)
 
     @router.get("/v1/models/{model:path}", include_in_schema=False)
-    async def retrieve_model(
-        request: Request,
-        model: str,
-    ) -> Response:
+    async def retrieve_model(request: Request) -> Response:
         caller = edge.admit(request, operation="retrieveModel", secured=True)
+        model = request.path_params["model"]
         answer = api.retrieve_model(
             caller,
             model,
         )
         return await edge.write(request, caller, answer)
+
+    return router
+
+
+def conversations_router(api: ConversationsApi[Caller], edge: Edge[Caller]) -> APIRouter:
+    """The routes of tag Conversations.
+
+    Args:
+        api: what answers.
+        edge: what stands between HTTP and the answers.
+    """
+    router = APIRouter()
+
+    async def create_conversation(request: Request) -> Response:
+        caller = edge.admit(request, operation="createConversation", secured=True)
+        body = await edge.read(request, _CreateConversationBody, bodiless=True)
+        answer = api.create_conversation(
+            caller,
+            body,
+        )
+        return await edge.write(request, caller, answer)
+
+    # All is read here, so the route needs no dependency injection; a plain route of GET would answer HEAD as well.
+    router.add_route("/v1/conversations", create_conversation, methods=["POST"])
+
+    @router.get("/v1/conversations/{conversation_id}", include_in_schema=False)
+    async def get_conversation(request: Request) -> Response:
+        caller = edge.admit(request, operation="getConversation", secured=True)
+        conversation_id = request.path_params["conversation_id"]
+        answer = api.get_conversation(
+            caller,
+            conversation_id,
+        )
+        return await edge.write(request, caller, answer)
+
+    async def update_conversation(request: Request) -> Response:
+        caller = edge.admit(request, operation="updateConversation", secured=True)
+        conversation_id = request.path_params["conversation_id"]
+        body = await edge.read(request, _UpdateConversationBody)
+        answer = api.update_conversation(
+            caller,
+            body,
+            conversation_id,
+        )
+        return await edge.write(request, caller, answer)
+
+    # All is read here, so the route needs no dependency injection; a plain route of GET would answer HEAD as well.
+    router.add_route("/v1/conversations/{conversation_id}", update_conversation, methods=["POST"])
+
+    async def delete_conversation(request: Request) -> Response:
+        caller = edge.admit(request, operation="deleteConversation", secured=True)
+        conversation_id = request.path_params["conversation_id"]
+        answer = api.delete_conversation(
+            caller,
+            conversation_id,
+        )
+        return await edge.write(request, caller, answer)
+
+    # All is read here, so the route needs no dependency injection; a plain route of GET would answer HEAD as well.
+    router.add_route("/v1/conversations/{conversation_id}", delete_conversation, methods=["DELETE"])
+
+    @router.get("/v1/conversations/{conversation_id}/items", include_in_schema=False)
+    async def list_conversation_items(request: Request) -> Response:
+        caller = edge.admit(request, operation="listConversationItems", secured=True)
+        conversation_id = request.path_params["conversation_id"]
+        limit = edge.query(request, "limit", _limit, 20)
+        order = edge.query(request, "order", _order, "desc")
+        after = edge.query(request, "after", _after, None)
+        include = edge.queries(request, "include", _include)
+        answer = api.list_conversation_items(
+            caller,
+            conversation_id,
+            limit,
+            order,
+            after,
+            include,
+        )
+        return await edge.write(request, caller, answer)
+
+    async def create_conversation_items(request: Request) -> Response:
+        caller = edge.admit(request, operation="createConversationItems", secured=True)
+        conversation_id = request.path_params["conversation_id"]
+        include = edge.queries(request, "include", _include)
+        body = await edge.read(request, _CreateConversationItemsBody)
+        answer = api.create_conversation_items(
+            caller,
+            body,
+            conversation_id,
+            include,
+        )
+        return await edge.write(request, caller, answer)
+
+    # All is read here, so the route needs no dependency injection; a plain route of GET would answer HEAD as well.
+    router.add_route("/v1/conversations/{conversation_id}/items", create_conversation_items, methods=["POST"])
+
+    @router.get("/v1/conversations/{conversation_id}/items/{item_id:path}", include_in_schema=False)
+    async def get_conversation_item(request: Request) -> Response:
+        caller = edge.admit(request, operation="getConversationItem", secured=True)
+        conversation_id = request.path_params["conversation_id"]
+        item_id = request.path_params["item_id"]
+        include = edge.queries(request, "include", _include)
+        answer = api.get_conversation_item(
+            caller,
+            conversation_id,
+            item_id,
+            include,
+        )
+        return await edge.write(request, caller, answer)
+
+    async def delete_conversation_item(request: Request) -> Response:
+        caller = edge.admit(request, operation="deleteConversationItem", secured=True)
+        conversation_id = request.path_params["conversation_id"]
+        item_id = request.path_params["item_id"]
+        answer = api.delete_conversation_item(
+            caller,
+            conversation_id,
+            item_id,
+        )
+        return await edge.write(request, caller, answer)
+
+    # All is read here, so the route needs no dependency injection; a plain route of GET would answer HEAD as well.
+    router.add_route(
+        "/v1/conversations/{conversation_id}/items/{item_id:path}",
+        delete_conversation_item,
+        methods=["DELETE"],
+    )
 
     return router
 
@@ -209,9 +550,7 @@ def operations_router(api: OperationsApi[Caller], edge: Edge[Caller]) -> APIRout
     router = APIRouter()
 
     @router.get("/health", include_in_schema=False)
-    async def health(
-        request: Request,
-    ) -> Response:
+    async def health(request: Request) -> Response:
         caller = edge.admit(request, operation="health", secured=False)
         answer = api.health(
             caller,
@@ -219,9 +558,7 @@ def operations_router(api: OperationsApi[Caller], edge: Edge[Caller]) -> APIRout
         return await edge.write(request, caller, answer)
 
     @router.get("/ready", include_in_schema=False)
-    async def ready(
-        request: Request,
-    ) -> Response:
+    async def ready(request: Request) -> Response:
         caller = edge.admit(request, operation="ready", secured=False)
         answer = api.ready(
             caller,
@@ -233,8 +570,21 @@ def operations_router(api: OperationsApi[Caller], edge: Edge[Caller]) -> APIRout
 
 OPERATIONS: Final = (
     ("POST", "/v1/responses", "createResponse", True),
+    ("GET", "/v1/responses/{response_id}", "getResponse", True),
+    ("DELETE", "/v1/responses/{response_id}", "deleteResponse", True),
+    ("GET", "/v1/responses/{response_id}/input_items", "listInputItems", True),
+    ("POST", "/v1/responses/input_tokens", "countInputTokens", True),
+    ("POST", "/v1/responses/compact", "compactResponse", True),
     ("GET", "/v1/models", "listModels", True),
     ("GET", "/v1/models/{model}", "retrieveModel", True),
+    ("POST", "/v1/conversations", "createConversation", True),
+    ("GET", "/v1/conversations/{conversation_id}", "getConversation", True),
+    ("POST", "/v1/conversations/{conversation_id}", "updateConversation", True),
+    ("DELETE", "/v1/conversations/{conversation_id}", "deleteConversation", True),
+    ("GET", "/v1/conversations/{conversation_id}/items", "listConversationItems", True),
+    ("POST", "/v1/conversations/{conversation_id}/items", "createConversationItems", True),
+    ("GET", "/v1/conversations/{conversation_id}/items/{item_id}", "getConversationItem", True),
+    ("DELETE", "/v1/conversations/{conversation_id}/items/{item_id}", "deleteConversationItem", True),
     ("GET", "/health", "health", False),
     ("GET", "/ready", "ready", False),
 )

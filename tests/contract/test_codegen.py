@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from codegen import generate, overlay, select
+from codegen import generate, overlay, select, stubs
 
 pytestmark = pytest.mark.contract
 
@@ -113,6 +113,80 @@ def test_an_operation_that_is_gone_is_told() -> None:
     assert select.surface(document, ["a"])["paths"] == {"/a": {"get": {"operationId": "a"}}}
     with pytest.raises(KeyError, match="b, c"):
         select.surface(document, ["a", "b", "c"])
+
+
+# -- route stubs -----------------------------------------------------------------------------------------------------
+
+PATH: Any = {"name": "a_id", "in": "path", "required": True, "schema": {"type": "string"}}
+
+
+def query(name: str, required: bool = False, **schema: Any) -> Any:
+    return {"name": name, "in": "query", "required": required, "schema": schema}
+
+
+def document(**parameters: list[Any]) -> Any:
+    """A contract with one operation for each list of parameters."""
+    reply = {"200": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Reply"}}}}}
+    operations = {
+        name: {"get": {"operationId": name, "tags": ["T"], "parameters": listed, "responses": reply}}
+        for name, listed in parameters.items()
+    }
+    return {"security": [{"key": []}], "paths": operations}
+
+
+@pytest.mark.parametrize(
+    ("parameter", "type", "checked", "default"),
+    [
+        (PATH, "str", "str", None),
+        (query("a", type="string"), "str | None", "str | None", None),
+        (query("a", required=True, type="string"), "str", "str", None),
+        (query("a", type="boolean"), "bool | None", "bool | None", None),
+        (query("a", type="integer", default=0), "int", "int", 0),
+        (
+            query("a", type="integer", default=20, minimum=1, maximum=100),
+            "int",
+            "Annotated[int, Field(ge=1, le=100)]",
+            20,
+        ),
+        (query("a", type="number", minimum=0), "float | None", "Annotated[float | None, Field(ge=0)]", None),
+        (
+            query("a", type="string", enum=["x", "y"], default="y"),
+            "Literal['x', 'y']",
+            "Literal['x', 'y']",
+            "y",
+        ),
+        (
+            query("a", type="array", items={"$ref": "#/components/schemas/Word"}),
+            "list[m.Word]",
+            "list[m.Word]",
+            None,
+        ),
+    ],
+)
+def test_types_of_parameters(parameter: Any, type: str, checked: str, default: Any) -> None:
+    (operation,) = stubs.operations(document(one=[parameter]), document(one=[parameter]))
+    (found,) = operation.parameters
+    assert (found.name, found.place) == (parameter["name"], parameter["in"])
+    assert (found.type, found.checked, found.default) == (type, checked, default)
+    assert found.many is (parameter["schema"]["type"] == "array")
+
+
+def test_parameters_that_are_understood_and_not_served_are_refused() -> None:
+    served = document(one=[PATH, query("a", type="string")])
+    surface = document(
+        one=[PATH, query("c", type="string"), query("a", type="string"), query("b", type="string")]
+    )
+    (operation,) = stubs.operations(served, surface)
+    assert operation.refused == ("b", "c")
+    assert "edge.refuse(request, ('b', 'c'))" in stubs.routes(served, surface, [])
+
+
+def test_parameters_of_one_name_are_of_one_type() -> None:
+    same = document(one=[query("a", type="string")], two=[query("a", type="string")])
+    assert [parameter.name for parameter in stubs.queries(stubs.operations(same, same))] == ["a"]
+    other = document(one=[query("a", type="string")], two=[query("a", type="boolean")])
+    with pytest.raises(ValueError, match="two: a is not the same elsewhere"):
+        stubs.queries(stubs.operations(other, other))
 
 
 # -- the generated package -------------------------------------------------------------------------------------------
