@@ -84,7 +84,7 @@ def tests(session: nox.Session) -> None:
     """Everything that needs no other program, with the coverage of src."""
     install(session, "test")
     session.run("coverage", "erase")
-    elsewhere = [f"--ignore=tests/{folder}" for folder in ("contract", "e2e", "consumers")]
+    elsewhere = [f"--ignore=tests/{folder}" for folder in ("contract", "e2e", "consumers", "live")]
     session.run("coverage", "run", "-m", "pytest", *elsewhere, *session.posargs)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
@@ -111,6 +111,13 @@ def consumers(session: nox.Session) -> None:
     install(session, "test")
     npm(session, "tests/consumers")
     session.run("pytest", "tests/consumers", *session.posargs)
+
+
+@nox.session(default=False)
+def live(session: nox.Session) -> None:
+    """Ask the real providers whose key or URL is in the environment; the others are skipped."""
+    install(session, "test")
+    session.run("pytest", "tests/live", *session.posargs, env={"WIRELOOM_LIVE": "1"})
 
 
 @nox.session(default=False)

@@ -6,12 +6,15 @@ import argparse
 import difflib
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from pydantic_core import PydanticUndefined
 
+from docs import conformance
 from wireloom.config import Settings, flag_name, flag_of, variable_name
+from wireloom.config.models import ModelEntry
 from wireloom.providers import profile
 
 FOLDER = Path(__file__).parent
@@ -67,6 +70,13 @@ def settings() -> str:
         "# Settings\n\nA flag wins over its variable, the variable over the config file "
         "(`$WIRELOOM_CONFIG`, else `$XDG_CONFIG_HOME/wireloom/config.toml`), the file over the default.\n\n"
         + table(("flag", "variable", "key in the file", "default", "what it does"), rows())
+        + "\n## A model in `models`\n\nIn the config file each is a table, as in "
+        + '`[models."qwen3:30b"]`. What is not set is taken from the upstream\'s list of models, else from its profile. '
+        + "A model that the upstream does not list is added; a name of `model_map` has what its model has.\n\n"
+        + table(
+            ("key", "what it says"),
+            iter((f"`{k}`", v.description or "") for k, v in ModelEntry.model_fields.items()),
+        )
         + "\nKeys belong into variables or the file: a flag is visible in the process list.\n"
     )
 
@@ -86,6 +96,12 @@ def providers() -> str:
     parts.append(
         "\n## What a profile can say\n\n"
         + table(("flag", "what it means"), iter(sorted((f"`{k}`", v) for k, v in flags.items())))
+        + "\n## What its table `responses` can say\n\nOf the upstream's own Responses endpoint, as "
+        + "`--upstream-wire responses` uses it.\n\n"
+        + table(
+            ("flag", "what it means"),
+            iter((f"`{k}`", v.description or "") for k, v in profile.ResponsesWire.model_fields.items()),
+        )
     )
     generic = profile.load("generic")
     for name in profile.names():
@@ -94,9 +110,15 @@ def providers() -> str:
         differing = (
             (f"`{key}`", f"`{_shown(getattr(own, key))}`")
             for key in flags
-            if key not in ("name", "title", "docs") and getattr(own, key) != getattr(generic, key)
+            if key not in ("name", "title", "docs", "responses")
+            and getattr(own, key) != getattr(generic, key)
         )
-        parts.append(table(("flag", "value"), differing))
+        wire = (
+            (f"`responses.{key}`", f"`{_shown(getattr(own.responses, key))}`")
+            for key in profile.ResponsesWire.model_fields
+            if getattr(own.responses, key) != getattr(generic.responses, key)
+        )
+        parts.append(table(("flag", "value"), chain(differing, wire)))
     return "".join(parts)
 
 
@@ -108,7 +130,11 @@ def _shown(value: Any) -> str:
     return str(value)
 
 
-PAGES: Mapping[str, Callable[[], str]] = {"settings.md": settings, "providers.md": providers}
+PAGES: Mapping[str, Callable[[], str]] = {
+    "settings.md": settings,
+    "providers.md": providers,
+    "conformance.md": lambda: conformance.page(table),
+}
 
 
 if __name__ == "__main__":

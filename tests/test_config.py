@@ -18,6 +18,7 @@ from wireloom.config import (
     load,
     variable_name,
 )
+from wireloom.config.models import ModelEntry
 
 SECRET = "s3cret-K9Qx"
 DEMO = {"backend": "demo"}
@@ -60,10 +61,25 @@ LAYERS: dict[str, tuple[Any, str, str, tuple[Any, Any, Any]]] = {
     "api_key_env": ("PATH", "HOME", '"XDG_CONFIG_HOME"', ("PATH", "HOME", "XDG_CONFIG_HOME")),
     "provider": ("deepseek", "openai", '"vllm"', ("deepseek", "openai", "vllm")),
     "model_map": ("a:b:c, d:e", "f:g", '{"x:y" = "z"}', ({"a": "b:c", "d": "e"}, {"f": "g"}, {"x:y": "z"})),
+    "models": (
+        '{"a/b:c": {"context_window": 1}}',
+        '{"b": {"modalities": ["text"], "efforts": []}}',
+        '{"c" = {web_search = true}}',
+        (
+            {"a/b:c": ModelEntry(context_window=1)},
+            {"b": ModelEntry(modalities=("text",), efforts=())},
+            {"c": ModelEntry(web_search=True)},
+        ),
+    ),
     "tool_denylist": ("a, b", "c", '["d"]', ({"a", "b"}, {"c"}, {"d"})),
     "extra_params": ('{"a": [1]}', '{"b": 2}', "{c = 3}", ({"a": [1]}, {"b": 2}, {"c": 3})),
     "drop_params": ("a,b,", "c", '"d,e"', ({"a", "b"}, {"c"}, {"d", "e"})),
     "strict": (False, "true", "true", (False, True, True)),
+    "seal_key_file": ("a", "~/b", '"/c"', (Path("a"), Path("/nowhere/b"), Path("/c"))),
+    "history": ("memory", "sqlite", '"sqlite:~/h"', ("memory", "sqlite", "sqlite:~/h")),
+    "session_ttl_hours": ("0.5", "0", "3", (0.5, 0, 3)),
+    "max_sessions": ("1", "2", "3", (1, 2, 3)),
+    "max_session_memory_mb": ("1", "2", "3", (1, 2, 3)),
     "max_concurrency": ("1", "2", "3", (1, 2, 3)),
     "max_queue_size": ("0", "2", "3", (0, 2, 3)),
     "queue_timeout_seconds": ("0.5", "2", "3.5", (0.5, 2, 3.5)),
@@ -71,6 +87,7 @@ LAYERS: dict[str, tuple[Any, str, str, tuple[Any, Any, Any]]] = {
     "idle_timeout_seconds": ("1", "2", "3", (1, 2, 3)),
     "heartbeat_seconds": ("1", "2", "0", (1, 2, 0)),
     "max_body_mb": ("1", "2", "3", (1, 2, 3)),
+    "record": ("a", "~/b", '"/c"', (Path("a"), Path("/nowhere/b"), Path("/c"))),
     "token": (
         ["a=ka", "kb"],
         "kc,d=kd",
@@ -102,7 +119,7 @@ def test_flag_wins_over_variable_over_file_over_default(
 
 
 def test_every_setting_is_in_the_table_of_layers() -> None:
-    assert LAYERS.keys() | {"backend", "no_auth"} == Settings.model_fields.keys()
+    assert LAYERS.keys() | {"backend", "no_auth", "upstream_wire"} == Settings.model_fields.keys()
 
 
 def test_defaults() -> None:
@@ -117,6 +134,9 @@ def test_defaults() -> None:
         "idle_timeout_seconds": 300,
         "heartbeat_seconds": 10,
         "max_body_mb": 50,
+        "session_ttl_hours": 168,
+        "max_sessions": None,
+        "max_session_memory_mb": 512,
     }
     settings = load(Settings, {"upstream": "http://127.0.0.1:1"})
     assert settings.model_dump(include=set(expected)) == expected
@@ -138,6 +158,21 @@ def test_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None
         ),
         ({"upstream": "http://a"}, {"WIRELOOM_BACKEND": "demo"}, "", {"backend": "chat"}),
         ({"provider": "openai"}, {}, 'backend = "demo"', {"backend": "chat"}),
+        ({"upstream": "http://a"}, {}, 'backend = "responses"', {"backend": "responses"}),
+        ({"upstream": "http://a"}, {"WIRELOOM_UPSTREAM_WIRE": "responses"}, "", {"backend": "responses"}),
+        (
+            {"upstream": "http://a", "backend": "chat"},
+            {"WIRELOOM_UPSTREAM_WIRE": "responses"},
+            "",
+            {"backend": "chat", "upstream_wire": None},
+        ),
+        (
+            {"upstream": "http://a", "upstream_wire": "responses"},
+            {},
+            'backend = "chat"',
+            {"backend": "responses"},
+        ),
+        (DEMO, {"WIRELOOM_UPSTREAM_WIRE": "responses"}, "", {"upstream_wire": None}),
         ({**DEMO, "no_auth": True}, {"WIRELOOM_TOKEN": "k"}, 'token = "l"', {"token": {}, "no_auth": True}),
         (DEMO, {"WIRELOOM_TOKEN": "k"}, "no_auth = true", {"no_auth": False}),
         (DEMO, {"WIRELOOM_NO_AUTH": "false"}, 'token = "l"', {"token": {"default": SecretStr("l")}}),
@@ -233,7 +268,13 @@ def test_provider_brings_its_upstream_and_profile() -> None:
         ({**DEMO, "extra_params": "{"}, ["--extra-params:", "not JSON", "character 2"]),
         ({**DEMO, "extra_params": f'["{SECRET}"]'}, ["--extra-params:", "dictionary"]),
         ({**DEMO, "strict": "maybe"}, ["--strict:", "'maybe'", "boolean"]),
-        ({"backend": "other"}, ["--backend:", "'other'", "'chat' or 'demo'"]),
+        ({"backend": "other"}, ["--backend:", "'other'", "'chat', 'responses' or 'demo'"]),
+        ({"upstream_wire": "other"}, ["--upstream-wire:", "'other'", "'chat' or 'responses'"]),
+        ({"backend": "responses"}, ["no upstream is set", "--upstream URL"]),
+        (
+            {"upstream": "http://a", "backend": "chat", "upstream_wire": "responses"},
+            ["--backend", "--upstream-wire", "leave one out"],
+        ),
         ({"provider": "nobody"}, ["--provider:", "'nobody'", "deepseek"]),
         ({**DEMO, "upstream": "http://a"}, ["--backend demo", "--upstream", "leave one out"]),
         ({**DEMO, "no_auth": True, "host": "0.0.0.0"}, ["--no-auth", "WIRELOOM_TOKEN", "--host 127.0.0.1"]),
@@ -249,6 +290,13 @@ def test_provider_brings_its_upstream_and_profile() -> None:
         ({**DEMO, "api_key": f"{SECRET}\n"}, ["--api-key:", "visible ASCII", "--api-key KEY"]),
         ({**DEMO, "api_key_env": SECRET}, ["--api-key-env:", "not the key itself"]),
         ({**DEMO, "api_key_env": "NOT_SET_ANYWHERE"}, ["--api-key-env", "not set", "WIRELOOM_API_KEY_ENV"]),
+        ({**DEMO, "history": f"redis://u:{SECRET}@a"}, ["--history:", "not there yet", "sqlite:PATH"]),
+        ({**DEMO, "history": f"postgresql://u:{SECRET}@a"}, ["--history:", "not there yet"]),
+        ({**DEMO, "history": "memory:a"}, ["--history:", "memory, sqlite or sqlite:PATH"]),
+        ({**DEMO, "history": "sqlite:"}, ["--history:", "memory, sqlite or sqlite:PATH"]),
+        ({**DEMO, "history": "mysql"}, ["--history:", "memory, sqlite or sqlite:PATH"]),
+        ({**DEMO, "max_sessions": "0"}, ["--max-sessions:", "greater than or equal to 1"]),
+        ({**DEMO, "session_ttl_hours": "-1"}, ["--session-ttl-hours:", "greater than or equal to 0"]),
         ({**DEMO, "prot": "1"}, ["--prot:", "no such setting", "did you mean port?"]),
     ],
 )
@@ -358,3 +406,40 @@ def test_names_are_derived_and_examples_hold(name: str, monkeypatch: pytest.Monk
     assert getattr(load(Settings, {**base, name: flag.example}), name) is not None
     assert flag.secret is (name in ("api_key", "token"))
     assert bool(flag.metavar) is (Settings.model_fields[name].annotation is not bool)
+
+
+@pytest.mark.parametrize(
+    ("models", "words"),
+    [
+        ('{"a": {"contextwindow": 1}}', ["a.contextwindow", "context_window", "base_instructions_file"]),
+        ('{"a": {"context_window": 0}}', ["a.context_window", "greater"]),
+        ('{"a": {"efforts": ["low", "huge"]}}', ["a.efforts[1]", "'huge'", "'high'"]),
+        ('{"a": {"modalities": []}}', ["a.modalities"]),
+        (
+            '{"a": {"base_instructions_file": "/nowhere/at-all"}}',
+            ["a.base_instructions_file", "No such file"],
+        ),
+        ('{"a": 3}', ["--models, a: 3"]),
+        ("{a", ["--models", "JSON"]),
+    ],
+)
+def test_errors_name_the_key_of_a_model(models: str, words: list[str]) -> None:
+    said = refusal({**DEMO, "models": models})
+    assert [word for word in words if word not in said] == [], said
+
+
+def test_a_model_is_a_table_of_the_file_and_has_what_is_set(
+    write_config: WriteConfig, tmp_path: Path
+) -> None:
+    (tmp_path / "base.md").write_text("Be kind: größe.\n", encoding="utf-8")
+    write_config(
+        f"""
+        [models."qwen3:30b"]
+        context_window = 32_768
+        base_instructions_file = "{tmp_path}/base.md"
+        [models.other]
+        """
+    )
+    models = load(Settings, DEMO).models
+    assert models["qwen3:30b"].fields() == {"context_window": 32768, "instructions": "Be kind: größe.\n"}
+    assert models["other"].fields() == {}

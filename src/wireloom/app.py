@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -15,23 +16,37 @@ from wireloom_protocol import routes
 
 from wireloom.api import failures
 from wireloom.api.auth import Keys
+from wireloom.api.conversations import Conversations
 from wireloom.api.edge import HttpEdge, is_codex, request_id
-from wireloom.api.models import Models, catalogued
+from wireloom.api.models import Models, catalogue
 from wireloom.api.operations import Operations, mount_documents
 from wireloom.api.responses import Responses
 from wireloom.backends.base import Backend
+from wireloom.backends.catalogue import Catalogue, of_profile
 from wireloom.config import Settings
+from wireloom.config.folders import private_folder
+from wireloom.config.history import history_file, history_limits
+from wireloom.config.seal_key import seal_keys
 from wireloom.errors import GatewayError, InvalidRequest, NotFound
 from wireloom.gateway import Gateway
+from wireloom.history.base import History
+from wireloom.seal import Sealer
 
 log = logging.getLogger("wireloom")
 
 MEGABYTE = 2**20
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 # Loaded by path and only when chosen, so that what is off costs nothing.
-CHAT = ("wireloom.backends.chat", "ChatBackend")
+BACKENDS = {
+    "chat": ("wireloom.backends.chat", "ChatBackend"),
+    "demo": ("wireloom.backends.chat", "ChatBackend"),
+    "responses": ("wireloom.backends.responses", "ResponsesBackend"),
+}
 UPSTREAM = ("wireloom.backends.http", "Upstream")
+MEMORY = ("wireloom.history.memory", "Memory")
+SQLITE = ("wireloom.history.sqlite", "Sqlite")
 SLOTS = ("wireloom.backends.slots", "Slots")
+RECORDER = ("wireloom.api.record", "Recorder")
 DEMO = ("wireloom.backends.demo", "running")
 
 
@@ -41,30 +56,58 @@ def create_app(settings: Settings) -> FastAPI:
     Args:
         settings: every setting; nothing else is read.
     """
-    keys = (
+    keys = Keys(
         None if settings.no_auth else {name: key.get_secret_value() for name, key in settings.token.items()}
     )
     edge = HttpEdge(
-        Keys(keys),
+        keys,
         max_body_bytes=settings.max_body_mb * MEGABYTE,
         heartbeat_seconds=settings.heartbeat_seconds,
         default_model=settings.model,
     )
-    gateway = Gateway(model_map=settings.model_map, strict=settings.strict)
+    history = open_history(settings)
+    gateway = Gateway(
+        history,
+        Sealer(seal_keys(settings)),
+        model_map=settings.model_map,
+        catalogue=catalogue_of(settings),
+        strict=settings.strict,
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with open_backend(settings) as backend:
+        async with aclosing(history), open_backend(settings) as backend:
             with gateway.using(backend):
                 yield
 
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan)
     app.include_router(routes.responses_router(Responses(gateway), edge))
+    app.include_router(routes.conversations_router(Conversations(gateway), edge))
     app.include_router(routes.models_router(Models(gateway), edge))
     app.include_router(routes.operations_router(Operations(gateway), edge))
     mount_documents(app)
     _answer_failures(app)
+    if settings.record is not None:
+        folder = private_folder(settings.record, "--record")
+        app.add_middleware(_load(*RECORDER), keys, folder, settings.max_body_mb * MEGABYTE)
     return app
+
+
+def catalogue_of(settings: Settings) -> Catalogue:
+    """What the settings say of models."""
+    known = {name: entry.fields() for name, entry in settings.models.items()}
+    return Catalogue(known, settings.model_map, partial(of_profile, settings.upstream_profile))
+
+
+def open_history(settings: Settings) -> History:
+    """The store that the settings choose.
+
+    Raises:
+        OSError: its file cannot be used.
+    """
+    file, limits = history_file(settings), history_limits(settings)
+    history: History = _load(*MEMORY)(**limits) if file is None else _load(*SQLITE)(file, **limits)
+    return history
 
 
 @asynccontextmanager
@@ -81,7 +124,7 @@ async def open_backend(settings: Settings) -> AsyncIterator[Backend]:
             idle_seconds=settings.idle_timeout_seconds,
             total_seconds=settings.timeout_seconds,
         )
-        backend: Backend = _load(*CHAT)(
+        backend: Backend = _load(*BACKENDS[settings.backend])(
             upstream,
             settings.upstream_profile,
             _load(*SLOTS)(settings.max_concurrency, settings.max_queue_size, settings.queue_timeout_seconds),
@@ -98,13 +141,13 @@ def _load(module: str, name: str) -> Any:
 
 
 async def list_models(settings: Settings) -> list[dict[str, Any]]:
-    """The backend's models as entries of the Codex CLI's catalogue.
+    """The models that clients may ask for, as entries of the Codex CLI's catalogue.
 
     Raises:
         GatewayError: the backend does not tell.
     """
     async with open_backend(settings) as backend:
-        return [catalogued(info, position) for position, info in enumerate(await backend.models())]
+        return catalogue(await catalogue_of(settings).of(backend))
 
 
 def _answer_failures(app: FastAPI) -> None:

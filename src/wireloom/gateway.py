@@ -1,25 +1,50 @@
-"""The one road: a request is routed, understood, answered."""
+"""The one road: a request is put together, routed, understood, answered, kept."""
 
 from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
+from pydantic import BaseModel
 from wireloom_protocol import responses as m
 
-from wireloom.backends.base import Backend, Caller, ModelInfo, Turn
+from wireloom.archive import Archive
+from wireloom.backends.base import Ask, Backend, Caller, ModelInfo, Turn
+from wireloom.backends.catalogue import Catalogue
+from wireloom.continuation import Continuation, Continuations
 from wireloom.errors import NotFound, Unavailable
-from wireloom.translate.loss import Losses
+from wireloom.history.base import History
+from wireloom.seal import NONCE_BYTES, Sealer
+from wireloom.translate import compaction
+from wireloom.translate.loss import Losses, Severity
+from wireloom.translate.output_items import Event
+from wireloom.translate.response_fold import fold
 from wireloom.translate.response_object import opening
 from wireloom.translate.response_stream import ResponseStream
+
+ENCRYPTED_REASONING = "reasoning.encrypted_content"
+NO_USAGE = {
+    "input_tokens": 0,
+    "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+    "output_tokens": 0,
+    "output_tokens_details": {"reasoning_tokens": 0},
+    "total_tokens": 0,
+}
 
 
 def new_id(prefix: str) -> str:
     """A fresh id, such as `resp_1f...`."""
     return f"{prefix}_{secrets.token_hex(16)}"
+
+
+def nonce() -> bytes:
+    """Random bytes for one seal."""
+    return secrets.token_bytes(NONCE_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,33 +55,56 @@ class Run:
         stream: what the answer is told to.
         losses: what could not be carried.
         turn: the work, not begun yet.
+        keep: keeps the response once it has ended well, or None where nothing is kept.
     """
 
     stream: ResponseStream
     losses: Losses
     turn: Turn
+    keep: Callable[[], Any] | None = None
+
+    def events(self) -> AsyncGenerator[list[Event], None]:
+        """Do the work: batches of events; the last one comes when what it tells has been kept."""
+        return self.turn.events() if self.keep is None else self._kept(self.keep)
+
+    async def _kept(self, keep: Callable[[], Any]) -> AsyncGenerator[list[Event], None]:
+        async with aclosing(self.turn.events()) as batches:
+            async for batch in batches:
+                if self.stream.ended and self.stream.lasting:
+                    await keep()
+                yield batch
 
 
 class Gateway:
     """Routes requests to a backend.
 
     Args:
+        history: the store of what was said before.
+        sealer: closes what clients carry.
         model_map: names clients use -> names upstream.
+        catalogue: what is known of the models.
         strict: whether a degrading loss refuses a request.
         now: tells the time in seconds since the epoch.
     """
 
     def __init__(
         self,
+        history: History,
+        sealer: Sealer,
         *,
         model_map: Mapping[str, str] | None = None,
+        catalogue: Catalogue | None = None,
         strict: bool = False,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._backend: Backend | None = None
+        self._sealer = sealer
         self._model_map = dict(model_map or {})
+        self._catalogue = catalogue or Catalogue(model_map=model_map)
         self._strict = strict
         self._now = now
+        self._continuations = Continuations(history, new_id)
+        self.archive = Archive(history, new_id, now)
 
     @contextmanager
     def using(self, backend: Backend) -> Iterator[None]:
@@ -78,7 +126,7 @@ class Gateway:
             raise Unavailable("The gateway is not serving now.", retry_after=1)
         return self._backend
 
-    def respond(self, body: m.CreateResponse, caller: Caller) -> Run:
+    async def respond(self, body: m.CreateResponse, caller: Caller) -> Run:
         """Begin a response; nothing leaves before the batches are asked for.
 
         Args:
@@ -86,31 +134,110 @@ class Gateway:
             caller: who asks.
 
         Raises:
-            InvalidRequest: something that cannot be carried and must not be left out.
+            InvalidRequest: something that cannot be carried and must not be left out, or is not stored here.
         """
-        losses = Losses(strict=self._strict)
-        asked = body.reasoning
-        summarise = asked is not None and (asked.summary or asked.generate_summary) is not None
+        begun = await self._continuations.begin(body, caller.principal)
+        ask = self._ask(begun, caller)
         response = opening(body, new_id("resp"), int(self._now()))
-        stream = ResponseStream(response, new_id, self._now, summarise=summarise)
-        model = self._model_map.get(body.model, body.model)
-        turn = self.backend.turn(body, model, caller, stream, losses)
-        return Run(stream, losses, turn)
+        response["store"] = begun.stored
+        if begun.conversation is not None:
+            response["conversation"] = {"id": begun.conversation}
+        stream = self._stream(ask, response)
+        if isinstance(stream, compaction.CompactionStream):
+            ask = replace(ask, body=compaction.request(ask.body))
+        turn = self.backend.turn(ask, stream)
+        keep = partial(self._continuations.keep, begun, response, caller.principal) if begun.keeps else None
+        return Run(stream, ask.losses, turn, keep)
+
+    async def compact(
+        self, body: m.CompactResponseMethodPublicBody, caller: Caller
+    ) -> tuple[dict[str, Any], dict[str, str]]:
+        """Sum a conversation up.
+
+        Args:
+            body: the validated request.
+            caller: who asks.
+
+        Returns:
+            The compaction, and headers.
+
+        Raises:
+            InvalidRequest: see `respond`.
+            UpstreamError: the model gave no summary.
+        """
+        asked = body.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        items = [*_items(asked.get("input")), {"type": compaction.TRIGGER}]
+        request = _request(body, {**asked, "input": items, "store": False})
+        run = await self.respond(request, caller)
+        response = None
+        async with aclosing(run.events()) as batches:
+            async for batch in batches:
+                response = fold(batch, response)
+        assert response is not None
+        lost = run.losses.header()
+        made = {
+            "id": response["id"],
+            "object": "response.compaction",
+            "created_at": response["created_at"],
+            "output": response["output"],
+            "usage": response["usage"] or NO_USAGE,
+        }
+        return made, {"x-wireloom-loss": lost} if lost else {}
+
+    async def count_input_tokens(self, body: m.TokenCountsBody, caller: Caller) -> tuple[int, str | None]:
+        """How many tokens a request would cost to read.
+
+        Args:
+            body: the validated request.
+            caller: who asks.
+
+        Returns:
+            Tokens, and the value of the loss header: how they were found, where not by the upstream itself.
+
+        Raises:
+            InvalidRequest: see `respond`.
+        """
+        asked = body.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        request = _request(body, {**asked, "input": asked.get("input") or ""})
+        ask = self._ask(await self._continuations.begin(request, caller.principal), caller)
+        tokens, how = await self.backend.count(ask)
+        for name in sorted(asked.keys() - request.model_fields_set):
+            ask.losses.add(name, "dropped", "it adds no input", Severity.IMMATERIAL)
+        if how != "upstream":
+            ask.losses.add("input_tokens", "emulated", how, Severity.DEGRADING)
+        return tokens, ask.losses.header()
+
+    def _ask(self, begun: Continuation, caller: Caller) -> Ask:
+        model = self._model_map.get(begun.body.model, begun.body.model)
+        route = self.backend.route(model)
+        seals = {
+            "reasoning": self._sealer.bind(caller.principal, route, nonce),
+            # Whatever model goes on from a summary can read it.
+            "compaction": self._sealer.bind(caller.principal, "", nonce),
+        }
+        return Ask(begun.body, model, caller, Losses(strict=self._strict), seals, begun.recalled)
+
+    def _stream(self, ask: Ask, response: dict[str, Any]) -> ResponseStream:
+        if compaction.asked(ask.body):
+            seal = partial(ask.seals["compaction"].close, "compaction")
+            return compaction.CompactionStream(response, new_id, self._now, seal)
+        asked = ask.body.reasoning
+        return ResponseStream(
+            response,
+            new_id,
+            self._now,
+            summarise=asked is not None and (asked.summary or asked.generate_summary) is not None,
+            seal=partial(ask.seals["reasoning"].close, "reasoning"),
+            seal_reasoning=ENCRYPTED_REASONING in (ask.body.include or ()),
+        )
 
     async def models(self) -> list[ModelInfo]:
         """Every model, under the names clients may use.
 
         Raises:
-            GatewayError: the backend does not tell.
+            GatewayError: see `Catalogue.of`.
         """
-        found = await self.backend.models()
-        by_id = {info.id: info for info in found}
-        mapped = [
-            replace(by_id.get(name, ModelInfo(name)), id=alias)
-            for alias, name in self._model_map.items()
-            if alias not in by_id
-        ]
-        return [*found, *mapped]
+        return await self._catalogue.of(self.backend)
 
     async def model(self, name: str) -> ModelInfo:
         """One model.
@@ -122,3 +249,22 @@ class Gateway:
             if info.id == name:
                 return info
         raise NotFound(f"There is no model {name!r} here.", code="model_not_found", param="model")
+
+
+def _items(given: Any) -> list[Any]:
+    """A request's input as a list of items."""
+    if isinstance(given, str):
+        return [{"type": "message", "role": "user", "content": given}]
+    return list(given or ())
+
+
+def _request(source: BaseModel, asked: dict[str, Any]) -> m.CreateResponse:
+    """Another operation's request as the one for a response that says the same.
+
+    Args:
+        source: the validated request; what its type does not know was not validated and is left out.
+        asked: its JSON, with changes.
+    """
+    known = type(source).model_fields.keys() | {"input", "store"}
+    shared = known & m.CreateResponse.model_fields.keys() & asked.keys()
+    return m.CreateResponse.model_validate({name: asked[name] for name in shared})

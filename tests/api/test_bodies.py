@@ -6,7 +6,7 @@ import gzip
 import json
 import zlib
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import zstandard
@@ -81,6 +81,32 @@ def test_no_json(data: bytes) -> None:
     with pytest.raises(InvalidRequest) as refused:
         bodies.parse(data)
     assert refused.value.code == "invalid_json"
+
+
+@pytest.mark.parametrize(
+    "deep", [b'{"a":' * 199 + b"[]" + b"}" * 199, b"[" * 200 + b"]" * 200, b'"%s"' % (b"{[" * 500)]
+)
+def test_bodies_that_are_deep_enough(deep: bytes) -> None:
+    assert bodies.parse(deep) == json.loads(deep)
+
+
+@pytest.mark.parametrize(
+    "deep", [b'{"a":' * 200 + b"[]" + b"}" * 200, b"[1," + b"[" * 200 + b"]" * 200 + b"]"]
+)
+def test_bodies_that_are_too_deep(deep: bytes) -> None:
+    """They could be read, but not all that is made of them could be written again."""
+    with pytest.raises(InvalidRequest, match="too deeply") as refused:
+        bodies.parse(deep)
+    assert refused.value.code == "invalid_json"
+
+
+def test_the_deepest_bodies_can_be_written_again() -> None:
+    deep: Any = {}
+    for _ in range(bodies.DEEPEST - 4):
+        deep = {"a": deep}
+    text = json.dumps(ask(input=[{"type": "tool_search_call", "arguments": deep}])).encode()
+    body = bodies.validate(ADAPTER, bodies.parse(text))
+    assert body.model_dump(mode="json", exclude_unset=True)["input"][0]["arguments"] == deep
 
 
 def ask(**fields: Any) -> dict[str, Any]:
@@ -163,10 +189,45 @@ def test_an_error_does_not_repeat_a_name_of_any_length() -> None:
     assert len(refused.value.message) == LONGEST
 
 
-def test_tags_that_may_be_left_out_are_filled_in() -> None:
-    value = ask(input=[{"role": "user", "content": "a"}, {"id": "msg_1"}, "no item"])
+@pytest.mark.parametrize("name", ["input", "items"])
+def test_tags_that_may_be_left_out_are_filled_in(name: str) -> None:
+    value: dict[str, Any] = {name: [{"role": "user", "content": "a"}, {"id": "msg_1"}, "no item"]}
     bodies.prepare(value)
-    assert [item["type"] for item in value["input"][:2]] == ["message", "item_reference"]
+    assert [item["type"] for item in value[name][:2]] == ["message", "item_reference"]
+
+
+@pytest.mark.parametrize(
+    ("notice", "content"),
+    [
+        ({"name": "goal", "namespace": "agent", "output": "weave"}, "[agent.goal]\nweave"),
+        ({"name": "goal", "call_id": None, "output": "weave"}, "[goal]\nweave"),
+        (
+            {"name": "goal", "output": [{"type": "input_text", "text": "weave"}]},
+            [{"type": "input_text", "text": "[goal]\n"}, {"type": "input_text", "text": "weave"}],
+        ),
+    ],
+)
+def test_an_output_that_answers_no_call_is_a_message(notice: dict[str, Any], content: Any) -> None:
+    body = bodies.validate(ADAPTER, ask(input=[{"type": "function_call_output", "id": "fco_1", **notice}]))
+    assert isinstance(body.input, list)
+    (item,) = body.input
+    told = {"id": "fco_1", "type": "message", "role": "user", "content": content}
+    assert item.model_dump(mode="json", exclude_unset=True) == told
+
+
+@pytest.mark.parametrize("rest", [{"output": "a"}, {"name": "goal"}, {"name": "goal", "output": 5}])
+def test_an_output_without_a_call_and_without_a_name_is_refused(rest: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest):
+        bodies.validate(ADAPTER, ask(input=[{"type": "function_call_output", **rest}]))
+
+
+def test_query_parameters_are_named_and_not_repeated() -> None:
+    adapter = TypeAdapter(Literal["asc", "desc"])
+    assert bodies.parameter(adapter, "order", "asc") == "asc"
+    with pytest.raises(InvalidRequest, match="order: ") as refused:
+        bodies.parameter(adapter, "order", "canary")
+    assert refused.value.param == "order"
+    assert "canary" not in refused.value.message
 
 
 def test_unknown_tools_are_set_apart() -> None:

@@ -87,3 +87,30 @@ def test_names_survive_quoting(model: str) -> None:
     command = shlex.split(connect.curl("http://a/v1", model))
     assert command[:3] == ["curl", "-N", "http://a/v1/responses"]
     assert json.loads(command[-1])["model"] == model
+
+
+def test_a_catalogue_is_written_from_what_the_upstream_lists_and_the_settings_say(
+    invoke: Invoke, tmp_path: Path
+) -> None:
+    file = tmp_path / "with space.json"
+    said = '{"more": {"context_window": 5}}'
+    result = invoke("config", "codex", "--backend", "demo", "--models", said, "--catalog", str(file))
+    assert result.exit_code == 0, result.output
+    read = tomllib.loads(result.stdout)
+    assert read["model_catalog_json"] == str(file)
+    assert "model_catalog_url" not in read["model_providers"]["wireloom"]
+    models = json.loads(file.read_text(encoding="utf-8"))["models"]
+    assert [(model["slug"], model["context_window"]) for model in models] == [("demo", 131_072), ("more", 5)]
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
+
+
+def test_settings_of_the_upstream_are_for_a_catalogue(invoke: Invoke) -> None:
+    result = invoke("config", "codex", "--provider", "deepseek")
+    assert (result.exit_code, "--catalog" in result.stderr) == (2, True)
+
+
+def test_a_catalogue_that_cannot_be_written_is_told(invoke: Invoke, tmp_path: Path) -> None:
+    file = tmp_path / "missing" / "models.json"
+    result = invoke("config", "codex", "--backend", "demo", "--catalog", str(file))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"--catalog: {file} cannot be written: No such file or directory" in result.stderr

@@ -14,20 +14,24 @@ SRC = Path(__file__).parents[2] / "src" / "wireloom"
 # layers of a lower rank, or its own.
 RANKS = {
     "errors": 1,
+    "seal": 1,
     "wire": 1,
     "providers": 1,
     "translate": 2,
     "backends": 3,
-    "gateway": 4,
-    "api": 5,
-    "config": 6,
-    "app": 7,
-    "cli": 8,
-    "__main__": 9,
+    "history": 3,
+    "archive": 4,
+    "continuation": 5,
+    "gateway": 6,
+    "api": 7,
+    "config": 8,
+    "app": 9,
+    "cli": 10,
+    "__main__": 11,
 }
 # config stands beside the arrow: it knows the profiles, and only the composition root and the command line know it.
 MAY_IMPORT_CONFIG = {"config", "app", "cli"}
-CONFIG_MAY_IMPORT = {"config", "errors", "providers"}
+CONFIG_MAY_IMPORT = {"config", "errors", "providers", "seal"}
 HTTP_CLIENTS = {"httpx", "aiohttp", "requests", "urllib.request", "http.client"}
 HTTP_CLIENT_MODULES = {
     "backends.http",

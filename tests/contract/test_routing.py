@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import httpx
 import pytest
@@ -16,14 +17,23 @@ pytestmark = pytest.mark.contract
 
 SECONDS = 30.0
 BEARER = {"authorization": f"Bearer {TOKEN}"}
-BODIES = {"createResponse": {"model": "m", "input": "hello"}}
+ASK = {"model": "m", "input": "hello"}
+ITEM = "my/item"
+BODIES: Mapping[str, Any] = {
+    "createResponse": ASK,
+    "countInputTokens": ASK,
+    "compactResponse": ASK,
+    "createConversation": {},
+    "updateConversation": {"metadata": {}},
+    "createConversationItems": {"items": []},
+}
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
-OPERATIONS = [
-    pytest.param(method, path.replace("{model}", MODEL), operation, secured, id=operation)
-    for method, path, operation, secured in routes.OPERATIONS
+OPERATIONS = [pytest.param(*operation, id=operation[2]) for operation in routes.OPERATIONS]
+STORED = [
+    pytest.param(*operation, id=operation[2]) for operation in routes.OPERATIONS if "_id}" in operation[1]
 ]
 PAGES = (CONTRACT_PATH, "/docs", "/redoc", f"{ASSETS_PATH}/swagger-ui.css")
-PATHS = sorted({path.replace("{model}", MODEL) for _, path, _, _ in routes.OPERATIONS} | {*PAGES})
+PATHS = sorted({path for _, path, _, _ in routes.OPERATIONS} | {*PAGES})
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +42,21 @@ def client(gateway: Gateway) -> Iterator[httpx.Client]:
         yield client
 
 
+def leading_somewhere(client: httpx.Client, path: str) -> str:
+    """A path with its parameters filled in by what has just been made."""
+    found = {"model": MODEL, "item_id": ITEM}
+    if "{response_id}" in path:
+        found["response_id"] = client.post("/v1/responses", json=ASK, headers=BEARER).json()["id"]
+    if "{conversation_id}" in path:
+        items = [{"role": "user", "content": "hello", "id": ITEM}]
+        begun = client.post("/v1/conversations", json={"items": items}, headers=BEARER)
+        found["conversation_id"] = begun.json()["id"]
+    return path.format(**found)
+
+
 def call(client: httpx.Client, method: str, path: str, operation: str, **headers: str) -> httpx.Response:
-    return client.request(method, path, json=BODIES.get(operation), headers=headers)
+    found = leading_somewhere(client, path)
+    return client.request(method, found, json=BODIES.get(operation), headers=headers)
 
 
 def check_error(response: httpx.Response, status: int, code: str) -> None:
@@ -58,7 +81,8 @@ def test_every_operation_is_served(
 
 @pytest.mark.parametrize("path", PATHS)
 def test_other_methods_are_refused_with_those_there_are(path: str, client: httpx.Client) -> None:
-    answers = {method: client.request(method, path, headers=BEARER) for method in METHODS}
+    found = leading_somewhere(client, path)
+    answers = {method: client.request(method, found, headers=BEARER) for method in METHODS}
     served = {method for method, response in answers.items() if response.status_code != 405}
     assert served
     for method in set(METHODS) - served:
@@ -77,7 +101,12 @@ def test_other_methods_are_refused_with_those_there_are(path: str, client: httpx
         "/v1/",
         "/v1/response",
         "/v1/responses/",
-        "/v1/responses/resp_1",
+        "/v1/responses/resp_1/",
+        "/v1/responses/resp_1/cancel",
+        "/v1/responses/resp_1/input_items/",
+        "/v1/conversations/",
+        "/v1/conversations/conv_1/",
+        "/v1/conversations/conv_1/responses",
         "/v1/responses;a=1",
         "/v1//models",
         "/V1/models",
@@ -109,6 +138,18 @@ def test_models_that_are_not_there(model: str, client: httpx.Client) -> None:
     response = client.get(f"/v1/models/{model}", headers=BEARER)
     check_error(response, 404, "model_not_found")
     assert response.json()["error"]["param"] == "model"
+
+
+@pytest.mark.parametrize(
+    "name", ["unheard-of", "%00", "%ff", "a%0ab", "x" * 3000, "' or 1=1 --", "{response_id}"]
+)
+@pytest.mark.parametrize(("method", "path", "operation", "secured"), STORED)
+def test_stored_things_that_are_not_there(
+    method: str, path: str, operation: str, secured: bool, name: str, client: httpx.Client
+) -> None:
+    found = path.format(response_id=name, conversation_id=name, item_id=name)
+    response = client.request(method, found, json=BODIES.get(operation), headers=BEARER)
+    check_error(response, 404, "not_found")
 
 
 # -- keys ------------------------------------------------------------------------------------------------------------

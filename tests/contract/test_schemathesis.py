@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
@@ -32,7 +33,10 @@ SECONDS = 30.0
 MAX_EVENTS = 100_000
 STREAM_TYPE = "text/event-stream"
 
-Change: TypeAlias = "Callable[[Case[Any]], None]"
+Change: TypeAlias = "Callable[[Case[Any], Store], None]"
+# Refusals of what no schema can say: what is there already, and what does not belong there.
+STORED = (("not_found", r"\w+_id"), ("item_not_found", "after"), ("item_not_found", r"items\[\d+\]\.id"))
+REFUSED_ITEMS = (("unsupported_item", r"items\[\d+\]\.type"), ("invalid_value", r"items\[\d+\]\.id"))
 
 
 class Undeclared(AssertionError):
@@ -44,7 +48,11 @@ def acceptance(_: CheckContext, response: Response, case: Case[Any]) -> None:
     if response.status_code < 400:
         return
     error = response.json()["error"]
-    if response.status_code not in (400, 404) or not declared(error, case.body):
+    known = any(
+        error["code"] == code and re.fullmatch(param, error["param"] or "")
+        for code, param in (*STORED, *REFUSED_ITEMS)
+    )
+    if response.status_code not in (400, 404) or not (known or declared(error, case.body)):
         raise Undeclared(f"{response.status_code}: {error}")
 
 
@@ -65,15 +73,77 @@ def session() -> Iterator[requests.Session]:
         yield session
 
 
-def unchanged(_: Case[Any]) -> None:
-    """Leave a case as it was generated."""
+class Store:
+    """Puts things into the gateway's store, and looks at what is there.
+
+    Args:
+        schema: the served contract.
+        session: what requests go through.
+        headers: the key.
+    """
+
+    def __init__(
+        self, schema: schemathesis.BaseSchema, session: requests.Session, headers: dict[str, str]
+    ) -> None:
+        self._schema = schema
+        self._session = session
+        self._headers = headers
+        self.turns = 0
+        """How often the upstream was asked on the way."""
+
+    def response(self) -> str:
+        """The id of a response that is there."""
+        self.turns += 1
+        return self._made("/v1/responses", {"model": MODEL, "input": "hello"})
+
+    def conversation(self) -> str:
+        """The id of a conversation that is there, with an item."""
+        return self._made("/v1/conversations", {"items": [{"role": "user", "content": "hello", "id": ITEM}]})
+
+    def get(self, path: str, **parameters: str) -> Any:
+        """What is there, after a look whether it keeps to the contract."""
+        case = self._schema[path]["GET"].Case(path_parameters=parameters)
+        response = case.call_and_validate(
+            session=self._session,
+            headers=self._headers,
+            excluded_checks=[positive_data_acceptance],
+            timeout=SECONDS,
+        )
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    def _made(self, path: str, body: dict[str, Any]) -> str:
+        case = self._schema[path]["POST"].Case(body=body, media_type="application/json")
+        made: str = case.call(session=self._session, headers=self._headers, timeout=SECONDS).json()["id"]
+        return made
 
 
-def streamed(case: Case[Any]) -> None:
+ITEM = "my/item"
+
+
+def unchanged(_: Case[Any], __: Store) -> None:
+    """Leave a case as it was generated: what it names is nowhere."""
+
+
+def continued(case: Case[Any], store: Store) -> None:
+    """Let a request go on from something that is there, if it goes on from anything."""
+    body = dict(body_of(case))
+    if isinstance(body.get("previous_response_id"), str):
+        body["previous_response_id"] = store.response()
+        body.pop("conversation", None)
+    elif isinstance(body.get("conversation"), str | dict):
+        conversation = store.conversation()
+        body["conversation"] = conversation if isinstance(body["conversation"], str) else {"id": conversation}
+    case.body = body
+
+
+def streamed(case: Case[Any], store: Store) -> None:
+    continued(case, store)
     case.body = {**body_of(case), "stream": True}
 
 
-def whole(case: Case[Any]) -> None:
+def whole(case: Case[Any], store: Store) -> None:
+    continued(case, store)
     case.body = {**body_of(case), "stream": False}
 
 
@@ -82,14 +152,51 @@ def body_of(case: Case[Any]) -> dict[str, Any]:
     return case.body
 
 
-def known_model(case: Case[Any]) -> None:
+def known_model(case: Case[Any], _: Store) -> None:
     case.path_parameters["model"] = MODEL
 
 
+def stored(case: Case[Any], store: Store) -> None:
+    """Name something that is there, and no page after something that is not."""
+    parameters = case.path_parameters
+    if "response_id" in parameters:
+        parameters["response_id"] = store.response()
+    if "conversation_id" in parameters:
+        parameters["conversation_id"] = store.conversation()
+    if "item_id" in parameters:
+        parameters["item_id"] = ITEM
+    case.query.pop("after", None)
+
+
 # Among valid requests, those that ask for one form of answer, or for something that is there.
+OF_STORED = (unchanged, stored)
 CHANGES: dict[str, tuple[Change, ...]] = {
     "createResponse": (whole, streamed),
+    "countInputTokens": (continued,),
+    "compactResponse": (continued,),
     "retrieveModel": (unchanged, known_model),
+    **{operation: OF_STORED for _, path, operation, _ in routes.OPERATIONS if "_id}" in path},
+}
+
+
+def look_at_response(store: Store, response: Response) -> None:
+    """What was answered is there to be looked up."""
+    answered = response.json()
+    if answered["store"]:
+        assert store.get("/v1/responses/{response_id}", response_id=answered["id"]) == answered
+        store.get("/v1/responses/{response_id}/input_items", response_id=answered["id"])
+
+
+def look_at_conversation(store: Store, response: Response) -> None:
+    """What a conversation began with is there to be looked up."""
+    begun = response.json()
+    assert store.get("/v1/conversations/{conversation_id}", conversation_id=begun["id"]) == begun
+    store.get("/v1/conversations/{conversation_id}/items", conversation_id=begun["id"])
+
+
+LOOKS: dict[str, Callable[[Store, Response], None]] = {
+    "createResponse-whole": look_at_response,
+    "createConversation-unchanged": look_at_conversation,
 }
 RUNS = [
     pytest.param(method, path, change, SEED + number, id=f"{operation}-{change.__name__}")
@@ -112,6 +219,9 @@ def test_valid_requests(
     report: list[str],
 ) -> None:
     operation = schema[path][method]
+    headers = {"Authorization": f"Bearer {gateway.token}"}
+    store = Store(schema, session, headers)
+    look = LOOKS.get(f"{operation.definition.raw['operationId']}-{change.__name__}")
     before, sent, answered = len(varied_upstream.bodies), 0, 0
 
     @seeded(seed)
@@ -125,11 +235,11 @@ def test_valid_requests(
     @given(case=operation.as_strategy(generation_mode=GenerationMode.POSITIVE))
     def run(case: Case[Any]) -> None:
         nonlocal sent, answered
-        change(case)
+        change(case, store)
         sent += 1
         response = case.call_and_validate(
             session=session,
-            headers={"Authorization": f"Bearer {gateway.token}"},
+            headers=headers,
             additional_checks=[acceptance],
             excluded_checks=[positive_data_acceptance],
             timeout=SECONDS,
@@ -137,9 +247,11 @@ def test_valid_requests(
         answered += response.status_code == 200
         if change is streamed and response.status_code == 200:
             check_end(response)
+        if look is not None and response.status_code == 200:
+            look(store, response)
 
     run()
-    reached = len(varied_upstream.bodies) - before
+    reached = len(varied_upstream.bodies) - before - store.turns
     name = f"{operation.definition.raw['operationId']} ({change.__name__})"
     report.append(
         f"{name}: {sent} examples, {answered} answered, {reached} reached the upstream; seed {seed}"
@@ -147,6 +259,8 @@ def test_valid_requests(
     if operation.definition.raw["operationId"] in GENERATING:
         assert reached >= sent / 2, report[-1]
         assert answered >= reached, report[-1]
+    if change is stored:
+        assert answered >= sent / 2, report[-1]
 
 
 def check_end(response: Response) -> None:

@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from tests.support.chat_turns import CREATED, Json, ToolCall, Turn, Usage, closing, completion, opening
 from wireloom.backends.demo import example
+from wireloom.translate.compaction import PROMPT
 
 API_KEY = "upstream-key"
 MODEL = "vendor/any-model:free"
@@ -40,8 +41,13 @@ CALLING = (
 
 
 def turn_for(body: Json, number: int) -> Turn:
-    """The `number`-th answer: calls of the first tools where tools are offered, every other time."""
-    functions = [tool["function"] for tool in body.get("tools", [])]
+    """The `number`-th answer: calls of the first tools where tools are offered, every other time.
+
+    A summary that is asked for is always given, since without one there is no answer to look at.
+    """
+    if body["messages"][-1]["content"] == PROMPT:
+        return TURNS[0]
+    functions = offered(body)
     if not functions or number % 2:
         return TURNS[number // 2 % len(TURNS)]
     calls = [
@@ -49,6 +55,20 @@ def turn_for(body: Json, number: int) -> Turn:
         for index, function in enumerate(functions[:2])
     ]
     return replace(CALLING[number // 2 % len(CALLING)], tool_calls=calls)
+
+
+def offered(body: Json) -> list[Json]:
+    """The functions that a request lets the model call."""
+    functions = [tool["function"] for tool in body.get("tools", [])]
+    match body.get("tool_choice"):
+        case "none":
+            return []
+        case {"type": "function", "function": {"name": name}}:
+            return [function for function in functions if function["name"] == name]
+        case {"type": "allowed_tools", "allowed_tools": {"tools": tools}}:
+            names = {tool["function"]["name"] for tool in tools}
+            return [function for function in functions if function["name"] in names]
+    return functions
 
 
 class VariedUpstream:

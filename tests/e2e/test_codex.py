@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.support import mcp_server
-from tests.support.chat_server import API_KEY, MODEL, ChatServer, Exchange
-from tests.support.chat_turns import Json, ToolCall, Turn, Usage
+from tests.support.chat_server import API_KEY, MODEL, ChatServer
+from tests.support.chat_turns import Json, ToolCall, Turn, Usage, call
 from tests.support.codex import Codex
 from tests.support.gateway import Gateway
 from tests.support.tap import Tap
@@ -42,20 +42,7 @@ def tap(gateway: Gateway) -> Iterator[Tap]:
 
 
 def shell(call_id: str, command: str) -> ToolCall:
-    return ToolCall(call_id, "exec_command", json.dumps({"cmd": command}))
-
-
-def answers(exchange: Exchange) -> dict[str, str]:
-    """Return the texts of the tool messages by the id of the call they answer."""
-    messages = [message for message in exchange.messages if message["role"] == "tool"]
-    return {message["tool_call_id"]: message["content"] for message in messages}
-
-
-def image_urls(exchange: Exchange) -> list[str]:
-    parts = [
-        part for message in exchange.messages for part in message["content"] or () if isinstance(part, dict)
-    ]
-    return [part["image_url"]["url"] for part in parts if part["type"] == "image_url"]
+    return call(call_id, "exec_command", cmd=command)
 
 
 def squeezed(texts: list[str]) -> str:
@@ -87,7 +74,7 @@ def test_shell_command_runs_and_its_output_returns(upstream: ChatServer, codex: 
     run = codex.run("run it")
     assert (run.exit_code, run.last_message) == (0, "seen"), run.report
     assert [item["aggregated_output"] for item in run.items("command_execution")] == ["42-made\n"]
-    assert "42-made" in answers(upstream.chats[1])["call_1"]
+    assert "42-made" in upstream.chats[1].outputs["call_1"]
 
 
 def test_parallel_calls_of_one_response(upstream: ChatServer, codex: Codex) -> None:
@@ -96,23 +83,22 @@ def test_parallel_calls_of_one_response(upstream: ChatServer, codex: Codex) -> N
     run = codex.run("run both")
     assert (run.exit_code, run.last_message) == (0, "both seen"), run.report
     (assistant,) = (message for message in upstream.chats[1].messages if message["role"] == "assistant")
-    assert [call["id"] for call in assistant["tool_calls"]] == ["call_a", "call_b"]
-    outputs = answers(upstream.chats[1])
+    assert [made["id"] for made in assistant["tool_calls"]] == ["call_a", "call_b"]
+    outputs = upstream.chats[1].outputs
     assert "2-first" in outputs["call_a"]
     assert "4-second" in outputs["call_b"]
 
 
 @pytest.mark.parametrize("field", ["input", "patch"])
 def test_apply_patch_writes_the_file(field: str, upstream: ChatServer, informed_codex: Codex) -> None:
-    call = ToolCall("call_p", "apply_patch", json.dumps({field: PATCH}))
-    upstream.play([Turn(tool_calls=[call]), Turn(text="patched")])
+    upstream.play([Turn(tool_calls=[call("call_p", "apply_patch", **{field: PATCH})]), Turn(text="patched")])
     run = informed_codex.run("make the file")
     assert "apply_patch" in upstream.chats[0].tool_names
     assert (run.exit_code, run.last_message) == (0, "patched"), run.report
     made = informed_codex.workspace / "made.txt"
-    assert made.is_file(), answers(upstream.chats[1])
+    assert made.is_file(), upstream.chats[1].outputs
     assert made.read_text() == "first line\nsecond line\n"
-    assert "made.txt" in answers(upstream.chats[1])["call_p"]
+    assert "made.txt" in upstream.chats[1].outputs["call_p"]
 
 
 @pytest.mark.parametrize("catalog", [False, True], ids=["unknown-model", "catalog"])
@@ -132,11 +118,11 @@ def test_mcp_tools(catalog: bool, upstream: ChatServer, gateway: Gateway, tmp_pa
     assert (run.exit_code, run.last_message) == (0, "five and a dot"), run.report
     calls = [(item["server"], item["tool"], item["status"]) for item in run.items("mcp_tool_call")]
     assert calls == [("tiny", "add", "completed"), ("tiny", "picture", "completed")]
-    outputs = answers(upstream.chats[2])
+    outputs = upstream.chats[2].outputs
     assert "5" in outputs["call_0"]
     assert "a red dot" in outputs["call_1"]
     assert mcp_server.RED_DOT not in json.dumps(outputs)
-    assert image_urls(upstream.chats[2]) == [f"data:image/png;base64,{mcp_server.RED_DOT}"]
+    assert upstream.chats[2].image_urls == [f"data:image/png;base64,{mcp_server.RED_DOT}"]
 
 
 def test_image_input(upstream: ChatServer, codex: Codex) -> None:
@@ -145,7 +131,7 @@ def test_image_input(upstream: ChatServer, codex: Codex) -> None:
     upstream.play([Turn(text="red")])
     run = codex.run("which colour?", f"--image={picture}")
     assert (run.exit_code, run.last_message) == (0, "red"), run.report
-    (url,) = image_urls(upstream.chats[0])
+    (url,) = upstream.chats[0].image_urls
     assert url.startswith("data:image/png;base64,iVBORw0KGgo")
 
 
@@ -182,7 +168,7 @@ def test_resume_replays_the_history(upstream: ChatServer, codex: Codex) -> None:
         "first question",
         "second question",
     ]
-    assert "44-kept" in answers(last)["call_1"]
+    assert "44-kept" in last.outputs["call_1"]
     assert "first answer" in last.texts("assistant")
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.chat_server import MODEL, ChatServer
-from tests.support.chat_turns import Raw, Turn, failure
+from tests.support.chat_server import API_KEY, MODEL, ChatServer
+from tests.support.chat_turns import Raw, Reply, Turn, failure
 from tests.support.codex import Codex
 from tests.support.gateway import Gateway
 from tests.support.tap import Tap
@@ -13,8 +13,11 @@ from tests.support.tap import Tap
 pytestmark = pytest.mark.e2e
 
 STREAM_TRIES = 6
+FEWER_TRIES = ("-c", "model_providers.gateway.stream_max_retries=1")
+HTML = {"content-type": "text/html"}
+EVENTS = {"content-type": "text/event-stream"}
 
-PERMANENT = {
+PERMANENT: dict[str, tuple[Reply, str]] = {
     "400": (failure(400, "reason 4711"), "reason 4711"),
     "401": (failure(401, "reason 4711", code="invalid_api_key"), "reason 4711"),
     "403": (failure(403, "reason 4711", kind="permission_error"), "reason 4711"),
@@ -23,7 +26,41 @@ PERMANENT = {
     "413": (failure(413, "reason 4711"), "reason 4711"),
     "422": (failure(422, "reason 4711"), "reason 4711"),
     "quota": (failure(429, "pay up", code="insufficient_quota", kind="insufficient_quota"), "quota"),
+    "balance": (failure(402, "pay up"), "quota"),
     "context": (failure(400, "too long", code="context_length_exceeded"), "context window"),
+    "context-in-words": (failure(400, "this model's maximum context length is 8 tokens"), "context window"),
+    "overloaded": (failure(503, "busy", kind="server_error"), "at capacity"),
+    "overloaded-529": (failure(529, "busy", kind="overloaded_error"), "at capacity"),
+    "page": (Raw(b"<html>reason 4711</html>", 404, HTML), "upstream"),
+    "page-as-answer": (Raw(b"<html>reason 4711</html>", 200, HTML), "upstream"),
+    "garbage": (Raw(b"data: {broken\n\ndata: [DONE]\n\n", 200, EVENTS), "no json"),
+    "redirect": (Raw(b"", 307, {"location": "http://127.0.0.1:9/elsewhere"}), "redirect"),
+    "filter": (Turn(text="half an ans", finish_reason="content_filter"), "filter"),
+    "context-in-stream": (
+        Turn(text="half", error={"message": "too long", "code": "context_length_exceeded"}),
+        "context window",
+    ),
+    "quota-in-stream": (
+        Turn(text="half", error={"message": "pay up", "code": "insufficient_quota"}),
+        "quota",
+    ),
+}
+# Failures that may pass, and a word of what is shown when they do not.
+PASSING: dict[str, tuple[Reply, str]] = {
+    "429": (
+        failure(429, "reason 4711", code="rate_limit_exceeded", headers={"retry-after": "1"}),
+        "reason 4711",
+    ),
+    "429-without-delay": (failure(429, "reason 4711"), "reason 4711"),
+    "500": (failure(500, "reason 4711", kind="server_error"), "reason 4711"),
+    "502": (failure(502, "reason 4711", kind="server_error"), "reason 4711"),
+    "504": (failure(504, "reason 4711", kind="server_error"), "reason 4711"),
+    "error-in-stream": (Turn(text="half", error={"message": "reason 4711", "code": 502}), "reason 4711"),
+    "cut": (Turn(text="half", ending="cut"), "ended before"),
+    "torn": (Turn(text="half", ending="reset"), "connection"),
+    "torn-at-once": (Raw(b"", 200, EVENTS, reset=True), "connection"),
+    "empty": (Raw(b"data: [DONE]\n\n", 200, EVENTS), "ended before"),
+    "page": (Raw(b"<html>reason 4711</html>", 502, HTML), "upstream"),
 }
 
 
@@ -55,8 +92,58 @@ def test_server_error_is_retried_within_bounds(upstream: ChatServer, codex: Code
     upstream.play(lambda _: failure(500, "reason 4711", kind="server_error"))
     run = codex.run("hello")
     assert run.exit_code != 0, run.report
-    assert 1 <= len(upstream.chats) <= STREAM_TRIES
+    assert len(upstream.chats) == STREAM_TRIES
     assert "reason 4711" in run.failure
+
+
+@pytest.mark.parametrize("name", PASSING)
+def test_each_try_costs_one_request(name: str, upstream: ChatServer, codex: Codex) -> None:
+    """A failure told by its status would be repeated five times within each try."""
+    reply, shown = PASSING[name]
+    upstream.play(lambda _: reply)
+    run = codex.run("hello", *FEWER_TRIES)
+    assert run.exit_code != 0, run.report
+    assert len(upstream.chats) == 2, run.report
+    assert shown in run.failure.lower()
+
+
+def test_the_delay_is_kept(upstream: ChatServer, codex: Codex) -> None:
+    limit = failure(429, "slow down", code="rate_limit_exceeded", headers={"retry-after": "2"})
+    upstream.play([limit, Turn(text="here it is")])
+    run = codex.run("hello")
+    assert (run.exit_code, run.last_message) == (0, "here it is"), run.report
+    first, second = upstream.chats
+    assert second.started_at - first.started_at >= 2
+
+
+def test_silent_upstream(upstream: ChatServer, tmp_path: Path) -> None:
+    upstream.play(lambda _: Turn(text="half", held=True))
+    with Gateway(upstream.base_url, tmp_path, "--idle-timeout-seconds", "1", api_key=API_KEY) as gateway:
+        codex = Codex(tmp_path / "codex", gateway.base_url, gateway.token, MODEL)
+        run = codex.run("hello", *FEWER_TRIES)
+    assert run.exit_code != 0, run.report
+    assert len(upstream.chats) == 2, run.report
+    assert all(exchange.closed_early for exchange in upstream.chats)
+
+
+def test_unreachable_upstream(tmp_path: Path) -> None:
+    with ChatServer([]) as server:
+        gone = server.base_url
+    with Gateway(gone, tmp_path, api_key=API_KEY) as gateway, Tap(gateway.base_url) as tap:
+        run = Codex(tmp_path / "codex", tap.base_url, gateway.token, MODEL).run("hello", *FEWER_TRIES)
+    assert run.exit_code != 0, run.report
+    assert len(tap.posts("/responses")) == 2, run.report
+    assert "reach" in run.failure.lower()
+
+
+def test_heartbeats_keep_a_slow_answer_alive(upstream: ChatServer, tmp_path: Path) -> None:
+    """The CLI gives a stream up after a second without an event; comments do not count as such."""
+    upstream.play([Turn(text="slow but whole", first_byte_seconds=4)])
+    with Gateway(upstream.base_url, tmp_path, "--heartbeat-seconds", "0.3", api_key=API_KEY) as gateway:
+        codex = Codex(tmp_path / "codex", gateway.base_url, gateway.token, MODEL)
+        run = codex.run("hello", "-c", "model_providers.gateway.stream_idle_timeout_ms=1000", *FEWER_TRIES)
+    assert (run.exit_code, run.last_message) == (0, "slow but whole"), run.report
+    assert len(upstream.chats) == 1
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.chat_server import MODEL, ChatServer
-from tests.support.chat_turns import ToolCall, Turn, Usage, failure
+from tests.support.chat_server import API_KEY, MODEL, ChatServer
+from tests.support.chat_turns import ToolCall, Turn, Usage, call, failure
 from tests.support.gateway import Gateway
 
 pytestmark = pytest.mark.e2e
@@ -76,6 +76,48 @@ def test_parallel_tools(upstream: ChatServer, gateway: Gateway) -> None:
     result = run_node("tools.mjs", gateway)
     assert result == {"calls": [["call_1", "add"], ["call_2", "add"]], "text": "5 and 50"}
     assert upstream.chats[1].texts("tool") == ["5", "50"]
+
+
+def test_stored_loops(upstream: ChatServer, gateway: Gateway) -> None:
+    program = 'weave "4711"'
+    upstream.play(
+        [
+            Turn(tool_calls=[call("call_1", "add", a=2, b=3)]),
+            Turn(text="five"),
+            Turn(tool_calls=[call("call_2", "loom", input=program)]),
+            Turn(text="woven"),
+        ]
+    )
+    result = run_node("loops.mjs", gateway)
+    assert result == {
+        "sum": "five",
+        "program": program,
+        "input": program,
+        "text": "woven",
+        "kinds": ["message", "custom_tool_call", "custom_tool_call_output", "message"],
+    }
+    _, added, _, woven = upstream.chats
+    assert added.outputs == {"call_1": "5"}
+    assert woven.outputs == {"call_2": "a cloth"}
+    assert "add" not in woven.texts("user")
+
+
+def test_sealed_reasoning_comes_back(upstream: ChatServer, tmp_path: Path) -> None:
+    upstream.play([Turn(reasoning="first I look", text="one"), Turn(text="two")])
+    with Gateway(upstream.base_url, tmp_path, "--provider", "deepseek", api_key=API_KEY) as gateway:
+        result = run_node("reasoning.mjs", gateway)
+    assert result == {"types": ["reasoning", "message"], "text": "two"}
+    (assistant,) = (message for message in upstream.chats[1].messages if message["role"] == "assistant")
+    assert assistant["reasoning_content"] == "first I look"
+
+
+def test_parse_without_schemas_upstream(upstream: ChatServer, tmp_path: Path) -> None:
+    upstream.play([Turn(text='{"name": "red"}')])
+    with Gateway(upstream.base_url, tmp_path, "--provider", "deepseek", api_key=API_KEY) as gateway:
+        result = run_node("parse.mjs", gateway)
+    assert result["parsed"] == {"name": "red"}
+    assert upstream.chats[0].body["response_format"] == {"type": "json_object"}
+    assert '"name"' in "".join(upstream.chats[0].texts("system"))
 
 
 def test_rate_limit(upstream: ChatServer, gateway: Gateway) -> None:

@@ -10,10 +10,11 @@ from typing import Any, get_args
 import pytest
 from pydantic import ValidationError
 from wireloom_protocol.responses import ReasoningEffort
+from wireloom_protocol.routes import TOOL_TYPES
 
 from tests.support import chat_rules
 from wireloom.providers import Profile, ProfileError, guess, load, names, parse
-from wireloom.providers.profile import OPENAI_ONLY, Effort
+from wireloom.providers.profile import OPENAI_ONLY, Effort, ResponsesWire
 
 MINIMAL = 'name = "mine"\ntitle = "Mine"\ndocs = "https://example.com/docs"\n'
 TRANSCRIPTS = Path(__file__).parents[1] / "fixtures" / "providers"
@@ -33,6 +34,7 @@ def switch(off: Any, on: Any) -> dict[str, Any]:
 # What each upstream does unlike `generic`. A changed profile changes its entry here.
 DIFFERENCES: dict[str, dict[str, Any]] = {
     "deepseek": {
+        "responses": ResponsesWire(reasoning="text"),
         "message_name": True,
         "thinking_blocks_forced_tools": True,
         "parallel_tool_calls": False,
@@ -54,6 +56,7 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
     },
     "generic": {},
     "groq": {
+        "responses": ResponsesWire(tools=("code_interpreter", "function", "mcp"), instructions_anywhere=True),
         "developer_role": True,
         "max_tokens_field": "max_completion_tokens",
         "tool_strict": True,
@@ -63,6 +66,8 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
         "dropped": dropped("frequency_penalty", "logit_bias", "logprobs", "presence_penalty", "top_logprobs"),
         "pinned": {"n": 1},
         "minimums": {"temperature": 1e-8},
+        "web_search": {"tools": [{"type": "browser_search"}]},
+        "web_search_models": "openai/gpt-oss-",
     },
     "kimi": {
         "max_tokens_field": "max_completion_tokens",
@@ -88,16 +93,21 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
             but=("prompt_cache_key",),
         ),
         "pinned": {"n": 1, "presence_penalty": 0, "frequency_penalty": 0},
+        "web_search": {"tools": [{"type": "builtin_function", "function": {"name": "$web_search"}}]},
+        "web_search_echo": "$web_search",
     },
     "llamacpp": {
+        "responses": ResponsesWire(reasoning="text", effort=False, text_format=False, counts=True),
         "tool_choice": ("auto", "none", "required"),
         "audio": True,
+        "count_tokens": "llamacpp",
         "effort_style": "chat_template_kwargs",
         "effort_levels": switch(False, True),
         "reasoning_replay": "tool_calls",
         "pinned": {"n": 1},
     },
     "lmstudio": {
+        "responses": ResponsesWire(tools=("function", "mcp"), reasoning="text"),
         "tool_choice": ("auto", "none", "required"),
         "parallel_tool_calls": False,
         "json_object": False,
@@ -126,6 +136,7 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
         "maximums": {"temperature": 1.5},
     },
     "ollama": {
+        "responses": ResponsesWire(output_parts=True, reasoning="encrypted"),
         "tool_choice": (),
         "parallel_tool_calls": False,
         "image_urls": False,
@@ -144,6 +155,17 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
         "dropped": dropped("logit_bias", "logprobs", "n", "top_logprobs", "user"),
     },
     "openai": {
+        "responses": ResponsesWire(
+            complete=True,
+            tools=tuple(sorted(TOOL_TYPES)),
+            additional_tools=True,
+            compaction=True,
+            output_parts=True,
+            reasoning="encrypted",
+            instructions_anywhere=True,
+            counts=True,
+            dropped=(),
+        ),
         "developer_role": True,
         "system_anywhere": True,
         "message_name": True,
@@ -157,8 +179,15 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
         "think_tags": False,
         "accepted": OPENAI_ONLY,
         "dropped": (),
+        "web_search": {"web_search_options": {}},
+        "web_search_models": "gpt-[0-9o]+(-mini)?-search",
     },
     "openrouter": {
+        "responses": ResponsesWire(
+            tools=("function", "web_search", "web_search_preview"),
+            reasoning="encrypted",
+            instructions_anywhere=True,
+        ),
         "developer_role": True,
         "message_name": True,
         "max_tokens_field": "max_completion_tokens",
@@ -187,6 +216,7 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
             "verbosity",
             "web_search_options",
         ),
+        "web_search": {"tools": [{"type": "openrouter:web_search"}]},
     },
     "qwen": {
         "thinking_blocks_forced_tools": True,
@@ -195,14 +225,22 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
         "think_tags": False,
         "dropped": dropped("frequency_penalty", "logit_bias", "user"),
         "maximums": {"temperature": 1.99},
+        "web_search": {"enable_search": True},
     },
     "vllm": {
+        "responses": ResponsesWire(reasoning="text"),
         "audio": True,
+        "count_tokens": "vllm",
         "reasoning_replay": "tool_calls",
         "reasoning_replay_field": "reasoning",
         "dropped": dropped("user"),
     },
     "xai": {
+        "responses": ResponsesWire(
+            tools=("code_interpreter", "file_search", "function", "mcp", "web_search"),
+            reasoning="encrypted",
+            instructions_anywhere=True,
+        ),
         "system_anywhere": True,
         "max_tokens_field": "max_completion_tokens",
         "image_detail": True,
@@ -232,6 +270,9 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
         ),
         "minimums": {"temperature": 0.01, "top_p": 0.01},
         "maximums": {"temperature": 1.0, "top_p": 1.0},
+        "web_search": {
+            "tools": [{"type": "web_search", "web_search": {"enable": True, "search_result": True}}]
+        },
     },
 }
 
@@ -301,13 +342,17 @@ def test_a_profile_differs_from_generic_in_these_flags(name: str) -> None:
 
 @pytest.mark.parametrize("name", names())
 def test_a_profile_repeats_no_default(name: str) -> None:
-    written = set(tomllib.loads(source(name))) - IDENTITY
-    assert written <= set(differences(load(name)))
+    told = tomllib.loads(source(name))
+    assert set(told) - IDENTITY <= set(differences(load(name)))
+    wire, plain = load(name).responses, ResponsesWire()
+    assert all(getattr(wire, flag) != getattr(plain, flag) for flag in told.get("responses", ()))
 
 
 @pytest.mark.parametrize("name", names())
 def test_each_flag_says_why(name: str) -> None:
     lines = source(name).splitlines()
+    if "[responses]" in lines:  # the table has one reason for all that is in it
+        lines = lines[: lines.index("[responses]") + 1]
     flags = [
         number
         for number, line in enumerate(lines)
@@ -356,7 +401,8 @@ def test_efforts_are_those_of_the_contract() -> None:
 
 
 def test_every_field_is_described() -> None:
-    assert all(field.description for field in Profile.model_fields.values())
+    fields = [*Profile.model_fields.values(), *ResponsesWire.model_fields.values()]
+    assert all(field.description for field in fields)
 
 
 @pytest.mark.parametrize(("url", "name"), UPSTREAMS)
@@ -412,6 +458,36 @@ def test_mistral_wants_nine_letters_or_digits_as_call_id() -> None:
     assert not any(map(pattern.fullmatch, ["call_abc1", "aB3dE6gH", "aB3dE6gH90"]))
 
 
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("generic", [], ["", "gpt-4o-search-preview"]),
+        ("xai", [], ["grok-4"]),
+        ("qwen", ["qwen3-max", ""], []),
+        ("openrouter", ["openai/gpt-oss-120b"], []),
+        ("groq", ["openai/gpt-oss-20b"], ["gpt-oss-20b", "qwen/openai/gpt-oss-20b"]),
+        (
+            "openai",
+            ["gpt-4o-search-preview", "gpt-4o-mini-search-preview", "gpt-5-search-api"],
+            ["gpt-4o", ""],
+        ),
+    ],
+)
+def test_models_that_search(name: str, good: list[str], bad: list[str]) -> None:
+    profile = load(name)
+    assert all(map(profile.searches, good))
+    assert not any(map(profile.searches, bad))
+
+
+@pytest.mark.parametrize("name", names())
+def test_what_is_said_of_a_search_needs_a_search(name: str) -> None:
+    profile = load(name)
+    assert profile.web_search or not (profile.web_search_models or profile.web_search_echo)
+    assert not set(profile.web_search) & set(profile.dropped)
+    if profile.web_search_echo:
+        assert profile.web_search_echo in json.dumps(profile.web_search)
+
+
 def test_an_unknown_profile_is_an_error_that_lists_the_known_ones() -> None:
     with pytest.raises(ProfileError, match=r"'../pyproject'.*deepseek.*zai"):
         load("../pyproject")
@@ -440,6 +516,9 @@ def test_a_users_own_file_needs_only_its_differences() -> None:
         (MINIMAL + "tool_choice = ['any']", r"^tool_choice\.0: "),
         (MINIMAL + "tool_name_max = 0", r"^tool_name_max: "),
         (MINIMAL + "call_id_pattern = '['", r"^call_id_pattern: .*not a regular expression"),
+        (MINIMAL + "web_search_models = '('", r"^web_search_models: .*not a regular expression"),
+        (MINIMAL + "web_search = true", r"^web_search: "),
+        (MINIMAL + "web_search = {since = 2020-01-01}", r"^web_search\.since"),
         (MINIMAL + "effort_style = 'enable_thinking'", r"effort_levels\.minimal must be true or false"),
         (MINIMAL + "effort_levels = {high = true}", r"effort_levels\.high must be a word"),
         ('name = "Mine"\ntitle = "Mine"', r"^name: .*; docs: "),

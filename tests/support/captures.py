@@ -22,10 +22,11 @@ def validated(body: dict[str, Any]) -> m.CreateResponse:
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """One request, named after its file, and its body as JSON."""
+    """One request, named after its file, its body as JSON, and its headers."""
 
     name: str
     body: dict[str, Any]
+    headers: dict[str, str]
 
     @property
     def request(self) -> m.CreateResponse:
@@ -34,7 +35,8 @@ class Capture:
 
 
 def _read(path: Path) -> Capture:
-    return Capture(path.stem, json.loads(path.read_bytes())["body"])
+    request = json.loads(path.read_bytes())
+    return Capture(path.stem, request["body"], request["headers"])
 
 
 CAPTURES = [capture for path in sorted(FOLDER.glob("*.json")) if (capture := _read(path)).body is not None]

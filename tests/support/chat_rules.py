@@ -60,10 +60,11 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What this upstream allows beyond the plain protocol."""
+    """What this upstream allows beyond the plain protocol; `own_tools` are types of tools that it runs itself."""
 
     developer: bool = False
     unknown_fields: bool = False
+    own_tools: frozenset[str] = frozenset()
 
 
 def problems(body: Any, rules: Rules) -> Iterator[Problem]:
@@ -79,7 +80,7 @@ def problems(body: Any, rules: Rules) -> Iterator[Problem]:
     for index, message in enumerate(messages):
         yield from _message(f"messages[{index}]", message, rules)
     yield from _tool_order([message for message in messages if isinstance(message, dict)])
-    yield from _tools(body)
+    yield from _tools(body, rules)
     yield from _response_format(body.get("response_format"))
 
 
@@ -244,11 +245,13 @@ def _tool_order(messages: list[dict[str, Any]]) -> Iterator[Problem]:
         yield Problem("messages", f"tool calls without an answer at the end: {sorted(waiting)}")
 
 
-def _tools(body: Mapping[str, Any]) -> Iterator[Problem]:
+def _tools(body: Mapping[str, Any], rules: Rules) -> Iterator[Problem]:
     tools = body.get("tools", [])
     names: set[str] = set()
     for index, tool in enumerate(tools):
         path = f"tools[{index}]"
+        if isinstance(tool, dict) and tool.get("type") in rules.own_tools:
+            continue
         function = tool.get("function") if isinstance(tool, dict) else None
         if not isinstance(function, dict) or tool.get("type") != "function":
             yield Problem(path, "must be a function tool")

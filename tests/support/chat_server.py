@@ -59,6 +59,19 @@ class Exchange:
         """Return the names of the tools offered to the model."""
         return [tool["function"]["name"] for tool in self.body.get("tools", [])]
 
+    @property
+    def outputs(self) -> dict[str, str]:
+        """Return the texts of the tool messages by the id of the call they answer."""
+        answers = [message for message in self.messages if message["role"] == "tool"]
+        return {message["tool_call_id"]: message["content"] for message in answers}
+
+    @property
+    def image_urls(self) -> list[str]:
+        """Return the addresses of the pictures in all messages, in order."""
+        contents = [message.get("content") for message in self.messages]
+        parts = [part for content in contents if isinstance(content, list) for part in content]
+        return [part["image_url"]["url"] for part in parts if part["type"] == "image_url"]
+
     def texts(self, role: str) -> list[str]:
         """Return every text of the messages of ``role``, parts taken apart, in order."""
         return [

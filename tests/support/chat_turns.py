@@ -29,6 +29,11 @@ class ToolCall:
         }
 
 
+def call(call_id: str, name: str, **arguments: Any) -> ToolCall:
+    """Return a call of ``name`` with these arguments."""
+    return ToolCall(call_id, name, json.dumps(arguments))
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens counted for one turn; ``cached`` and ``reasoning`` are parts of the first two."""

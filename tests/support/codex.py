@@ -15,6 +15,9 @@ import pytest
 BINARY_VARIABLE = "WIRELOOM_TEST_CODEX"
 KEY_VARIABLE = "GATEWAY_KEY"
 TURN_SECONDS = 120.0
+# Models that the CLI knows: one with a tool of each kind, one that writes scripts and gets its tools in an item.
+CLASSIC_MODEL = "gpt-5.5"
+CODE_MODEL = "gpt-6.1-sol"
 
 _NODE = Path(__file__).parents[1] / "e2e" / "node" / "node_modules" / ".bin"
 
@@ -59,8 +62,8 @@ class Codex:
     """A Codex CLI whose only model provider is the gateway at ``base_url``.
 
     ``root`` gets a ``home`` and a ``workspace`` folder. ``catalog`` lets the CLI fetch model metadata from
-    the gateway. ``mcp_servers`` maps a name to the command line of a stdio server. ``settings`` are
-    further top-level keys of its configuration.
+    the gateway. ``provider`` is the name it knows the gateway by. ``mcp_servers`` maps a name to the command
+    line of a stdio server. ``settings`` are further top-level keys of its configuration.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class Codex:
         model: str,
         *,
         catalog: bool = False,
+        provider: str = "gateway",
         mcp_servers: Mapping[str, Sequence[str]] | None = None,
         settings: Mapping[str, str | int | bool] | None = None,
     ) -> None:
@@ -79,32 +83,38 @@ class Codex:
         self.workspace = root / "workspace"
         for folder in (self.home, self.workspace):
             folder.mkdir(parents=True)
-        provider = {"name": "gateway", "base_url": base_url, "wire_api": "responses", "env_key": KEY_VARIABLE}
-        if catalog:
-            provider["model_catalog_url"] = f"{base_url}/models"
-        tables: dict[str, Mapping[str, Any]] = {
+        self._catalog = catalog
+        self._provider = {"name": provider, "wire_api": "responses", "env_key": KEY_VARIABLE}
+        self._tables: dict[str, Mapping[str, Any]] = {
             "": {"model": model, "model_provider": "gateway", **(settings or {})},
             "analytics": {"enabled": False},
-            "model_providers.gateway": provider,
         }
         for name, (command, *arguments) in (mcp_servers or {}).items():
-            tables[f"mcp_servers.{name}"] = {"command": command, "args": arguments}
-        (self.home / "config.toml").write_text(_toml(tables))
+            self._tables[f"mcp_servers.{name}"] = {"command": command, "args": arguments}
         self._environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),
             "CODEX_HOME": str(self.home),
             "LANG": "C.UTF-8",
-            KEY_VARIABLE: key,
         }
+        self.connect(base_url, key)
+
+    def connect(self, base_url: str, key: str) -> None:
+        """Use the gateway at ``base_url`` with ``key`` from now on; sessions are kept."""
+        provider = {**self._provider, "base_url": base_url}
+        if self._catalog:
+            provider["model_catalog_url"] = f"{base_url}/models"
+        tables = {**self._tables, "model_providers.gateway": provider}
+        (self.home / "config.toml").write_text(_toml(tables))
+        self._environment[KEY_VARIABLE] = key
 
     def run(self, prompt: str, *flags: str, timeout: float = TURN_SECONDS) -> CodexRun:
         """Run one turn of a new session; ``flags`` go before the prompt."""
         return self._exec([*flags, "--", prompt], timeout)
 
-    def resume(self, prompt: str, timeout: float = TURN_SECONDS) -> CodexRun:
-        """Run another turn of the last session."""
-        return self._exec(["resume", "--last", "--", prompt], timeout)
+    def resume(self, prompt: str, *flags: str, timeout: float = TURN_SECONDS) -> CodexRun:
+        """Run another turn of the last session; ``flags`` go before the prompt."""
+        return self._exec(["resume", "--last", *flags, "--", prompt], timeout)
 
     def _exec(self, arguments: list[str], timeout: float) -> CodexRun:
         command = [self._binary, "exec", "--json", "--skip-git-repo-check"]

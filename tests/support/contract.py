@@ -19,24 +19,26 @@ _EVENTS: TypeAdapter[Any] = TypeAdapter(m.ResponseStreamEvent)
 
 def tags(union: TypeAliasType) -> frozenset[str]:
     """Return the values of `type` by which a generated union of models is told apart."""
-    return frozenset(tag for member in _members(union) for tag in _types(member))
+    return frozenset(tag for member in members(union) for tag in types(member))
 
 
-def _members(annotation: Any) -> Iterator[type[BaseModel]]:
+def members(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Yield the models of a generated union."""
     if isinstance(annotation, TypeAliasType):
-        yield from _members(annotation.__value__)
+        yield from members(annotation.__value__)
     elif isinstance(annotation, ForwardRef):
-        yield from _members(getattr(m, annotation.__forward_arg__))
+        yield from members(getattr(m, annotation.__forward_arg__))
     elif get_origin(annotation) is Annotated:
-        yield from _members(get_args(annotation)[0])
+        yield from members(get_args(annotation)[0])
     elif get_origin(annotation) in (Union, UnionType):
         for member in get_args(annotation):
-            yield from _members(member)
+            yield from members(member)
     else:
         yield annotation
 
 
-def _types(member: type[BaseModel]) -> tuple[str, ...]:
+def types(member: type[BaseModel]) -> tuple[str, ...]:
+    """Return the values that `type` has in a model."""
     return get_args(member.model_fields["type"].annotation)
 
 

@@ -1,7 +1,7 @@
 """An independent reader of a Responses event stream: it adds up what was said and stops at the first broken rule."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
@@ -44,17 +44,27 @@ CALLS = (
     CallShape("function_call", "response.function_call_arguments", "arguments"),
     CallShape("custom_tool_call", "response.custom_tool_call_input", "input"),
 )
+WHOLE = {
+    "local_shell_call": "action",
+    "shell_call": "action",
+    "apply_patch_call": "operation",
+    "tool_search_call": "arguments",
+    "compaction": "encrypted_content",
+}
+"""Type of an item that stands complete in its first event -> the member that says what it is about."""
+COMMAND = "response.shell_call_command"
 PART_EVENTS = {"content": "response.content_part", "summary": "response.reasoning_summary_part"}
 SHAPE_OF_PART = {shape.kind: shape for shape in TEXTS}
 SHAPE_OF_CALL = {shape.item: shape for shape in CALLS}
-GROWING = {
+GROWING: Mapping[str, Set[str]] = {
     "message": {"content"},
     "reasoning": {"content", "summary", "encrypted_content"},
     "function_call": {"arguments"},
     "custom_tool_call": {"input"},
+    **{kind: frozenset() for kind in WHOLE},
 }
 """Item type -> members that fill up between its first event and its last."""
-SETTLED_LATE = {"status", "output", "usage", "error", "incomplete_details", "completed_at"}
+SETTLED_LATE = {"status", "output", "usage", "error", "incomplete_details", "completed_at", "store"}
 """Members of a response that change while it is made; all others stand from the first event on."""
 TERMINAL = {
     "response.completed": "completed",
@@ -75,7 +85,7 @@ ONLY: Mapping[str, frozenset[str]] = {
 
 @dataclass(slots=True)
 class Call:
-    """A call as far as it was told; `said` is its arguments or its input."""
+    """A call as far as it was told; `said` is its arguments or its input, for a published tool the JSON of its fields."""
 
     item: Json
     said: str = ""
@@ -90,7 +100,11 @@ class Told:
     reasoning: str = ""
     calls: list[Call] = field(default_factory=list)
     items: list[tuple[str, str]] = field(default_factory=list)
-    """Type of each item in order, and all that its deltas said."""
+    """Type of each item in order, and all that its deltas said, or its fields where it comes whole."""
+    annotations: list[Json] = field(default_factory=list)
+    logprobs: list[Json] = field(default_factory=list)
+    sealed: list[str] = field(default_factory=list)
+    """What the client carries without reading it, item by item."""
     error: Json | None = None
     response: Json = field(default_factory=dict)
     """The object of the terminal event."""
@@ -102,6 +116,8 @@ class _Part:
     index: int
     said: str = ""
     finished: bool = False
+    annotations: list[Json] = field(default_factory=list)
+    logprobs: list[Json] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -111,6 +127,9 @@ class _Open:
     part: _Part | None = None
     call: Call | None = None
     called: bool = False
+    commands: list[str] = field(default_factory=list)
+    command: str | None = None
+    """The command that is being told."""
 
 
 class Checker:
@@ -186,7 +205,7 @@ class Checker:
         response, status = event["response"], TERMINAL[event["type"]]
         self._hold(self._open is None or status == "failed", "leaves an item open")
         self._snapshot(response, status)
-        cut = [item["id"] for item in self._done if item["status"] == "incomplete"]
+        cut = [item["id"] for item in self._done if item.get("status") == "incomplete"]
         self._hold(not cut or status == "incomplete", "holds an item cut short")
         reason = (response["incomplete_details"] or {}).get("reason")
         self._hold((reason in REASONS) == (status == "incomplete"), f"gives the reason {reason!r}")
@@ -218,42 +237,61 @@ class Checker:
         item = event["item"]
         kind = item["type"]
         self._hold(self._open is None, "opens an item while another is open")
-        self._hold(not self._done or self._done[-1]["status"] == "completed", "follows an item cut short")
+        last = self._done[-1].get("status", "completed") if self._done else "completed"
+        self._hold(last == "completed", "follows an item cut short")
         self._same(event["output_index"], len(self._done), "the index")
         self._hold(bool(item["id"]) and item["id"] not in self._ids, f"has no fresh id: {item['id']!r}")
         self._hold(kind in GROWING, f"is an item without a rule: {kind}")
-        self._same(item["status"], "in_progress", "the status")
-        for name in sorted(GROWING[kind] & item.keys()):
+        self._same(item.get("status"), None if kind == "compaction" else "in_progress", "the status")
+        sealed = {"encrypted_content"} if "encrypted_content" in item else set()
+        for name in sorted((GROWING[kind] - sealed) & item.keys()):
             self._hold(not item[name], f"begins with {name}")
         if kind == "message":
             self._same(item["role"], "assistant", "the role")
         self._ids.add(item["id"])
         self._open = _Open(item)
-        self.told.items.append((kind, ""))
-        if kind in SHAPE_OF_CALL:
-            self._hold(bool(item["call_id"] and item["name"]), "is a call without an id or a name")
-            self._open.call = Call(item)
+        about = WHOLE.get(kind)
+        known = about is None or bool(item[about]) or kind == "tool_search_call"
+        self._hold(known, f"is without {about}")
+        self.told.items.append((kind, "" if about is None else json.dumps(item[about])))
+        if kind in SHAPE_OF_CALL or (about is not None and kind != "compaction"):
+            named = about is not None or bool(item["name"])
+            self._hold(bool(item["call_id"]) and named, "is a call without an id or a name")
+            self._open.call = Call(item, self.told.items[-1][1])
             self.told.calls.append(self._open.call)
 
     def item_done(self, event: Json) -> None:
         item, opened = event["item"], self._opened()
         kind = item["type"]
         self._same(event["output_index"], len(self._done), "the index")
-        self._hold(opened.part is None, "closes an item around an open part")
+        self._hold(opened.part is None and opened.command is None, "closes an item around an open part")
+        changing = {*GROWING.get(kind, ()), "status"}
+        if "encrypted_content" in opened.item:  # what was sealed before stays as it was
+            changing.discard("encrypted_content")
         self._same(
-            {key: value for key, value in item.items() if key not in {*GROWING[kind], "status"}},
-            {key: value for key, value in opened.item.items() if key not in {*GROWING[kind], "status"}},
+            {key: value for key, value in item.items() if key not in changing},
+            {key: value for key, value in opened.item.items() if key not in changing},
             "the item",
         )
-        self._hold(item["status"] in ("completed", "incomplete"), f"has the status {item['status']}")
-        if opened.call is not None:
-            self._hold(opened.called, "comes before the whole of the call was told")
-            self._same(item[SHAPE_OF_CALL[kind].key], opened.call.said, "the call")
-        else:
-            for name, parts in opened.parts.items():
-                self._same(item.get(name) or [], parts, name)
+        if kind != "compaction":
+            self._hold(item["status"] in ("completed", "incomplete"), f"has the status {item['status']}")
+        self._content(kind, item, opened)
+        if item.get("encrypted_content") is not None:
+            self.told.sealed.append(item["encrypted_content"])
         self._done.append(item)
         self._open = None
+
+    def _content(self, kind: str, item: Json, opened: _Open) -> None:
+        """Whether the item holds at its end what was told of it."""
+        if kind in SHAPE_OF_CALL:
+            assert opened.call is not None
+            self._hold(opened.called, "comes before the whole of the call was told")
+            self._same(item[SHAPE_OF_CALL[kind].key], opened.call.said, "the call")
+        elif kind == "shell_call":
+            self._same(item["action"]["commands"], opened.commands, "the commands")
+        elif kind not in WHOLE:
+            for name, parts in opened.parts.items():
+                self._same(item.get(name) or [], parts, name)
 
     def _opened(self) -> _Open:
         if self._open is None:
@@ -278,6 +316,8 @@ class Checker:
         self._same((shape.item, shape.parts), (opened.item["type"], parts), "a part of")
         self._same(event[shape.numbered], len(opened.parts[parts]), "the index of the part")
         self._same(part[shape.key], "", "the first text")
+        if shape.kind == "output_text":
+            self._same((part["annotations"], part["logprobs"]), ([], []), "the first notes")
         opened.part = _Part(shape, event[shape.numbered])
 
     def part_done(self, event: Json, parts: str) -> None:
@@ -286,6 +326,11 @@ class Checker:
         self._same(part.shape.parts, parts, "a part of")
         self._hold(part.finished, "comes before its text is done")
         self._same(content[part.shape.key], part.said, "the text")
+        if part.shape.kind == "output_text":
+            self._same(content["annotations"], part.annotations, "the annotations")
+            self._same([_streamed(each) for each in content["logprobs"]], part.logprobs, "the logprobs")
+            self.told.annotations += part.annotations
+            self.told.logprobs += content["logprobs"]
         opened.parts[parts].append(content)
         opened.part = None
 
@@ -293,6 +338,7 @@ class Checker:
         part = self._part(event, shape)
         self._hold(not part.finished, "comes after its text was done")
         part.said += event["delta"]
+        part.logprobs += event["logprobs"] if shape.kind == "output_text" else []
         self._tell(event["delta"])
         name = {"output_text": "text", "refusal": "refusal"}.get(shape.kind, "reasoning")
         setattr(self.told, name, getattr(self.told, name) + event["delta"])
@@ -301,7 +347,15 @@ class Checker:
         part = self._part(event, shape)
         self._hold(not part.finished, "comes twice")
         self._same(event[shape.key], part.said, "the text")
+        if shape.kind == "output_text":
+            self._same(event["logprobs"], part.logprobs, "the logprobs")
         part.finished = True
+
+    def annotation(self, event: Json) -> None:
+        part = self._part(event, SHAPE_OF_PART["output_text"])
+        self._hold(not part.finished, "comes after its text was done")
+        self._same(event["annotation_index"], len(part.annotations), "the index of the annotation")
+        part.annotations.append(event["annotation"])
 
     def _part(self, event: Json, shape: TextShape) -> _Part:
         part = self._at(event).part
@@ -331,6 +385,31 @@ class Checker:
         assert opened.call is not None
         return opened.call
 
+    def command_added(self, event: Json) -> None:
+        opened = self._commands(event)
+        self._hold(opened.command is None, "opens a command while another is open")
+        self._same(event["command"], "", "the first text")
+        opened.command = ""
+
+    def command_delta(self, event: Json) -> None:
+        opened = self._commands(event)
+        self._hold(opened.command is not None, "has no open command")
+        opened.command = f"{opened.command}{event['delta']}"
+
+    def command_done(self, event: Json) -> None:
+        opened = self._commands(event)
+        self._hold(opened.command is not None, "has no open command")
+        self._same(event["command"], opened.command, "the command")
+        opened.commands.append(event["command"])
+        opened.command = None
+
+    def _commands(self, event: Json) -> _Open:
+        opened = self._opened()
+        self._same(opened.item["type"], "shell_call", "an item of type")
+        self._same(event["output_index"], len(self._done), "the index")
+        self._same(event["command_index"], len(opened.commands), "the index of the command")
+        return opened
+
     def _tell(self, delta: str) -> None:
         kind, said = self.told.items[-1]
         self.told.items[-1] = (kind, said + delta)
@@ -353,6 +432,16 @@ def _handlers() -> Iterable[tuple[str, Callable[[Checker, Json], None]]]:
     for call in CALLS:
         yield f"{call.events}.delta", partial(Checker.call_delta, shape=call)
         yield f"{call.events}.done", partial(Checker.call_done, shape=call)
+    yield "response.output_text.annotation.added", Checker.annotation
+    yield f"{COMMAND}.added", Checker.command_added
+    yield f"{COMMAND}.delta", Checker.command_delta
+    yield f"{COMMAND}.done", Checker.command_done
+
+
+def _streamed(logprob: Json) -> Json:
+    """A token's log probability as events tell it: without bytes, its own and those of its rivals."""
+    tops = [{"token": top["token"], "logprob": top["logprob"]} for top in logprob["top_logprobs"]]
+    return {"token": logprob["token"], "logprob": logprob["logprob"], "top_logprobs": tops}
 
 
 HANDLERS: Mapping[str, Callable[[Checker, Json], None]] = dict(_handlers())

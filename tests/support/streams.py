@@ -1,10 +1,12 @@
 """Response streams with counted ids and a stopped clock."""
 
 import itertools
+import json
 from typing import Any
 
 from wireloom_protocol import responses as m
 
+from wireloom.translate.compaction import CompactionStream
 from wireloom.translate.response_object import opening
 from wireloom.translate.response_stream import ResponseStream
 
@@ -24,7 +26,19 @@ ERROR: dict[str, Any] = {
 }
 
 
-def new_stream(*, summarise: bool = False) -> ResponseStream:
+def seal(value: Any) -> str:
+    """Return a value as a token that tests can read; see `unseal`."""
+    return f"sealed {json.dumps(value)}"
+
+
+def unseal(token: str) -> Any:
+    """Return the value in a token of `seal`."""
+    return json.loads(token.removeprefix("sealed "))
+
+
+def new_stream(
+    *, summarise: bool = False, sealing: bool = True, seal_reasoning: bool = False
+) -> ResponseStream:
     """Return a stream whose ids end in 0, 1, 2 and whose clock shows `CREATED` and 1.5 seconds."""
     numbers = itertools.count()
     body = m.CreateResponse.model_validate({"model": "some-model", "input": "hello"})
@@ -33,4 +47,18 @@ def new_stream(*, summarise: bool = False) -> ResponseStream:
         lambda prefix: f"{prefix}_{next(numbers)}",
         lambda: CREATED + 1.5,
         summarise=summarise,
+        seal=seal if sealing else None,
+        seal_reasoning=seal_reasoning,
+    )
+
+
+def new_compaction() -> CompactionStream:
+    """Return such a stream whose whole answer is a summary."""
+    numbers = itertools.count()
+    body = m.CreateResponse.model_validate({"model": "some-model", "input": [{"type": "compaction_trigger"}]})
+    return CompactionStream(
+        opening(body, "resp_1", CREATED),
+        lambda prefix: f"{prefix}_{next(numbers)}",
+        lambda: CREATED + 1.5,
+        seal,
     )

@@ -1,15 +1,15 @@
 """The reader of event streams takes good streams and stops at each broken rule."""
 
 import copy
+import json
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import pytest
 
 from tests.support.grammar import BrokenStream, Told, check, decode
-from tests.support.streams import ERROR, USAGE, new_stream
+from tests.support.streams import ERROR, USAGE, new_compaction, new_stream, unseal
 from wireloom.translate.response_stream import ResponseStream
-from wireloom.translate.tools import unwrap
 from wireloom.wire.sse import encode
 
 Json: TypeAlias = dict[str, Any]
@@ -22,7 +22,7 @@ def spoken(stream: ResponseStream) -> ResponseStream:
     stream.refusal("No.")
     stream.call(1, "call_1", "add")
     stream.arguments(1, '{"a":1}')
-    stream.call(2, "call_2", "patch", unwrap=unwrap)
+    stream.call(2, "call_2", "patch", kind="custom")
     stream.arguments(2, '{"input":"***"}')
     stream.heartbeat()
     return stream
@@ -43,6 +43,48 @@ def incomplete() -> list[Json]:
 def failed() -> list[Json]:
     stream = spoken(new_stream())
     stream.fail(ERROR, "server_error")
+    return decode(encode(stream.take()))
+
+
+TOKEN: Json = {
+    "token": "Hi",
+    "logprob": -0.5,
+    "bytes": [72, 105],
+    "top_logprobs": [{"token": "Ho", "logprob": -1.5, "bytes": [72, 111]}],
+}
+SOURCE: Json = {
+    "type": "url_citation",
+    "url": "https://example.com/",
+    "title": "Example",
+    "start_index": 0,
+    "end_index": 2,
+}
+
+
+def annotated() -> list[Json]:
+    """A stream with notes on its text, calls of published tools, and what is sealed."""
+    stream = new_stream(seal_reasoning=True)
+    stream.reasoning("Hm.")
+    stream.spoken("Hi", [TOKEN])
+    stream.annotate(SOURCE)
+    stream.annotate(SOURCE | {"title": "Another"})
+    stream.call(1, "call_1", "shell", kind="shell")
+    stream.arguments(1, '{"commands":["ls","pwd"]}')
+    stream.call(2, "call_2", "local_shell", kind="local_shell")
+    stream.arguments(2, '{"command":["ls"]}')
+    stream.call(3, "call_3", "apply_patch", kind="apply_patch")
+    stream.arguments(3, '{"operation":{"type":"delete_file","path":"a"}}')
+    stream.call(4, "call_4", "tool_search", kind="tool_search")
+    stream.arguments(4, '{"query":"x"}')
+    stream.keep({"calls": {"call_1": {"x": 1}}})
+    stream.finish(USAGE)
+    return decode(encode(stream.take()))
+
+
+def compacted() -> list[Json]:
+    stream = new_compaction()
+    stream.text("All of it.")
+    stream.finish(USAGE)
     return decode(encode(stream.take()))
 
 
@@ -68,11 +110,27 @@ def test_a_good_stream_is_added_up(events: list[Json]) -> None:
     assert told.response == events[-1]["response"]
 
 
+def test_notes_whole_items_and_what_is_sealed_are_told() -> None:
+    told = check(annotated())
+    assert (told.text, told.logprobs) == ("Hi", [TOKEN])
+    assert [source["title"] for source in told.annotations] == ["Example", "Another"]
+    assert [(call.item["type"], json.loads(call.said)) for call in told.calls] == [
+        ("shell_call", {"commands": ["ls", "pwd"], "timeout_ms": None, "max_output_length": None}),
+        ("local_shell_call", {"type": "exec", "command": ["ls"], "env": {}}),
+        ("apply_patch_call", {"type": "delete_file", "path": "a"}),
+        ("tool_search_call", {"query": "x"}),
+    ]
+    assert [unseal(token) for token in told.sealed] == [{"text": "Hm."}, {"calls": {"call_1": {"x": 1}}}]
+    told = check(compacted())
+    assert (told.calls, told.text) == ([], "")
+    assert [unseal(token) for token in told.sealed] == [{"summary": "All of it."}]
+
+
 def test_what_failed_is_told_too() -> None:
     told: Told = check(failed())
     assert told.error is not None
     assert told.error["message"] == ERROR["message"]
-    assert [call.said for call in told.calls] == ['{"a":1}', ""]
+    assert [call.said for call in told.calls] == ['{"a":1}', "***"]
 
 
 def test_a_response_may_wait_before_it_begins() -> None:
@@ -211,6 +269,91 @@ WRONG: dict[str, tuple[Callable[[list[Json]], None], str]] = {
     ),
     "input with another end": (put("custom_tool_call_input.done", "input", "*"), "input"),
 }
+
+
+def without_a_command(events: list[Json]) -> None:
+    """Leave out all that is told of the first command."""
+    del events[find(events, "shell_call_command.added") : find(events, "shell_call_command.done") + 1]
+
+
+def fewer_commands(events: list[Json]) -> None:
+    """Take the last command out of the item, wherever it is told."""
+    for event in events:
+        if event.get("item", {}).get("type") == "shell_call":
+            event["item"]["action"]["commands"].pop()
+
+
+WRONG_NOTES: dict[str, tuple[Callable[[list[Json]], None], str]] = {
+    "a token lost": (put("output_text.delta", "logprobs", []), "the logprobs"),
+    "a token that is only done": (put("output_text.done", "logprobs", []), "the logprobs"),
+    "a part without its tokens": (put("content_part.done", "part.logprobs", [], 1), "the logprobs"),
+    "another token in the part": (put("content_part.done", "part.logprobs.0.token", "Ho", 1), "the logprobs"),
+    "another rival in the part": (
+        put("content_part.done", "part.logprobs.0.top_logprobs.0.logprob", -3.0, 1),
+        "the logprobs",
+    ),
+    "a part that begins with sources": (
+        put("content_part.added", "part.annotations", [SOURCE], 1),
+        "the first notes",
+    ),
+    "a source lost": (drop("output_text.annotation.added", 1), "the annotations"),
+    "a source doubled": (twice("output_text.annotation.added"), "the index of the annotation"),
+    "a source of another part": (
+        put("output_text.annotation.added", "content_index", 1),
+        "the index of the part",
+    ),
+    "a source of another item": (put("output_text.annotation.added", "item_id", "rs_0"), "the item"),
+    "a part without its source": (put("content_part.done", "part.annotations", [], 1), "the annotations"),
+    "an item without its source": (
+        put("output_item.done", "item.content.0.annotations", [], 1),
+        "content",
+    ),
+    "a source after its text": (swap("output_text.annotation.added", "output_text.done"), "comes after"),
+    "a command lost": (without_a_command, "the index of the command"),
+    "a command never opened": (drop("shell_call_command.added"), "no open command"),
+    "a command opened twice": (twice("shell_call_command.added"), "while another is open"),
+    "a command never closed": (drop("shell_call_command.done"), "the index of the command"),
+    "a command left open": (drop("shell_call_command.done", 1), "around an open part"),
+    "a command with another end": (put("shell_call_command.done", "command", "rm"), "the command"),
+    "a command at another index": (put("shell_call_command.delta", "output_index", 0), "the index"),
+    "a command that begins full": (put("shell_call_command.added", "command", "ls"), "the first text"),
+    "other commands in the item": (fewer_commands, "the commands"),
+    "a whole item that changes": (
+        put("output_item.done", "item.operation", {"type": "delete_file", "path": "b"}, 4),
+        "the item",
+    ),
+    "a whole item without its fields": (put("output_item.added", "item.action", {}, 3), "without action"),
+    "a whole call without an id": (put("output_item.added", "item.call_id", "", 5), "without an id"),
+    "a whole call that begins done": (
+        put("output_item.added", "item.status", "completed", 5),
+        "the status",
+    ),
+    "state that changes": (put("output_item.done", "item.encrypted_content", "x", 6), "the item"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_NOTES)
+def test_a_broken_rule_of_notes_and_whole_items_is_named(name: str) -> None:
+    change, rule = WRONG_NOTES[name]
+    events = annotated()
+    change(events)
+    with pytest.raises(BrokenStream, match=rule):
+        check(renumbered(events))
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value", "rule"),
+    [
+        ("output_item.added", "item.status", "in_progress", "the status"),
+        ("output_item.done", "item.encrypted_content", "x", "the item"),
+        ("output_item.added", "item.encrypted_content", "", "without encrypted_content"),
+    ],
+)
+def test_a_broken_rule_of_a_compaction_is_named(kind: str, name: str, value: str, rule: str) -> None:
+    events = compacted()
+    put(kind, name, value)(events)
+    with pytest.raises(BrokenStream, match=rule):
+        check(events)
 
 
 @pytest.mark.parametrize("name", WRONG)

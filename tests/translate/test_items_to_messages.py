@@ -2,95 +2,42 @@
 
 import itertools
 import re
-from typing import Any, TypeAlias
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import TypeAdapter
 from wireloom_protocol import responses as m
 
 from tests.support import chat_rules, contract
 from tests.support import texts as texts_of
+from tests.support.items import (
+    GENERIC,
+    PICTURE,
+    Json,
+    answered,
+    asked,
+    call,
+    like,
+    output,
+    picture,
+    said,
+    shown,
+    thought,
+    translated,
+    user,
+)
 from wireloom.errors import InvalidRequest
 from wireloom.providers import Profile, load, names
-from wireloom.translate.items_to_messages import (
-    CONTINUE,
-    ITEMS,
-    LATER_INSTRUCTIONS,
-    NO_OUTPUT,
-    OUTPUTS,
-    PARTS,
-    messages,
-)
-from wireloom.translate.loss import Losses, Severity
+from wireloom.translate import items_to_messages
+from wireloom.translate.chat_messages import CONTINUE, LATER_INSTRUCTIONS, NO_OUTPUT
+from wireloom.translate.hosted_items import HOSTED
+from wireloom.translate.item_outputs import OUTPUTS
+from wireloom.translate.items_to_messages import ITEMS, messages
+from wireloom.translate.loss import How, Losses, Severity
 from wireloom.translate.tools import Target, Tools, wrap
 
-Json: TypeAlias = dict[str, Any]
-GENERIC, OPENAI = load("generic"), load("openai")
-_ITEMS: TypeAdapter[list[Any]] = TypeAdapter(list[m.InputItem])
-PICTURE = "data:image/png;base64,AA"
-
-
-def said(role: str, *content: Any) -> Json:
-    """A message item; texts stand for parts that are text."""
-    kind = "output_text" if role == "assistant" else "input_text"
-    parts = [{"type": kind, "text": part} if isinstance(part, str) else part for part in content]
-    return {"type": "message", "role": role, "content": parts}
-
-
-def call(call_id: str, name: str = "add", arguments: str = "{}", **more: Any) -> Json:
-    return {"type": "function_call", "call_id": call_id, "name": name, "arguments": arguments, **more}
-
-
-def output(call_id: str, value: Any = "ok") -> Json:
-    return {"type": "function_call_output", "call_id": call_id, "output": value}
-
-
-def thought(content: list[str] | None = None, *, summary: tuple[str, ...] = (), **more: Any) -> Json:
-    item: Json = {
-        "type": "reasoning",
-        "summary": [{"type": "summary_text", "text": text} for text in summary],
-        **more,
-    }
-    if content is not None:
-        item["content"] = [{"type": "reasoning_text", "text": text} for text in content]
-    return item
-
-
-def picture(**more: Any) -> Json:
-    return {"type": "input_image", "image_url": PICTURE, **more}
-
-
-def asked(*calls: tuple[str, str, str], content: str | None = None, **more: Any) -> Json:
-    """An assistant message with calls, each an id, a name and arguments."""
-    made = [
-        {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
-        for call_id, name, arguments in calls
-    ]
-    return {"role": "assistant", "content": content, "tool_calls": made, **more}
-
-
-def answered(call_id: str, content: str = "ok") -> Json:
-    return {"role": "tool", "tool_call_id": call_id, "content": content}
-
-
-def user(content: Any) -> Json:
-    return {"role": "user", "content": content}
-
-
-def translated(
-    *items: Json, profile: Profile = GENERIC, instructions: str | None = None, tools: Tools | None = None
-) -> tuple[list[Json], list[tuple[str, str, Severity]]]:
-    """The messages and what was lost."""
-    losses = Losses()
-    made = messages(instructions, _ITEMS.validate_python(items), tools or Tools(), profile, losses)
-    return made, [(loss.path, loss.action, loss.severity) for loss in losses.items]
-
-
-def like(profile: Profile, **differences: Any) -> Profile:
-    return profile.model_copy(update=differences)
-
+OPENAI = load("openai")
 
 # -- the plain forms -----------------------------------------------------------------------------------------------
 
@@ -218,6 +165,18 @@ def test_a_call_without_an_output_is_told_to_have_none() -> None:
     assert losses == []
 
 
+def test_a_custom_tool_may_say_something_more_than_once() -> None:
+    """As a script of the CLI's code mode does; later calls may have the same id."""
+
+    def said_by_tool(text: str) -> Json:
+        return {"type": "custom_tool_call_output", "call_id": "1", "output": text}
+
+    made_by = {"type": "custom_tool_call", "call_id": "1", "name": "exec", "input": "x"}
+    items = [made_by, said_by_tool("done"), said_by_tool("note"), made_by, said_by_tool("again")]
+    made, _ = translated(*items)
+    assert [message["content"] for message in made if message["role"] == "tool"] == ["done\nnote", "again"]
+
+
 def test_an_id_used_again_each_turn_finds_the_output_of_its_turn() -> None:
     items = [call("f:0"), output("f:0", "one"), said("assistant", "a"), call("f:0"), output("f:0", "two")]
     made, _ = translated(*items)
@@ -284,13 +243,12 @@ def test_pictures_from_tools_follow_all_outputs_as_one_message_of_the_user(profi
     made, losses = translated(
         call("1"), call("2"), output("1", [text, picture(), text]), output("2", [picture()]), profile=profile
     )
-    image = {"type": "image_url", "image_url": {"url": PICTURE}}
     note = "[see the next user message]"
     assert [message for message in made if message.get("content") != CONTINUE] == [
         asked(("1", "add", "{}"), ("2", "add", "{}")),
         answered("1", f"see\nsee\n{note}"),
         answered("2", note),
-        user([image, image]),
+        shown(PICTURE, PICTURE),
     ]
     assert len(made) == (4 if profile.user_after_tool else 5)
     assert losses == [
@@ -299,216 +257,53 @@ def test_pictures_from_tools_follow_all_outputs_as_one_message_of_the_user(profi
     ]
 
 
+def test_a_tool_with_free_form_input_returns_pictures_too() -> None:
+    items: list[Json] = [
+        {"type": "custom_tool_call", "call_id": "1", "name": "exec", "input": "x"},
+        {"type": "custom_tool_call_output", "call_id": "1", "output": [picture(detail="high")]},
+        said("assistant", "a cat"),
+    ]
+    made, losses = translated(*items, profile=OPENAI)
+    assert made[2:] == [
+        user([{"type": "image_url", "image_url": {"url": PICTURE, "detail": "high"}}]),
+        {"role": "assistant", "content": "a cat"},
+    ]
+    assert losses == [("input[1].output", "changed", Severity.IMMATERIAL)]
+
+
 def test_an_output_of_text_parts_is_their_text() -> None:
     parts = [{"type": "input_text", "text": "a"}, {"type": "input_text", "text": "b"}]
     assert translated(call("1"), output("1", parts))[0][1] == answered("1", "a\nb")
     assert translated(call("1"), output("1", []))[0][1] == answered("1", "")
 
 
-# -- parts ---------------------------------------------------------------------------------------------------------
+def test_a_script_that_says_something_more_than_once_is_heard_out() -> None:
+    def scripted(value: Any, kind: str = "custom_tool_call_output") -> Json:
+        return {"type": kind, "call_id": "1", "output": value}
 
-URL = "https://example.com/a.png"
-SOUND = {"data": "AA", "format": "wav"}
-LOST = [("input[0].content[0].detail", "dropped", Severity.DEGRADING)]
-
-
-@pytest.mark.parametrize(
-    ("part", "profile", "expected", "lost"),
-    [
-        (picture(), GENERIC, {"type": "image_url", "image_url": {"url": PICTURE}}, []),
-        (picture(detail="auto"), GENERIC, {"type": "image_url", "image_url": {"url": PICTURE}}, []),
-        (picture(detail="high"), GENERIC, {"type": "image_url", "image_url": {"url": PICTURE}}, LOST),
-        (
-            picture(detail="high"),
-            OPENAI,
-            {"type": "image_url", "image_url": {"url": PICTURE, "detail": "high"}},
-            [],
-        ),
-        (
-            picture(detail="auto"),
-            OPENAI,
-            {"type": "image_url", "image_url": {"url": PICTURE, "detail": "auto"}},
-            [],
-        ),
-        (picture(detail="original"), OPENAI, {"type": "image_url", "image_url": {"url": PICTURE}}, LOST),
-        (picture(image_url=URL), GENERIC, {"type": "image_url", "image_url": {"url": URL}}, []),
-        (
-            picture(),
-            like(GENERIC, image_urls=False),
-            {"type": "image_url", "image_url": {"url": PICTURE}},
-            [],
-        ),
-        (
-            {"type": "input_file", "file_data": "data:x", "filename": "a.pdf"},
-            OPENAI,
-            {"type": "file", "file": {"file_data": "data:x", "filename": "a.pdf"}},
-            [],
-        ),
-        (
-            {"type": "input_file", "file_data": "data:x"},
-            OPENAI,
-            {"type": "file", "file": {"file_data": "data:x"}},
-            [],
-        ),
-        (
-            {"type": "input_audio", "input_audio": SOUND},
-            OPENAI,
-            {"type": "input_audio", "input_audio": SOUND},
-            [],
-        ),
-    ],
-)
-def test_parts(part: Json, profile: Profile, expected: Json, lost: list[tuple[str, str, Severity]]) -> None:
-    assert translated(said("user", part), profile=profile) == ([user([expected])], lost)
-
-
-@pytest.mark.parametrize(
-    ("part", "profile", "where"),
-    [
-        (picture(), like(GENERIC, images=False), ""),
-        (picture(image_url=URL), like(GENERIC, image_urls=False), ".image_url"),
-        ({"type": "input_image", "file_id": "file_1"}, OPENAI, ".file_id"),
-        ({"type": "input_file", "file_data": "data:x"}, GENERIC, ""),
-        ({"type": "input_file", "file_id": "file_1"}, OPENAI, ""),
-        ({"type": "input_file", "file_url": "https://example.com/a.pdf"}, OPENAI, ""),
-        ({"type": "input_audio", "input_audio": SOUND}, GENERIC, ""),
-    ],
-)
-def test_parts_that_cannot_be_read_are_refused(part: Json, profile: Profile, where: str) -> None:
-    with pytest.raises(InvalidRequest) as caught:
-        translated(said("user", "a"), said("user", "b", part), profile=profile)
-    assert (caught.value.code, caught.value.param) == ("unsupported_content", f"input[1].content[1]{where}")
-
-
-def test_parts_of_an_output_are_refused_by_their_path() -> None:
-    with pytest.raises(InvalidRequest) as caught:
-        translated(call("1"), output("1", [picture()]), profile=like(GENERIC, images=False))
-    assert caught.value.param == "input[1].output[0]"
-
-
-@pytest.mark.parametrize("role", ["assistant", "system", "developer"])
-def test_only_the_user_shows_pictures(role: str) -> None:
-    with pytest.raises(InvalidRequest) as caught:
-        translated(said(role, "a", picture()))
-    assert caught.value.param == "input[0].content[1]"
-
-
-# -- reasoning -----------------------------------------------------------------------------------------------------
-
-TURN = [thought(["think ", "hard"]), call("1"), output("1"), thought(["more"]), said("assistant", "done")]
-TEXT = "think \n\nhard"
-
-
-@pytest.mark.parametrize(
-    ("replay", "first", "second"),
-    [("never", {}, {}), ("tool_calls", {"r": TEXT}, {}), ("always", {"r": TEXT}, {"r": "more"})],
-)
-def test_reasoning_goes_back_where_the_upstream_wants_it(replay: str, first: Json, second: Json) -> None:
-    profile = like(GENERIC, reasoning_replay=replay, reasoning_replay_field="r")
-    made, losses = translated(*TURN, profile=profile)
-    assert made == [
-        asked(("1", "add", "{}"), **first),
-        answered("1"),
-        {"role": "assistant", "content": "done", **second},
-    ]
-    dropped = [(f"input[{index}]", "dropped", Severity.IMMATERIAL) for index in (0, 3)]
-    assert losses == (dropped if replay == "never" else [])
-
-
-@pytest.mark.parametrize(
-    ("items", "placeholder", "expected"),
-    [
-        ([call("1")], None, [{}]),
-        ([call("1")], "", [{"r": ""}]),
-        ([call("1"), output("1"), said("assistant", "a")], "-", [{"r": "-"}, {}]),
-        ([thought(summary=("short", "er")), call("1")], "-", [{"r": "short\n\ner"}]),
-        ([thought(["long"], summary=("short",)), call("1")], None, [{"r": "long"}]),
-        ([thought(encrypted_content="xyz"), call("1")], "-", [{"r": "-"}]),
-        ([said("assistant", "a"), thought(["b"]), call("1")], None, [{}, {"r": "b"}]),
-        ([thought(["a"]), said("user", "stop"), thought(["b"]), call("1")], None, [{"r": "b"}]),
-        ([thought(["a"]), said("developer", "stop"), call("1")], "-", [{"r": "-"}]),
-        ([call("1"), thought(["b"]), output("1"), call("2")], None, [{}, {"r": "b"}]),
-        ([thought(["a"])], None, []),
-    ],
-)
-def test_reasoning_belongs_to_the_message_behind_it(
-    items: list[Json], placeholder: str | None, expected: list[Json]
-) -> None:
-    profile = like(
-        GENERIC, reasoning_replay="always", reasoning_replay_field="r", reasoning_placeholder=placeholder
+    script = {"type": "custom_tool_call", "call_id": "1", "name": "exec", "input": "x"}
+    made, _ = translated(
+        script, scripted("one"), scripted([picture()]), scripted("three"), script, scripted("b")
     )
-    made, _ = translated(said("user", "go"), *items, profile=profile)
-    found = [
-        {"r": message["r"]} if "r" in message else {} for message in made if message["role"] == "assistant"
+    exec_call = asked(("1", "exec", wrap("x")))
+    assert made == [
+        exec_call,
+        answered("1", "one\n[see the next user message]\nthree"),
+        shown(),
+        exec_call,
+        answered("1", "b"),
     ]
-    assert found == expected
-
-
-def test_reasoning_of_another_server_is_left_out() -> None:
-    made, losses = translated(thought(encrypted_content="xyz"), said("assistant", "a"))
-    assert made == [{"role": "assistant", "content": "a"}]
-    assert losses == [("input[0]", "dropped", Severity.IMMATERIAL)]
 
 
 # -- items that are not translated ---------------------------------------------------------------------------------
 
-HOSTED: dict[str, Json] = {
-    "web_search_call": {"id": "x", "status": "completed", "action": {"type": "search", "query": "q"}},
-    "file_search_call": {"id": "x", "status": "completed", "queries": ["q"]},
-    "code_interpreter_call": {
-        "id": "x",
-        "status": "completed",
-        "container_id": "c",
-        "code": "1",
-        "outputs": [],
-    },
-    "image_generation_call": {"id": "x", "status": "completed", "result": "AA"},
-    "mcp_list_tools": {"id": "x", "server_label": "s", "tools": []},
-    "mcp_call": {"id": "x", "server_label": "s", "name": "n", "arguments": "{}"},
-    "mcp_approval_request": {"id": "x", "server_label": "s", "name": "n", "arguments": "{}"},
-    "mcp_approval_response": {"approval_request_id": "x", "approve": True},
-}
 REFUSED: dict[str, Json] = {
-    "additional_tools": {"role": "developer", "tools": []},
-    "tool_search_call": {"arguments": {}},
-    "tool_search_output": {"tools": []},
-    "local_shell_call": {
-        "id": "x",
-        "call_id": "1",
-        "status": "completed",
-        "action": {"type": "exec", "command": ["ls"], "env": {}},
-    },
-    "local_shell_call_output": {"id": "1", "output": "a"},
-    "shell_call": {"call_id": "1", "action": {"commands": ["ls"]}},
-    "shell_call_output": {"call_id": "1", "output": []},
-    "apply_patch_call": {
-        "call_id": "1",
-        "status": "completed",
-        "operation": {"type": "delete_file", "path": "a"},
-    },
-    "apply_patch_call_output": {"call_id": "1", "status": "completed"},
+    "mcp_approval_response": {"approval_request_id": "x", "approve": True},
     "computer_call": {"id": "x", "call_id": "1", "status": "completed", "pending_safety_checks": []},
     "computer_call_output": {"call_id": "1", "output": {"type": "computer_screenshot"}},
-    "compaction": {"encrypted_content": "xyz"},
-    "compaction_trigger": {},
     "program": {"id": "x", "call_id": "1", "code": "1", "fingerprint": "f"},
     "program_output": {"id": "x", "call_id": "1", "result": "1", "status": "completed"},
 }
-TRANSLATED = {
-    "message",
-    "function_call",
-    "function_call_output",
-    "custom_tool_call",
-    "custom_tool_call_output",
-    "reasoning",
-}
-
-
-@pytest.mark.parametrize("kind", HOSTED)
-def test_what_happened_inside_another_provider_is_left_out(kind: str) -> None:
-    made, losses = translated(said("user", "a"), {"type": kind, **HOSTED[kind]}, said("user", "b"))
-    assert made == [user("a"), user("b")]
-    assert losses == [("input[1]", "dropped", Severity.DEGRADING)]
 
 
 @pytest.mark.parametrize("kind", REFUSED)
@@ -525,13 +320,65 @@ def test_a_reference_to_an_item_that_is_not_stored_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "items", [[], [{"type": "web_search_call", **HOSTED["web_search_call"]}], [thought(["a"])]]
+    "items",
+    [
+        [],
+        [thought(["a"])],
+        [{"type": "additional_tools", "role": "developer", "tools": []}],
+        [{"type": "mcp_list_tools", "id": "x", "server_label": "s", "tools": []}],
+        [{"type": "compaction_trigger"}],
+    ],
 )
 def test_an_input_with_nothing_to_say_is_refused(items: list[Json]) -> None:
     with pytest.raises(InvalidRequest) as caught:
         translated(*items)
-    assert caught.value.param == "input"
+    assert (caught.value.code, caught.value.param) == ("unsupported_item", "input")
     assert translated(*items, instructions="Be brief.")[0] == [system("Be brief.")]
+
+
+# -- items that come from history ----------------------------------------------------------------------------------
+
+
+def test_losses_name_the_place_in_the_request_or_the_history() -> None:
+    high = said("user", picture(detail="high"))
+    _, losses = translated(high, high, said("user", "a"), high, recalled=2)
+    assert [path for path, _, _ in losses] == [
+        "history.content[0].detail",
+        "history.content[0].detail",
+        "input[1].content[0].detail",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("items", "recalled", "param"),
+    [
+        ([said("user", "a"), output("1")], 1, "input[0].call_id"),
+        ([output("1"), said("user", "a")], 1, "history.call_id"),
+        ([said("user", {"type": "input_image", "file_id": "f"})], 1, "history.content[0].file_id"),
+        (
+            [said("user", "a"), {"type": "compaction", "encrypted_content": "x"}],
+            1,
+            "input[0].encrypted_content",
+        ),
+        (
+            [{"type": "compaction", "encrypted_content": "x"}, said("user", "a")],
+            1,
+            "history.encrypted_content",
+        ),
+        ([{"type": "program", **REFUSED["program"]}], 1, "history.type"),
+    ],
+)
+def test_errors_name_the_place_in_the_request_or_the_history(
+    items: list[Json], recalled: int, param: str
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        translated(*items, recalled=recalled)
+    assert caught.value.param == param
+
+
+def test_an_output_finds_its_call_in_the_history() -> None:
+    made, losses = translated(said("user", "go"), call("1"), output("1"), recalled=2)
+    assert (made, losses) == ([user("go"), asked(("1", "add", "{}")), answered("1")], [])
 
 
 # -- any conversation ----------------------------------------------------------------------------------------------
@@ -594,17 +441,55 @@ def test_outputs_find_their_calls_from_anywhere(conversation: list[Any], chance:
 # -- the contract --------------------------------------------------------------------------------------------------
 
 
+# Types that tests above, and those named after the kind of item, are about.
+TESTED = {
+    "message",
+    "function_call",
+    "function_call_output",
+    "custom_tool_call",
+    "custom_tool_call_output",
+    "item_reference",
+    # test_reasoning_items
+    "reasoning",
+    # test_client_items
+    "agent_message",
+    "additional_tools",
+    "tool_search_call",
+    "tool_search_output",
+    "local_shell_call",
+    "local_shell_call_output",
+    "shell_call",
+    "shell_call_output",
+    "apply_patch_call",
+    "apply_patch_call_output",
+    "compaction",
+    "compaction_trigger",
+    # test_responses_to_chat
+    "configuration_update",
+    # test_hosted_items, with the keys of HOSTED
+    "mcp_list_tools",
+}
+
+
 def test_every_type_of_item_has_a_rule_and_a_test() -> None:
     known = contract.tags(m.InputItem)
     assert sorted(known - ITEMS.keys()) == []
     assert sorted(ITEMS.keys() - known) == []
-    assert sorted(known - TRANSLATED - HOSTED.keys() - REFUSED.keys() - {"item_reference"}) == []
-    assert known >= OUTPUTS
+    assert sorted(known ^ (TESTED | HOSTED.keys() | REFUSED.keys())) == []
+    assert sorted(items_to_messages.REFUSED) == sorted(REFUSED)
 
 
-def test_every_type_of_part_has_a_rule() -> None:
-    known = contract.tags(m.MessageContentParam)
-    assert sorted(known - PARTS.keys()) == []
-    assert sorted(PARTS.keys() - known) == []
-    assert sorted(contract.tags(m.FunctionAndCustomToolCallOutput) - PARTS.keys()) == []
-    assert sorted(contract.tags(m.FunctionCallOutputItemParamOutput1) - PARTS.keys()) == []
+def test_every_output_that_is_translated_is_placed_behind_its_call() -> None:
+    answers = {kind for kind in ITEMS if kind.endswith("_output")}
+    assert sorted(OUTPUTS) == sorted(answers - REFUSED.keys())
+
+
+def test_every_call_of_a_provider_is_told_with_its_output() -> None:
+    assert sorted(HOSTED) == sorted(kind for kind, rule in ITEMS.items() if rule is ITEMS["web_search_call"])
+
+
+@pytest.mark.parametrize("kind", sorted(ITEMS))
+def test_a_rule_that_is_not_the_same_over_there_says_what_it_is(kind: str) -> None:
+    rule = ITEMS[kind]
+    assert rule.note or rule.how is How.NATIVE
+    assert (rule.how is How.REFUSED) == (kind in REFUSED)

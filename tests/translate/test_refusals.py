@@ -20,11 +20,20 @@ Json = dict[str, Any]
 
 REQUEST = TypeAdapter(m.CreateResponse)
 ADD: Json = {"type": "function", "name": "add"}
-FORMAT: Json = {"type": "json_schema", "name": "answer", "schema": {"type": "object"}}
 PICTURE: Json = {"type": "input_image", "image_url": "https://example.com/a.png"}
 SOUND: Json = {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}}
 OUTPUT: Json = {"type": "function_call_output", "call_id": "call_1", "output": [{"type": "input_file"}]}
 CALL: Json = {"type": "function_call", "call_id": "call_1", "name": "add", "arguments": "{}"}
+
+
+HOSTED: Json = {"type": "file_search", "vector_store_ids": ["vs_1"]}
+CONTAINER: Json = {"type": "shell", "environment": {"type": "container_auto"}}
+APPROVAL: Json = {"type": "mcp_approval_response", "approval_request_id": "x", "approve": True}
+SUMMARY: Json = {"type": "compaction", "encrypted_content": "made elsewhere"}
+
+
+def brought(*tools: Json) -> Json:
+    return {"type": "additional_tools", "role": "developer", "tools": list(tools)}
 
 
 def saying(*parts: Json, role: str = "user") -> list[Json]:
@@ -35,18 +44,21 @@ def saying(*parts: Json, role: str = "user") -> list[Json]:
 REFUSED: list[tuple[str, str, Json, str]] = [
     ("background", "unsupported_parameter", {"background": True}, "generic"),
     ("prompt", "unsupported_parameter", {"prompt": {"id": "pmpt_1"}}, "generic"),
-    ("conversation", "unsupported_parameter", {"conversation": "conv_1"}, "generic"),
     (
         "context_management",
         "unsupported_parameter",
         {"context_management": [{"type": "compaction"}]},
         "generic",
     ),
-    ("top_logprobs", "unsupported_parameter", {"top_logprobs": 1}, "generic"),
-    ("include[0]", "unsupported_parameter", {"include": ["message.output_text.logprobs"]}, "generic"),
+    ("top_logprobs", "unsupported_parameter", {"top_logprobs": 1}, "groq"),
+    ("include[0]", "unsupported_parameter", {"include": ["message.output_text.logprobs"]}, "kimi"),
     ("tool_choice", "unsupported_parameter", {"tools": [ADD], "tool_choice": "required"}, "zai"),
     ("input[0].content[0]", "unsupported_parameter", {"input": saying(PICTURE, role="system")}, "generic"),
-    ("tools[0]", "unsupported_tool", {"tools": [{"type": "local_shell"}]}, "generic"),
+    ("tools[0]", "unsupported_tool", {"tools": [HOSTED]}, "generic"),
+    ("input[0].tools[1]", "unsupported_tool", {"input": [brought(ADD, HOSTED)]}, "generic"),
+    ("tools[0].environment", "unsupported_tool", {"tools": [CONTAINER]}, "generic"),
+    ("input[0].tools[0].environment", "unsupported_tool", {"input": [brought(CONTAINER)]}, "generic"),
+    ("input[0].encrypted_content", "unsupported_item", {"input": [SUMMARY]}, "generic"),
     ("tool_choice", "unsupported_tool", {"tool_choice": {"type": "file_search"}}, "generic"),
     ("tool_choice.name", "invalid_value", {"tool_choice": {"type": "function", "name": "add"}}, "generic"),
     (
@@ -62,8 +74,9 @@ REFUSED: list[tuple[str, str, Json, str]] = [
         {"tools": [{"type": "namespace", "name": "n", "description": "d", "tools": [ADD, ADD]}]},
         "generic",
     ),
-    ("input[0].type", "unsupported_item", {"input": [{"type": "compaction_trigger"}]}, "generic"),
+    ("input[0].type", "unsupported_item", {"input": [APPROVAL]}, "generic"),
     ("input", "unsupported_item", {"input": []}, "generic"),
+    ("input", "unsupported_item", {"input": [{"type": "compaction_trigger"}]}, "generic"),
     ("input[0].call_id", "invalid_value", {"input": [{**OUTPUT, "output": "5"}]}, "generic"),
     ("input[0].content[0]", "unsupported_content", {"input": saying(SOUND)}, "generic"),
     ("input[0].content[0].image_url", "unsupported_content", {"input": saying(PICTURE)}, "kimi"),
@@ -74,22 +87,39 @@ REFUSED: list[tuple[str, str, Json, str]] = [
         "generic",
     ),
     ("input[1].output[0]", "unsupported_content", {"input": [CALL, OUTPUT]}, "generic"),
-    ("text.format", "unsupported_format", {"text": {"format": FORMAT}}, "deepseek"),
+    ("text.format", "unsupported_format", {"text": {"format": {"type": "json_object"}}}, "lmstudio"),
+]
+# The same where the item comes from history; the request then does not hold it.
+RECALLED: list[tuple[str, str, list[Json], str]] = [
+    ("history.type", "unsupported_item", [APPROVAL], "generic"),
+    ("history.encrypted_content", "unsupported_item", [SUMMARY], "generic"),
+    ("history.call_id", "invalid_value", [{**OUTPUT, "output": "5"}], "generic"),
+    ("history.content[0]", "unsupported_content", saying(SOUND), "generic"),
+    ("history.content[0]", "unsupported_parameter", saying(PICTURE, role="system"), "generic"),
+    ("history.content[0].image_url", "unsupported_content", saying(PICTURE), "kimi"),
+    ("history.output[0]", "unsupported_content", [CALL, OUTPUT], "generic"),
+    ("history.tools[0]", "unsupported_tool", [brought(HOSTED)], "generic"),
+    ("history.tools[0].environment", "unsupported_tool", [brought(CONTAINER)], "generic"),
 ]
 NOT_HERE: list[tuple[str, str, Json]] = [
-    ("previous_response_id", "previous_response_not_found", {"previous_response_id": "resp_1"}),
     ("input[0].id", "item_not_found", {"input": [{"type": "item_reference", "id": "msg_1"}]}),
+]
+# Refused by the gateway before there is anything to translate.
+BEFORE: list[tuple[Json, Json]] = [
+    (
+        {"code": "invalid_value", "param": "conversation"},
+        {"conversation": "conv_1", "previous_response_id": "resp_1"},
+    ),
 ]
 
 
-def refuse(changes: Json, provider: str) -> tuple[Json, Json]:
+def refuse(changes: Json, provider: str, recalled: int = 0) -> tuple[Json, Json]:
     """A request, and the error it gets."""
     request = {"model": "m", "input": "hello", **changes}
     body = bodies.validate(REQUEST, copy.deepcopy(request))
+    options = responses_to_chat.Options(model="m", recalled=recalled)
     with pytest.raises(InvalidRequest) as caught:
-        responses_to_chat.request(
-            body, profile.load(provider), responses_to_chat.Options(model="m"), Losses()
-        )
+        responses_to_chat.request(body, profile.load(provider), options, Losses())
     assert caught.value.status == 400
     return request, caught.value.body()
 
@@ -108,7 +138,22 @@ def test_one_row_covers_each_refusal(param: str, code: str, changes: Json, provi
 
 def test_every_row_is_of_use() -> None:
     used = [row for _, _, changes, provider in REFUSED for row in rows(*refuse(changes, provider))]
+    used += [row for error, request in BEFORE for row in rows(request, error)]
     assert [row for row in DECLARED if row not in used] == []
+
+
+@pytest.mark.parametrize(("param", "code", "items", "provider"), RECALLED)
+def test_what_history_holds_is_refused_by_the_same_row(
+    param: str, code: str, items: list[Json], provider: str
+) -> None:
+    _, error = refuse({"input": items}, provider, recalled=len(items))
+    assert (error["param"], error["code"]) == (param, code)
+    assert len(rows({"input": "hello", "conversation": "conv_1"}, error)) == 1
+
+
+@pytest.mark.parametrize(("error", "request_body"), BEFORE)
+def test_one_row_covers_what_is_refused_before(error: Json, request_body: Json) -> None:
+    assert len(rows(request_body, error)) == 1
 
 
 @pytest.mark.parametrize(("param", "code", "changes"), NOT_HERE)
@@ -120,6 +165,12 @@ def test_what_is_not_here_needs_no_row(param: str, code: str, changes: Json) -> 
     assert declared(error, request)
 
 
+@pytest.mark.parametrize("code", sorted(MISSING_STATE))
+def test_names_of_what_is_not_here_need_no_row(code: str) -> None:
+    assert code.endswith("_not_found")
+    assert declared({"code": code, "param": None}, {})
+
+
 @pytest.mark.parametrize(
     ("error", "request_body"),
     [
@@ -127,6 +178,8 @@ def test_what_is_not_here_needs_no_row(param: str, code: str, changes: Json) -> 
         ({"code": "unsupported_parameter", "param": "temperature"}, {"temperature": 1}),
         ({"code": "unsupported_tool", "param": "tools[0]"}, {"tools": [ADD]}),
         ({"code": "unsupported_item", "param": "input[0].type"}, {"input": [{"type": "message"}]}),
+        ({"code": "unsupported_item", "param": "history"}, {"input": "hello"}),
+        ({"code": "unsupported_parameter", "param": "conversation"}, {"conversation": "conv_1"}),
         ({"code": "internal_error", "param": None}, {}),
     ],
 )

@@ -1,60 +1,30 @@
 """Every field of a request is carried, changed, reported or refused, as each upstream needs it."""
 
-import re
-from typing import Any, TypeAlias
+import json
+from typing import Any
 
 import pytest
 from wireloom_protocol import responses as m
 
-from tests.support import chat_rules
-from tests.support import texts as texts_of
-from tests.support.captures import CAPTURES, Capture, validated
+from tests.support.requests import (
+    ADD,
+    GENERIC,
+    PLAIN,
+    PROFILES,
+    SCHEMA,
+    SUB,
+    Json,
+    Lost,
+    ask,
+    dropped,
+    like,
+    offered,
+)
 from wireloom.errors import InvalidRequest
-from wireloom.providers import Profile, load, names
-from wireloom.translate.items_to_messages import CONTINUE, LATER_INSTRUCTIONS
-from wireloom.translate.loss import Losses, Severity
-from wireloom.translate.responses_to_chat import FIELDS, ChatRequest, Options, request
-from wireloom.translate.tools import Target
-
-Json: TypeAlias = dict[str, Any]
-Lost: TypeAlias = list[tuple[str, str, Severity]]
-PROFILES = {name: load(name) for name in names()}
-GENERIC, OPENAI = PROFILES["generic"], PROFILES["openai"]
-SCHEMA: Json = {"type": "object", "properties": {"a": {"type": "integer"}}}
-ADD: Json = {"type": "function", "name": "add", "parameters": SCHEMA}
-SUB: Json = {"type": "function", "name": "sub", "parameters": SCHEMA}
-PATCH: Json = {"type": "custom", "name": "patch"}
-SPACE: Json = {"type": "namespace", "name": "maths", "description": "d", "tools": [ADD]}
-SEARCH: Json = {"type": "web_search"}
-PLAIN: Json = {"model": "upstream-model", "messages": [{"role": "user", "content": "hello"}]}
-
-
-def like(profile: Profile, **differences: Any) -> Profile:
-    return profile.model_copy(update=differences)
-
-
-def ask(
-    profile: Profile = GENERIC,
-    *,
-    strict: bool = False,
-    options: Options | None = None,
-    streamed: bool = False,
-    **fields: Any,
-) -> tuple[ChatRequest, Lost]:
-    """The Chat request for a greeting with some fields, and what was lost."""
-    losses = Losses(strict=strict)
-    body = validated({"model": "client-model", "input": "hello", **fields})
-    made = request(body, profile, options or Options("upstream-model"), losses, stream=streamed)
-    return made, [(loss.path, loss.action, loss.severity) for loss in losses.items]
-
-
-def offered(made: ChatRequest) -> list[str]:
-    return [tool["function"]["name"] for tool in made.body.get("tools", [])]
-
-
-def dropped(path: str, severity: Severity = Severity.DEGRADING) -> Lost:
-    return [(path, "dropped", severity)]
-
+from wireloom.providers import Profile
+from wireloom.translate.loss import How, Severity
+from wireloom.translate.responses_to_chat import FIELDS, Options, Refuse
+from wireloom.translate.responses_to_chat import SCHEMA as SCHEMA_WISH
 
 IMMATERIAL = Severity.IMMATERIAL
 FORMAT: Json = {"type": "json_schema", "name": "answer", "schema": SCHEMA, "strict": True, "description": "d"}
@@ -96,6 +66,8 @@ CARRIED: list[tuple[str, str, Any, Json, Lost]] = [
     ("generic", "frequency_penalty", -1, {"frequency_penalty": -1}, []),
     ("groq", "frequency_penalty", 1, {}, dropped("frequency_penalty")),
     ("generic", "top_logprobs", 0, {}, []),
+    ("kimi", "top_logprobs", 0, {}, []),
+    ("generic", "top_logprobs", 3, {"logprobs": True, "top_logprobs": 3}, []),
     ("generic", "service_tier", "auto", {}, []),
     ("generic", "service_tier", "default", {}, []),
     ("generic", "service_tier", "flex", {}, dropped("service_tier")),
@@ -106,8 +78,9 @@ CARRIED: list[tuple[str, str, Any, Json, Lost]] = [
         "include",
         ["reasoning.encrypted_content", "web_search_call.results"],
         {},
-        [*dropped("include[0]", IMMATERIAL), *dropped("include[1]", IMMATERIAL)],
+        dropped("include[1]", IMMATERIAL),
     ),
+    ("generic", "include", ["message.output_text.logprobs"], {"logprobs": True}, []),
     ("generic", "user", "me", {"user": "me"}, []),
     ("vllm", "user", "me", {}, dropped("user", IMMATERIAL)),
     ("generic", "metadata", {"a": "b"}, {}, dropped("metadata", IMMATERIAL)),
@@ -120,7 +93,11 @@ CARRIED: list[tuple[str, str, Any, Json, Lost]] = [
     ("openai", "prompt_cache_retention", "24h", {"prompt_cache_retention": "24h"}, []),
     ("openai", "prompt_cache_options", {}, {}, dropped("prompt_cache_options", IMMATERIAL)),
     ("generic", "client_metadata", {"a": "b"}, {}, dropped("client_metadata", IMMATERIAL)),
-    ("openai", "store", True, {}, dropped("store", IMMATERIAL)),
+    ("openai", "store", True, {}, []),
+    ("openai", "store", False, {}, []),
+    ("generic", "previous_response_id", "resp_9", {}, []),
+    ("generic", "conversation", "conv_1", {}, []),
+    ("generic", "conversation", {"id": "conv_1"}, {}, []),
     ("generic", "truncation", "disabled", {}, []),
     ("generic", "truncation", "auto", {}, dropped("truncation")),
     ("generic", "max_tool_calls", 3, {}, dropped("max_tool_calls", IMMATERIAL)),
@@ -213,85 +190,41 @@ def test_a_field_that_is_null_says_nothing(name: str) -> None:
 
 # Profile, fields, and the code and the parameter of the error.
 REFUSED: list[tuple[str, Json, str, str]] = [
-    ("generic", {"top_logprobs": 1}, "unsupported_parameter", "top_logprobs"),
+    ("groq", {"top_logprobs": 1}, "unsupported_parameter", "top_logprobs"),
     (
-        "generic",
+        "deepseek",
         {"include": ["reasoning.encrypted_content", "message.output_text.logprobs"]},
         "unsupported_parameter",
         "include[1]",
     ),
     ("generic", {"background": True}, "unsupported_parameter", "background"),
     ("generic", {"prompt": {"id": "p"}}, "unsupported_parameter", "prompt"),
-    ("generic", {"conversation": "conv_1"}, "unsupported_parameter", "conversation"),
     (
         "generic",
         {"context_management": [{"type": "compaction"}]},
         "unsupported_parameter",
         "context_management",
     ),
-    ("generic", {"previous_response_id": "resp_9"}, "previous_response_not_found", "previous_response_id"),
-    ("deepseek", {"text": {"format": FORMAT}}, "unsupported_format", "text.format"),
     ("lmstudio", {"text": {"format": {"type": "json_object"}}}, "unsupported_format", "text.format"),
-    ("generic", {"tool_choice": "required"}, "unsupported_parameter", "tool_choice"),
-    ("generic", {"tools": [SEARCH], "tool_choice": "required"}, "unsupported_parameter", "tool_choice"),
-    ("ollama", {"tools": [ADD], "tool_choice": "required"}, "unsupported_parameter", "tool_choice"),
-    (
-        "llamacpp",
-        {"tools": [ADD], "tool_choice": {"type": "function", "name": "add"}},
-        "unsupported_parameter",
-        "tool_choice",
-    ),
-    ("generic", {"tool_choice": {"type": "function", "name": "add"}}, "invalid_value", "tool_choice.name"),
-    (
-        "generic",
-        {"tools": [ADD], "tool_choice": {"type": "custom", "name": "x"}},
-        "invalid_value",
-        "tool_choice.name",
-    ),
-    (
-        "generic",
-        {"tools": [SPACE], "tool_choice": {"type": "function", "name": "add"}},
-        "invalid_value",
-        "tool_choice.name",
-    ),
-    (
-        "generic",
-        {"tools": [ADD], "tool_choice": {"type": "web_search_preview"}},
-        "unsupported_tool",
-        "tool_choice",
-    ),
-    (
-        "generic",
-        {"tools": [ADD], "tool_choice": {"type": "mcp", "server_label": "x"}},
-        "unsupported_tool",
-        "tool_choice",
-    ),
-    (
-        "generic",
-        {
-            "tools": [ADD],
-            "tool_choice": {
-                "type": "allowed_tools",
-                "mode": "auto",
-                "tools": [{"type": "function", "name": "add"}, {"type": "mcp", "server_label": "x"}],
-            },
-        },
-        "invalid_value",
-        "tool_choice.tools[1]",
-    ),
-    (
-        "generic",
-        {"tools": [ADD], "tool_choice": {"type": "allowed_tools", "mode": "required", "tools": []}},
-        "unsupported_parameter",
-        "tool_choice",
-    ),
     (
         "generic",
         {"tools": [{"type": "mcp", "server_label": "x", "server_url": "https://x.com"}]},
         "unsupported_tool",
         "tools[0]",
     ),
-    ("generic", {"input": [{"type": "compaction_trigger"}]}, "unsupported_item", "input[0].type"),
+    (
+        "generic",
+        {"tools": [{"type": "shell", "environment": {"type": "container_auto"}}]},
+        "unsupported_tool",
+        "tools[0].environment",
+    ),
+    ("generic", {"input": [{"type": "compaction_trigger"}]}, "unsupported_item", "input"),
+    (
+        "generic",
+        {"input": [{"type": "compaction", "encrypted_content": "x"}]},
+        "unsupported_item",
+        "input[0].encrypted_content",
+    ),
 ]
 
 
@@ -321,11 +254,78 @@ def test_a_field_nobody_knows_is_reported_and_stays_here() -> None:
     assert losses == [*dropped("extra_body"), *dropped("temprature")]
 
 
-def test_a_conversation_that_is_not_stored_is_refused_before_its_input_is_read() -> None:
-    output = {"type": "function_call_output", "call_id": "call_1", "output": "5"}
+@pytest.mark.parametrize("name", ["deepseek", "kimi", "zai"])
+def test_a_schema_is_described_where_the_upstream_has_none(name: str) -> None:
+    """The instructions of the client stay, and lead."""
+    profile = PROFILES[name]
+    made, losses = ask(profile, text={"format": FORMAT}, instructions="Be brief.")
+    system, user = made.body["messages"]
+    assert user == PLAIN["messages"][0]
+    assert system["role"] == "system"
+    instructions, described = system["content"].split("\n\n")
+    wish, schema = described.split(":\n")
+    assert instructions == "Be brief."
+    assert wish == f"{SCHEMA_WISH} (d)"
+    assert json.loads(schema) == SCHEMA
+    assert made.body["response_format"] == {"type": "json_object"}
+    assert losses == [("text.format", "emulated", Severity.DEGRADING)]
+    alone, _ = ask(profile, text={"format": {**FORMAT, "description": None}})
+    assert alone.body["messages"][0]["content"].startswith(f"{SCHEMA_WISH}:\n")
     with pytest.raises(InvalidRequest) as caught:
-        ask(input=[output], previous_response_id="resp_1")
-    assert caught.value.code == "previous_response_not_found"
+        ask(profile, strict=True, text={"format": FORMAT})
+    assert (caught.value.code, caught.value.param) == ("unsupported_parameter", "text.format")
+
+
+def test_a_schema_is_described_even_where_no_json_can_be_asked_for() -> None:
+    made, losses = ask(like(GENERIC, json_schema=False, json_object=False), text={"format": FORMAT})
+    assert "response_format" not in made.body
+    assert made.body["messages"][0]["content"].startswith(SCHEMA_WISH)
+    assert losses == [("text.format", "emulated", Severity.DEGRADING)]
+
+
+def test_wishes_for_log_probabilities_come_together() -> None:
+    made, losses = ask(top_logprobs=2, include=["message.output_text.logprobs"])
+    assert made.body == PLAIN | {"logprobs": True, "top_logprobs": 2}
+    assert losses == []
+    fields: Json = {"top_logprobs": 2, "include": ["message.output_text.logprobs"]}
+    for profile in PROFILES.values():
+        refuses = "logprobs" in profile.dropped
+        assert refuses == ("top_logprobs" in profile.dropped)
+        for name, value in fields.items():
+            if refuses:
+                with pytest.raises(InvalidRequest):
+                    ask(profile, **{name: value})
+            else:
+                assert ask(profile, **{name: value})[0].body["logprobs"] is True
+
+
+def test_another_effort_from_some_item_on_is_the_effort() -> None:
+    def update(effort: str) -> Json:
+        return {"type": "configuration_update", "reasoning": {"effort": effort}}
+
+    items = [{"role": "user", "content": "hello"}]
+    made, losses = ask(input=[*items, update("high"), update("low")], reasoning={"effort": "medium"})
+    assert made.body == PLAIN | {"reasoning_effort": "low"}
+    assert losses == []
+    assert ask(input=[update("low"), *items])[0].body == PLAIN | {"reasoning_effort": "low"}
+    _, losses = ask(PROFILES["xai"], input=[*items, update("low")])
+    assert [path for path, _, _ in losses] == ["reasoning.effort"]
+
+
+def test_what_a_client_carries_is_opened_and_what_is_recalled_is_no_part_of_the_request() -> None:
+    def unseal(purpose: str, token: str) -> Any:
+        return {"summary": f"{purpose} of {token}"}
+
+    options = Options("upstream-model", unseal=unseal, recalled=2)
+    search = {"type": "tool_search_output", "call_id": "1", "tools": [{**ADD, "strict": True}]}
+    items = [
+        {"type": "compaction", "encrypted_content": "x"},
+        {"type": "tool_search_call", "call_id": "1", "arguments": {}},
+        search,
+    ]
+    made, losses = ask(options=options, input=items)
+    assert made.body["messages"][0]["content"].endswith("compaction of x")
+    assert losses == dropped("input[0].tools[0].strict")
 
 
 def test_every_upstream_takes_what_its_profile_pins_and_bounds() -> None:
@@ -343,97 +343,6 @@ def test_every_upstream_takes_what_its_profile_pins_and_bounds() -> None:
         assert all(body.get(name, value) == value for name, value in profile.pinned.items())
         assert all(body.get(name, value) >= value for name, value in profile.minimums.items())
         assert all(body.get(name, value) <= value for name, value in profile.maximums.items())
-
-
-# -- tools and the choice between them -----------------------------------------------------------------------------
-
-
-def forced(name: str) -> Json:
-    return {"type": "function", "function": {"name": name}}
-
-
-# Profile, tools, choice, the names that are offered, the choice sent.
-CHOICES: list[tuple[Profile, list[Json], Any, list[str], Any]] = [
-    (GENERIC, [ADD], "auto", ["add"], None),
-    (GENERIC, [ADD], "none", ["add"], "none"),
-    (GENERIC, [ADD], "required", ["add"], "required"),
-    (GENERIC, [ADD, SUB], {"type": "function", "name": "sub"}, ["add", "sub"], forced("sub")),
-    (GENERIC, [PATCH], {"type": "custom", "name": "patch"}, ["patch"], forced("patch")),
-    (
-        GENERIC,
-        [SPACE],
-        {"type": "function", "name": "add", "namespace": "maths"},
-        ["maths-add"],
-        forced("maths-add"),
-    ),
-    (GENERIC, [SEARCH], "none", [], None),
-    (GENERIC, [SEARCH], "auto", [], None),
-    (PROFILES["ollama"], [ADD], "none", [], None),
-    (PROFILES["ollama"], [ADD], "auto", ["add"], None),
-    (PROFILES["llamacpp"], [ADD], "required", ["add"], "required"),
-]
-
-
-@pytest.mark.parametrize(("profile", "tools", "choice", "names_offered", "sent"), CHOICES)
-def test_the_choice_of_a_tool(
-    profile: Profile, tools: list[Json], choice: Any, names_offered: list[str], sent: Any
-) -> None:
-    made, _ = ask(profile, tools=tools, tool_choice=choice)
-    assert (offered(made), made.body.get("tool_choice")) == (names_offered, sent)
-    assert ("tools" in made.body) == bool(names_offered)
-
-
-@pytest.mark.parametrize(("mode", "sent"), [("auto", None), ("required", "required")])
-def test_tools_that_are_not_allowed_are_not_offered(mode: str, sent: str | None) -> None:
-    allowed = [{"type": "function", "name": "sub"}, {"type": "function", "name": "add", "namespace": "maths"}]
-    choice = {"type": "allowed_tools", "mode": mode, "tools": allowed}
-    made, losses = ask(tools=[ADD, SUB, PATCH, SPACE], tool_choice=choice)
-    assert (offered(made), made.body.get("tool_choice")) == (["sub", "maths-add"], sent)
-    assert losses == [("tool_choice", "emulated", IMMATERIAL)]
-    assert made.tools.restore("add") == Target("add")
-
-
-def test_no_tool_is_offered_where_none_is_allowed() -> None:
-    choice: Json = {"type": "allowed_tools", "mode": "auto", "tools": []}
-    made, _ = ask(tools=[ADD], tool_choice=choice, parallel_tool_calls=False)
-    assert made.body == PLAIN
-
-
-@pytest.mark.parametrize("value", [True, False])
-def test_calls_at_once_are_a_matter_of_tools(value: bool) -> None:
-    assert ask(tools=[ADD], parallel_tool_calls=value)[0].body["parallel_tool_calls"] is value
-    for tools in ([], [SEARCH]):
-        assert "parallel_tool_calls" not in ask(tools=tools, parallel_tool_calls=value)[0].body
-    silent = like(GENERIC, tool_choice=())
-    assert ask(silent, tools=[ADD], tool_choice="none", parallel_tool_calls=value)[0].body == PLAIN
-
-
-@pytest.mark.parametrize(
-    ("profile", "reasoning", "added"),
-    [
-        ("kimi", None, {"thinking": {"type": "disabled"}}),
-        ("kimi", {"effort": "high"}, {"thinking": {"type": "disabled"}}),
-        ("deepseek", {"effort": "high"}, {"thinking": {"type": "disabled"}}),
-        ("qwen", {"effort": "high"}, {"enable_thinking": False}),
-    ],
-)
-@pytest.mark.parametrize("choice", ["required", {"type": "function", "name": "add"}])
-def test_a_model_that_must_not_think_when_forced_does_not(
-    profile: str, reasoning: Json | None, added: Json, choice: Any
-) -> None:
-    made, losses = ask(PROFILES[profile], tools=[ADD], tool_choice=choice, reasoning=reasoning)
-    sent = forced("add") if isinstance(choice, dict) else choice
-    body = {name: value for name, value in made.body.items() if name != "tools"}
-    assert body == PLAIN | added | {"tool_choice": sent}
-    assert ("reasoning", "dropped", Severity.DEGRADING) in losses
-    assert "thinking" not in ask(PROFILES[profile], tools=[ADD], tool_choice="auto")[0].body
-
-
-def test_a_model_that_thinks_always_cannot_be_forced() -> None:
-    profile = like(GENERIC, thinking_blocks_forced_tools=True)
-    with pytest.raises(InvalidRequest) as caught:
-        ask(profile, tools=[ADD], tool_choice="required")
-    assert caught.value.param == "tool_choice"
 
 
 # -- settings of the gateway ---------------------------------------------------------------------------------------
@@ -475,103 +384,11 @@ def test_a_kind_of_tool_nobody_knows_is_left_out_for_the_codex_cli() -> None:
     assert caught.value.param == "tools[0].type"
 
 
-# -- what the Codex CLI sends --------------------------------------------------------------------------------------
-
-UNTRANSLATED = {
-    "code-mode-2-after-exec": ("unsupported_item", "input[0].type"),
-    "plain-gpt-6.1-sol-responses-lite": ("unsupported_item", "input[0].type"),
-    "compaction-remote-2-trigger": ("unsupported_item", "input[6].type"),
-    "compaction-remote-3-after": ("unsupported_item", "input[4].type"),
-    "tool-search-2-output": ("unsupported_item", "input[4].type"),
-    "tool-search-3-after-deferred-call": ("unsupported_item", "input[4].type"),
-    "websocket-2-turn": ("previous_response_not_found", "previous_response_id"),
-    "websocket-3-tool-output": ("previous_response_not_found", "previous_response_id"),
-}
-TRANSLATED = [capture for capture in CAPTURES if capture.name not in UNTRANSLATED]
-NOTES = (LATER_INSTRUCTIONS, CONTINUE, "[see the next user message]", "\n")
-LENIENT = Options("upstream-model", lenient=True)
-
-
-def by_name(capture: Capture) -> str:
-    return capture.name
-
-
-def members(tools: list[Json]) -> list[tuple[str, str | None, bool]]:
-    """Name, namespace and freedom of form of each tool that can be offered."""
-    found: list[tuple[str, str | None, bool]] = []
-    for tool in tools:
-        if tool["type"] == "namespace":
-            found += [(name, tool["name"], custom) for name, _, custom in members(tool["tools"])]
-        elif tool["type"] in ("function", "custom"):
-            found.append((tool["name"], None, tool["type"] == "custom"))
-    return found
-
-
-def test_the_captures_are_there() -> None:
-    assert len(TRANSLATED) == 25
-    assert {capture.name for capture in CAPTURES} >= UNTRANSLATED.keys()
-
-
-@pytest.mark.parametrize("profile", [GENERIC, OPENAI, PROFILES["mistral"]], ids=lambda profile: profile.name)
-@pytest.mark.parametrize("capture", TRANSLATED, ids=by_name)
-def test_all_that_a_codex_request_says_is_told_in_its_order(capture: Capture, profile: Profile) -> None:
-    made = request(capture.request, profile, LENIENT, Losses())
-    assert texts_of.added(capture.body["input"], made.body["messages"], NOTES) == ""
-    pictures = [
-        part["image_url"]
-        for item in capture.body["input"]
-        for parts in (item.get("content"), item.get("output"))
-        for part in (parts if isinstance(parts, list) else ())
-        if part["type"] == "input_image"
-    ]
-    shown = [
-        part["image_url"]["url"]
-        for message in made.body["messages"]
-        for part in (message["content"] if isinstance(message["content"], list) else ())
-        if part["type"] == "image_url"
-    ]
-    assert shown == pictures
-
-
-@pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.name)
-def test_a_codex_request_becomes_one_that_a_strict_upstream_takes(profile: Profile) -> None:
-    rules = chat_rules.Rules(developer=profile.developer_role, unknown_fields=True)
-    for capture in TRANSLATED:
-        if profile.json_schema or capture.name != "output-schema":
-            made = request(capture.request, profile, LENIENT, Losses())
-            assert (capture.name, list(chat_rules.problems(made.body, rules))) == (capture.name, [])
-
-
-@pytest.mark.parametrize(
-    "profile", [GENERIC, OPENAI, like(GENERIC, tool_name_max=20)], ids=["generic", "openai", "short"]
-)
-@pytest.mark.parametrize("capture", TRANSLATED, ids=by_name)
-def test_the_tools_of_a_codex_request_are_offered_and_found_again(capture: Capture, profile: Profile) -> None:
-    losses = Losses()
-    made = request(capture.request, profile, LENIENT, losses)
-    wanted = members(capture.body["tools"])
-    found = [made.tools.restore(name) for name in offered(made)]
-    assert [(tool.name, tool.namespace, tool.custom) for tool in found] == wanted
-    pattern = re.compile(profile.tool_name_pattern)
-    assert all(pattern.fullmatch(name) and len(name) <= profile.tool_name_max for name in offered(made))
-    left_out = [
-        f"tools[{i}]"
-        for i, tool in enumerate(capture.body["tools"])
-        if tool["type"] not in ("function", "custom", "namespace")
-    ]
-    assert [loss.path for loss in losses.items if re.fullmatch(r"tools\[\d+\]", loss.path)] == left_out
-
-
-@pytest.mark.parametrize("profile", [GENERIC, OPENAI], ids=lambda profile: profile.name)
-@pytest.mark.parametrize("name", UNTRANSLATED)
-def test_what_cannot_be_told_of_a_codex_request_is_refused_by_its_place(name: str, profile: Profile) -> None:
-    (capture,) = (capture for capture in CAPTURES if capture.name == name)
-    with pytest.raises(InvalidRequest) as caught:
-        request(capture.request, profile, LENIENT, Losses())
-    assert (caught.value.code, caught.value.param) == UNTRANSLATED[name]
-
-
 # -- the contract --------------------------------------------------------------------------------------------------
+
+
+# What other tests show: messages, tools, the choice between them, streaming.
+ELSEWHERE = {"model", "input", "instructions", "tools", "tool_choice", "parallel_tool_calls", "stream"}
 
 
 def test_every_field_of_a_request_has_a_rule_and_a_test() -> None:
@@ -580,3 +397,21 @@ def test_every_field_of_a_request_has_a_rule_and_a_test() -> None:
     assert sorted(FIELDS.keys() - known) == []
     tested = {name for _, name, _, _, _ in CARRIED} | {name for _, fields, _, _ in REFUSED for name in fields}
     assert sorted(known - tested) == []
+
+
+@pytest.mark.parametrize("name", sorted(FIELDS))
+def test_a_rule_that_is_not_the_same_over_there_says_what_it_is(name: str) -> None:
+    rule = FIELDS[name]
+    assert rule.note or rule.how is How.NATIVE
+    assert (rule.how is How.REFUSED) == isinstance(rule.apply, Refuse)
+
+
+@pytest.mark.parametrize("name", sorted(FIELDS))
+def test_what_is_ignored_is_reported_and_what_is_native_can_be_carried(name: str) -> None:
+    """Of each field there is a row above that shows its rule at work."""
+    rows = [(added, lost) for _, field, _, added, lost in CARRIED if field == name]
+    if FIELDS[name].how is How.IGNORED:
+        assert all(not added for added, _ in rows)
+        assert any(lost for _, lost in rows)
+    elif FIELDS[name].how is How.NATIVE and name not in ELSEWHERE:
+        assert any(added for added, _ in rows)

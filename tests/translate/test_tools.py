@@ -2,48 +2,22 @@
 
 import json
 import re
-from typing import Any, TypeAlias
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from pydantic import TypeAdapter
 from wireloom_protocol import responses as m
 
 from tests.support import contract
+from tests.support.tools import GENERIC, SCHEMA, Json, Lost, flat, function, namespace, offered
 from wireloom.errors import InvalidRequest
 from wireloom.providers import Profile, load, names
-from wireloom.translate.loss import Losses, Severity
-from wireloom.translate.tools import EMPTY_PARAMETERS, TOOLS, Target, Tools, flat_name, flatten, unwrap, wrap
+from wireloom.translate.loss import How, Severity
+from wireloom.translate.output_items import CALLS
+from wireloom.translate.tools import EMPTY_PARAMETERS, TOOLS, Target, Tools, flat_name, unwrap, wrap
+from wireloom.translate.tools import REFUSED as HOSTED
 
-Json: TypeAlias = dict[str, Any]
-GENERIC, OPENAI, KIMI = load("generic"), load("openai"), load("kimi")
-SCHEMA: Json = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
-_TOOLS: TypeAdapter[list[Any]] = TypeAdapter(list[m.Tool])
-
-
-def function(name: str, **more: Any) -> Json:
-    return {"type": "function", "name": name, "parameters": SCHEMA, **more}
-
-
-def namespace(name: str, *tools: Json) -> Json:
-    return {"type": "namespace", "name": name, "description": "Some tools.", "tools": list(tools)}
-
-
-def offered(
-    *tools: Json, profile: Profile = GENERIC, denied: frozenset[str] = frozenset(), lenient: bool = False
-) -> tuple[Tools, list[tuple[str, str, Severity]]]:
-    """The tools and what was lost of them."""
-    losses = Losses()
-    made = flatten(_TOOLS.validate_python(tools), profile, losses, denied=denied, lenient=lenient)
-    return made, [(loss.path, loss.action, loss.severity) for loss in losses.items]
-
-
-def flat(tools: Tools) -> list[str]:
-    assert all(tool["type"] == "function" for tool in tools.functions)
-    found = [tool["function"]["name"] for tool in tools.functions]
-    assert found == list(tools.by_flat_name)
-    return found
+OPENAI, KIMI = load("openai"), load("kimi")
 
 
 # -- functions -----------------------------------------------------------------------------------------------------
@@ -74,9 +48,7 @@ def flat(tools: Tools) -> list[str]:
         (function("add", strict=False), GENERIC, {"parameters": SCHEMA, "name": "add"}, []),
     ],
 )
-def test_a_function(
-    tool: Json, profile: Profile, definition: Json, lost: list[tuple[str, str, Severity]]
-) -> None:
+def test_a_function(tool: Json, profile: Profile, definition: Json, lost: Lost) -> None:
     made, losses = offered(tool, profile=profile)
     assert made.functions == [{"type": "function", "function": definition}]
     assert made.by_flat_name == {"add": Target("add")}
@@ -104,7 +76,7 @@ def test_a_custom_tool_is_a_function_with_one_text() -> None:
     assert tool["function"] == {"name": "patch", "description": "Patches."}
     assert parameters.pop("properties")["input"]["type"] == "string"
     assert parameters == {"type": "object", "required": ["input"], "additionalProperties": False}
-    assert made.restore("patch") == Target("patch", custom=True)
+    assert made.restore("patch") == Target("patch", kind="custom")
     assert losses == []
 
 
@@ -167,11 +139,69 @@ def test_the_tools_of_a_namespace_are_offered_one_by_one_and_come_back_to_it() -
     assert [made.restore(name) for name in flat(made)] == [
         Target("add"),
         Target("add", "maths"),
-        Target("prove", "maths", custom=True),
+        Target("prove", "maths", "custom"),
     ]
     assert [made.flat_name("add", None), made.flat_name("prove", "maths")] == ["add", "maths-prove"]
     assert made.flat_name("prove", None) is None
     assert losses == [("tools[1].tools[0].strict", "dropped", Severity.DEGRADING)]
+
+
+def described(tools: Tools) -> list[str | None]:
+    return [tool["function"].get("description") for tool in tools.functions]
+
+
+def test_what_a_namespace_is_for_is_said_once() -> None:
+    made, _ = offered(
+        namespace(
+            "maths",
+            function("add", description="Adds."),
+            function("sub"),
+            {"type": "custom", "name": "prove", "description": "Proves."},
+        ),
+        namespace("art", {"type": "custom", "name": "draw", "description": "Draws."}),
+    )
+    assert described(made) == [
+        "Adds.\n\nAll tools of maths: Some tools.",
+        None,
+        "Proves.",
+        "Draws.\n\nAll tools of art: Some tools.",
+    ]
+
+
+def test_what_a_namespace_is_for_is_said_with_the_first_tool_that_is_offered() -> None:
+    made, _ = offered(namespace("maths", function("add"), function("sub")), denied=frozenset({"maths.add"}))
+    assert described(made) == ["All tools of maths: Some tools."]
+
+
+def test_a_namespace_that_says_nothing_adds_nothing() -> None:
+    made, _ = offered({**namespace("maths", function("add")), "description": ""})
+    assert described(made) == [None]
+
+
+def test_the_grammar_of_a_tool_in_a_namespace_is_told() -> None:
+    grammar = {"type": "grammar", "syntax": "regex", "definition": "[a-z]+"}
+    tool = {"type": "custom", "name": "exec", "description": "Runs.", "format": grammar}
+    made, losses = offered(namespace("functions", tool))
+    (description,) = described(made)
+    assert description is not None
+    assert all(text in description for text in ("Runs.", "Some tools.", "regex", "[a-z]+"))
+    assert losses == [("tools[0].tools[0].format", "emulated", Severity.IMMATERIAL)]
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("output_schema", {"type": "object"}),
+        ("defer_loading", True),
+        ("allowed_callers", ["direct"]),
+    ],
+)
+def test_members_of_a_tool_that_only_others_read_are_noted(member: str, value: object) -> None:
+    made, losses = offered(
+        namespace("n", function("add", **{member: value})), function("sub", **{member: None})
+    )
+    assert losses == [(f"tools[0].tools[0].{member}", "dropped", Severity.IMMATERIAL)]
+    assert all(tool["function"].keys() <= {"name", "description", "parameters"} for tool in made.functions)
 
 
 def test_a_tool_that_was_never_offered_comes_back_as_it_is() -> None:
@@ -222,14 +252,18 @@ def test_an_upstream_may_be_choosier(name: str) -> None:
 
 def test_tools_that_flatten_alike_stay_apart() -> None:
     made, _ = offered(
-        function("a-b"), namespace("a", function("b")), {"type": "custom", "name": "a-b"}, function("a.b")
+        function("a-b"),
+        namespace("a", function("b"), {"type": "custom", "name": "b"}),
+        {"type": "custom", "name": "a-b"},
+        function("a.b"),
     )
-    assert len(set(flat(made))) == 4
+    assert len(set(flat(made))) == 5
     assert flat(made)[0] == "a-b"
     assert [made.restore(name) for name in flat(made)] == [
         Target("a-b"),
         Target("b", "a"),
-        Target("a-b", custom=True),
+        Target("b", "a", "custom"),
+        Target("a-b", kind="custom"),
         Target("a.b"),
     ]
 
@@ -262,7 +296,7 @@ def test_whatever_tools_are_called_each_is_found_again(wanted: list[tuple[str | 
         custom = custom or space is not None
         tool = {"type": "custom" if custom else "function", "name": name}
         tools.append(tool if space is None else namespace(space, tool))
-        targets.append(Target(name, space, custom))
+        targets.append(Target(name, space, "custom" if custom else "function"))
     assume(len(set(targets)) == len(targets))
     made, _ = offered(*tools, profile=KIMI)
     assert len(made.functions) == len(wanted)
@@ -276,34 +310,35 @@ def test_whatever_tools_are_called_each_is_found_again(wanted: list[tuple[str | 
 @pytest.mark.parametrize(
     ("denied", "left"),
     [
-        ({"add"}, ["maths-mul"]),
-        ({"maths.add"}, ["add", "maths-mul"]),
-        ({"maths-add"}, ["add", "maths-mul"]),
-        ({"mul"}, ["add", "maths-add"]),
-        ({"maths"}, ["add", "maths-add", "maths-mul"]),
-        (set(), ["add", "maths-add", "maths-mul"]),
+        ({"add"}, ["maths-mul", "apply_patch"]),
+        ({"maths.add"}, ["add", "maths-mul", "apply_patch"]),
+        ({"maths-add"}, ["add", "maths-mul", "apply_patch"]),
+        ({"mul"}, ["add", "maths-add", "apply_patch"]),
+        ({"maths"}, ["add", "maths-add", "maths-mul", "apply_patch"]),
+        ({"apply_patch", "None.add"}, ["maths-add", "maths-mul"]),
+        (set(), ["add", "maths-add", "maths-mul", "apply_patch"]),
     ],
 )
 def test_denied_tools_are_not_offered(denied: set[str], left: list[str]) -> None:
     made, losses = offered(
-        function("add"), namespace("maths", function("add"), function("mul")), denied=frozenset(denied)
+        function("add"),
+        namespace("maths", function("add"), function("mul")),
+        {"type": "apply_patch"},
+        denied=frozenset(denied),
     )
     assert flat(made) == left
-    assert len(losses) == 3 - len(left)
+    assert len(losses) == 4 - len(left)
     assert {(action, severity) for _, action, severity in losses} <= {("dropped", Severity.IMMATERIAL)}
 
 
-LEFT_OUT: dict[str, Json] = {
-    "web_search": {},
-    "web_search_2025_08_26": {},
-    "web_search_preview": {},
-    "web_search_preview_2025_03_11": {},
-    "tool_search": {},
-}
+def test_a_name_that_had_to_be_changed_is_denied_in_all_its_forms() -> None:
+    name = flat_name("a.b", "n", GENERIC)
+    for denied in (name, "n.a.b", "a.b"):
+        made, _ = offered(namespace("n", {"type": "custom", "name": "a.b"}), denied=frozenset({denied}))
+        assert flat(made) == []
+
+
 REFUSED: dict[str, Json] = {
-    "local_shell": {},
-    "shell": {},
-    "apply_patch": {},
     "file_search": {"vector_store_ids": ["vs_1"]},
     "code_interpreter": {"container": "c_1"},
     "computer": {},
@@ -313,13 +348,6 @@ REFUSED: dict[str, Json] = {
     "programmatic_tool_calling": {},
 }
 UNKNOWN: Json = {"type": "unknown", "member": {"type": "telepathy", "name": "t"}}
-
-
-@pytest.mark.parametrize("kind", LEFT_OUT)
-def test_tools_of_a_provider_that_only_help_are_left_out(kind: str) -> None:
-    made, losses = offered(function("a"), {"type": kind, **LEFT_OUT[kind]}, function("b"))
-    assert flat(made) == ["a", "b"]
-    assert losses == [("tools[1]", "dropped", Severity.DEGRADING)]
 
 
 @pytest.mark.parametrize("kind", REFUSED)
@@ -342,13 +370,44 @@ def test_a_kind_of_tool_nobody_knows_is_refused_or_left_out() -> None:
 # -- the contract --------------------------------------------------------------------------------------------------
 
 
+# Kinds that tests above, `test_client_tools` and `test_web_search` are about.
+TESTED = {"function", "custom", "namespace", "unknown", "tool_search", "local_shell", "shell", "apply_patch"}
+SEARCHING = {
+    "web_search",
+    "web_search_2025_08_26",
+    "web_search_preview",
+    "web_search_preview_2025_03_11",
+}
+
+
 def test_every_kind_of_tool_has_a_rule_and_a_test() -> None:
     known = contract.tags(m.Tool)
     assert "unknown" in known
     assert sorted(known - TOOLS.keys()) == []
     assert sorted(TOOLS.keys() - known) == []
-    assert sorted(known - {"function", "custom", "namespace", "unknown", *LEFT_OUT, *REFUSED}) == []
+    assert sorted(known ^ (TESTED | SEARCHING | REFUSED.keys())) == []
+    assert sorted(HOSTED) == sorted(REFUSED)
+
+
+@pytest.mark.parametrize("kind", sorted(TOOLS))
+def test_a_rule_that_is_not_the_same_over_there_says_what_it_is(kind: str) -> None:
+    rule = TOOLS[kind]
+    assert rule.note or rule.how is How.NATIVE
+    assert (rule.how is How.REFUSED) == (kind in REFUSED or kind == "unknown")
 
 
 def test_every_kind_of_tool_in_a_namespace_has_a_rule() -> None:
     assert sorted(contract.tags(m.NamespaceToolParamTools) - {"function", "custom"}) == []
+
+
+def test_what_is_offered_can_be_called() -> None:
+    """Each kind of target is one that an answer can be told as."""
+    made, _ = offered(
+        function("a"),
+        {"type": "custom", "name": "b"},
+        {"type": "local_shell"},
+        {"type": "shell"},
+        {"type": "apply_patch"},
+        {"type": "tool_search", "execution": "client"},
+    )
+    assert {target.kind for target in made.by_flat_name.values()} == CALLS.keys()

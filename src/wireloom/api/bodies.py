@@ -108,13 +108,37 @@ def parse(body: bytes) -> Any:
         InvalidRequest: no JSON: also NaN, a lone surrogate, nesting too deep, numbers too large.
     """
     try:
-        return msgspec.json.decode(body)
+        value = msgspec.json.decode(body)
     except RecursionError as error:
-        raise InvalidRequest("The body is nested too deeply.", code="invalid_json") from error
+        raise _too_deep() from error
     except UnicodeDecodeError as error:
         raise InvalidRequest("The body is not UTF-8.", code="invalid_json") from error
     except msgspec.MsgspecError as error:
         raise InvalidRequest(f"The body is no JSON: {error}.", code="invalid_json") from error
+    if body.count(b"{") + body.count(b"[") > DEEPEST and _deeper(value, DEEPEST):
+        raise _too_deep()
+    return value
+
+
+# Fewer than a model can be written out with again; clients stay far below.
+DEEPEST = 200
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    """Whether objects and lists stand within each other on more levels than these."""
+    level = [value]
+    for _ in range(levels):
+        level = [
+            child
+            for node in level
+            for child in (node.values() if type(node) is dict else node)
+            if type(child) is dict or type(child) is list
+        ]
+    return bool(level)
+
+
+def _too_deep() -> InvalidRequest:
+    return InvalidRequest("The body is nested too deeply.", code="invalid_json")
 
 
 def validate(adapter: TypeAdapter[T], value: Any) -> T:
@@ -129,9 +153,24 @@ def validate(adapter: TypeAdapter[T], value: Any) -> T:
     except ValidationError as error:
         raise _problem(error, value) from error
     except RecursionError as error:
-        raise InvalidRequest("The body is nested too deeply.", code="invalid_json") from error
+        raise _too_deep() from error
 
 
+def parameter(adapter: TypeAdapter[T], name: str, value: str | list[str]) -> T:
+    """The text of a query parameter to its value.
+
+    Raises:
+        InvalidRequest: it is none of those there are.
+    """
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        said = error.errors(include_url=False, include_context=False, include_input=False)[0]["msg"][:300]
+        raise InvalidRequest(f"{name}: {said}.", param=name) from error
+
+
+# Members of bodies that hold items.
+ITEM_LISTS = ("input", "items")
 # Items that bring tools into play.
 TOOL_ITEMS = ("additional_tools", "tool_search_output")
 
@@ -140,24 +179,46 @@ def prepare(value: Any) -> None:
     """Write down the tags that the contract lets a client leave out, so that each item finds its type.
 
     A message without a type has a role; a reference has only an id. A tool of a kind that the contract does
-    not know is wrapped, so that it can be reported or refused instead of failing the whole union.
+    not know is wrapped, so that it can be reported or refused instead of failing the whole union. An output that
+    answers no call but has a name, with which the Codex CLI tells what it has decided itself, becomes a message.
     """
     if not isinstance(value, dict):
         return
-    items = value.get("input")
-    for item in items if isinstance(items, list) else ():
-        if isinstance(item, dict):
-            kind = item.get("type")
-            if kind is None:
-                if "role" in item:
-                    item["type"] = "message"
-                elif "id" in item:
-                    item["type"] = "item_reference"
-            elif kind in TOOL_ITEMS and isinstance(item.get("tools"), list):
-                _wrap_unknown(item["tools"])
+    for name in ITEM_LISTS:
+        items = value.get(name)
+        for item in items if isinstance(items, list) else ():
+            if isinstance(item, dict):
+                _prepare_item(item)
     tools = value.get("tools")
     if isinstance(tools, list):
         _wrap_unknown(tools)
+
+
+def _prepare_item(item: dict[str, Any]) -> None:
+    kind = item.get("type")
+    if kind is None:
+        if "role" in item:
+            item["type"] = "message"
+        elif "id" in item:
+            item["type"] = "item_reference"
+    elif kind in TOOL_ITEMS and isinstance(item.get("tools"), list):
+        _wrap_unknown(item["tools"])
+    elif kind == "function_call_output" and item.get("call_id") is None:
+        _prepare_notice(item)
+
+
+def _prepare_notice(item: dict[str, Any]) -> None:
+    name, output = item.get("name"), item.get("output")
+    if not isinstance(name, str) or not isinstance(output, str | list):
+        return
+    namespace = item.get("namespace")
+    source = f"[{namespace}.{name}]\n" if isinstance(namespace, str) else f"[{name}]\n"
+    content = (
+        source + output if isinstance(output, str) else [{"type": "input_text", "text": source}, *output]
+    )
+    kept = {"id": item["id"]} if "id" in item else {}
+    item.clear()
+    item |= {**kept, "type": "message", "role": "user", "content": content}
 
 
 def _wrap_unknown(tools: list[Any]) -> None:

@@ -57,12 +57,19 @@ class HttpEdge:
         log.debug("%s %s by %s", caller.request_id, operation, principal)
         return caller
 
-    async def read(self, request: Request, adapter: TypeAdapter[T]) -> T:
+    async def read(self, request: Request, adapter: TypeAdapter[T], *, bodiless: bool = False) -> T:
         """Read and validate the body once.
+
+        Args:
+            request: what was sent.
+            adapter: the body's type.
+            bodiless: whether the body may be left out; nothing then stands for an empty object.
 
         Raises:
             InvalidRequest: what is wrong with it, by its path.
         """
+        if bodiless and _without_body(request):
+            return bodies.validate(adapter, {})
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json" and not kind.endswith("+json"):
             raise InvalidRequest(
@@ -71,9 +78,41 @@ class HttpEdge:
         encoding = request.headers.get("content-encoding", "")
         body = await bodies.read(request.stream(), encoding, self._max_body)
         value = bodies.parse(body)
-        if self._default_model is not None and isinstance(value, dict):
-            value.setdefault("model", self._default_model)
+        if self._default_model is not None and isinstance(value, dict) and value.get("model") is None:
+            value["model"] = self._default_model
         return bodies.validate(adapter, value)
+
+    def query(self, request: Request, name: str, adapter: TypeAdapter[T], default: T) -> T:
+        """Read and validate a query parameter.
+
+        Raises:
+            InvalidRequest: it is there twice, or its value is none of those there are.
+        """
+        values = request.query_params.getlist(name)
+        if len(values) > 1:
+            raise InvalidRequest(f"{name} is given more than once.", param=name)
+        return bodies.parameter(adapter, name, values[0]) if values else default
+
+    def queries(self, request: Request, name: str, adapter: TypeAdapter[T]) -> T:
+        """Read and validate a query parameter that may be there several times, in either form that SDKs write.
+
+        Raises:
+            InvalidRequest: one of its values is none of those there are.
+        """
+        found = request.query_params
+        return bodies.parameter(adapter, name, found.getlist(name) + found.getlist(f"{name}[]"))
+
+    def refuse(self, request: Request, names: tuple[str, ...]) -> None:
+        """Make sure that a query asks for nothing that is not served.
+
+        Raises:
+            InvalidRequest: it asks for something of these names.
+        """
+        for name in names:
+            if request.query_params.get(name, "false").lower() != "false":
+                raise InvalidRequest(
+                    f"{name} is not supported here; leave it out.", code="unsupported_parameter", param=name
+                )
 
     async def write(
         self, request: Request, caller: Caller, answer: Awaitable[Reply[Any] | EventStream[Any]]
@@ -101,6 +140,11 @@ class HttpEdge:
         finally:
             if not handed_over:
                 presence.close()
+
+
+def _without_body(request: Request) -> bool:
+    headers = request.headers
+    return headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
 
 
 def _json(body: Any) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from wireloom_protocol import responses as m
@@ -58,7 +59,7 @@ class Models:
             {
                 "object": "list",
                 "data": [_listed(info) for info in found],
-                "models": [catalogued(info, position) for position, info in enumerate(found)],
+                "models": catalogue(found),
             }
         )
 
@@ -69,6 +70,11 @@ class Models:
 
 def _listed(info: ModelInfo) -> dict[str, Any]:
     return {"id": info.id, "object": "model", "created": info.created, "owned_by": info.owned_by}
+
+
+def catalogue(models: Iterable[ModelInfo]) -> list[dict[str, Any]]:
+    """Models as the Codex CLI's catalogue has them, in the order in which it shows them."""
+    return [catalogued(info, position) for position, info in enumerate(models)]
 
 
 def catalogued(info: ModelInfo, priority: int = 0) -> dict[str, Any]:
@@ -90,11 +96,13 @@ def catalogued(info: ModelInfo, priority: int = 0) -> dict[str, Any]:
         "visibility": "list",
         "supported_in_api": True,
         "priority": priority,
-        "support_verbosity": False,
+        "support_verbosity": info.verbosity,
         "truncation_policy": {"mode": "bytes", "limit": TOOL_OUTPUT_BYTES},
         "experimental_supported_tools": [],
-        "base_instructions": BASE_INSTRUCTIONS,
-        "apply_patch_tool_type": "freeform",
+        "base_instructions": BASE_INSTRUCTIONS if info.instructions is None else info.instructions,
+        "apply_patch_tool_type": "freeform" if info.apply_patch else None,
+        "supports_search_tool": info.tool_search,
         "input_modalities": list(info.modalities),
         "context_window": info.context_window,
+        **({"web_search_tool_type": "text"} if info.web_search else {}),
     }

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Literal
 
 from wireloom_protocol import responses as m
 from wireloom_protocol.routes import EventStream, Reply
 
 from wireloom.api import failures
+from wireloom.archive import Page
 from wireloom.backends.base import Caller
 from wireloom.errors import GatewayError
 from wireloom.gateway import Gateway, Run
@@ -17,7 +18,7 @@ from wireloom.translate.response_fold import fold
 
 
 class Responses:
-    """Answers requests for responses.
+    """Answers requests for responses, and for those that are stored.
 
     Args:
         gateway: the road to a backend.
@@ -30,12 +31,53 @@ class Responses:
         self, caller: Caller, body: m.CreateResponse
     ) -> Reply[m.Response] | EventStream[m.ResponseStreamEvent]:
         """See the contract's createResponse."""
-        run = self._gateway.respond(body, caller)
+        run = await self._gateway.respond(body, caller)
         lost = run.losses.header()
         headers = {"x-wireloom-loss": lost} if lost else {}
         if body.stream:
             return _stream(run, caller, headers)
-        return Reply(await _folded(run.turn.events()), headers)
+        return Reply(await _folded(run.events()), headers)
+
+    async def get_response(
+        self,
+        caller: Caller,
+        response_id: str,
+        include: list[m.IncludeEnum],
+        include_obfuscation: bool | None,
+    ) -> Reply[m.Response]:
+        """See the contract's getResponse."""
+        return Reply(await self._gateway.archive.response(caller.principal, response_id))
+
+    async def delete_response(self, caller: Caller, response_id: str) -> Reply[m.DeletedResponse]:
+        """See the contract's deleteResponse."""
+        return Reply(await self._gateway.archive.forget(caller.principal, response_id))
+
+    async def list_input_items(
+        self,
+        caller: Caller,
+        response_id: str,
+        limit: int,
+        order: Literal["asc", "desc"],
+        after: str | None,
+        include: list[m.IncludeEnum],
+    ) -> Reply[m.ResponseItemList]:
+        """See the contract's listInputItems."""
+        page = Page(limit, order, after)
+        return Reply(await self._gateway.archive.inputs(caller.principal, response_id, page))
+
+    async def count_input_tokens(
+        self, caller: Caller, body: m.TokenCountsBody
+    ) -> Reply[m.TokenCountsResource]:
+        """See the contract's countInputTokens."""
+        tokens, lost = await self._gateway.count_input_tokens(body, caller)
+        headers = {"x-wireloom-loss": lost} if lost else {}
+        return Reply({"object": "response.input_tokens", "input_tokens": tokens}, headers)
+
+    async def compact_response(
+        self, caller: Caller, body: m.CompactResponseMethodPublicBody
+    ) -> Reply[m.CompactResource]:
+        """See the contract's compactResponse."""
+        return Reply(*await self._gateway.compact(body, caller))
 
 
 def _stream(run: Run, caller: Caller, headers: dict[str, str]) -> EventStream[m.ResponseStreamEvent]:
@@ -54,7 +96,7 @@ def _stream(run: Run, caller: Caller, headers: dict[str, str]) -> EventStream[m.
         stream.fail(*failures.event(known, codex=caller.codex))
         return stream.take()
 
-    return EventStream(run.turn.events(), lambda: run.turn.queued, start, heartbeat, fail, headers)
+    return EventStream(run.events(), lambda: run.turn.queued, start, heartbeat, fail, headers)
 
 
 async def _folded(batches: AsyncGenerator[list[Any], None]) -> dict[str, Any]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from wireloom_protocol import responses as m
 
+from wireloom.seal import Seal
 from wireloom.translate.loss import Losses
-from wireloom.translate.response_stream import Event, ResponseStream
+from wireloom.translate.output_items import Event
+from wireloom.translate.response_stream import ResponseStream
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,31 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """A request on its way to a backend.
+
+    Args:
+        body: the validated request, its context put before its input.
+        model: the model's name upstream.
+        caller: who asks.
+        losses: where what cannot be carried is noted.
+        seals: what the client may carry for the gateway: purpose -> the seal that opens it.
+        recalled: how many of the input's items are context, so that they are not in what the client sent.
+    """
+
+    body: m.CreateResponse
+    model: str
+    caller: Caller
+    losses: Losses
+    seals: Mapping[str, Seal]
+    recalled: int = 0
+
+    def unseal(self, purpose: str, token: str) -> Any:
+        """What a client has carried, or None where it was not sealed here, for it and for this."""
+        return self.seals[purpose].open(purpose, token)
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
     """A model that a backend offers.
 
@@ -38,6 +65,11 @@ class ModelInfo:
         context_window: tokens it reads at most, or None when unknown.
         modalities: what it reads.
         efforts: reasoning efforts it takes, weakest first.
+        verbosity: whether it can be told how much to say.
+        apply_patch: whether the Codex CLI gives it its tool for patches.
+        web_search: whether its upstream searches the web for it.
+        tool_search: whether the Codex CLI holds tools back until the model searches for them.
+        instructions: the Codex CLI's base instructions for it, or None for neutral ones.
     """
 
     id: str
@@ -46,6 +78,11 @@ class ModelInfo:
     context_window: int | None = None
     modalities: tuple[str, ...] = ("text", "image")
     efforts: tuple[str, ...] = ()
+    verbosity: bool = False
+    apply_patch: bool = True
+    web_search: bool = False
+    tool_search: bool = False
+    instructions: str | None = None
 
 
 class Turn(Protocol):
@@ -62,17 +99,28 @@ class Turn(Protocol):
 class Backend(Protocol):
     """A place where answers come from."""
 
-    def turn(
-        self, body: m.CreateResponse, model: str, caller: Caller, stream: ResponseStream, losses: Losses
-    ) -> Turn:
+    def route(self, model: str) -> str:
+        """Where a model is, so that what was sealed there is opened nowhere else.
+
+        Args:
+            model: its name upstream.
+        """
+        ...
+
+    def turn(self, ask: Ask, stream: ResponseStream) -> Turn:
         """Understand a request, without doing anything yet.
 
         Args:
-            body: the validated request.
-            model: the model's name upstream.
-            caller: who asks.
+            ask: the request.
             stream: what the answer is told to.
-            losses: where what cannot be carried is noted.
+
+        Raises:
+            InvalidRequest: something that cannot be carried and must not be left out.
+        """
+        ...
+
+    async def count(self, ask: Ask) -> tuple[int, str]:
+        """How many tokens a request costs to read, and how that was found: `upstream` where it said so itself.
 
         Raises:
             InvalidRequest: something that cannot be carried and must not be left out.

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import msgspec
-from wireloom_protocol import responses as m
 
-from wireloom.backends.base import Caller, ModelInfo
-from wireloom.backends.http import MAX_ANSWER_BYTES, Upstream, map_exceptions
+from wireloom.backends.answers import LINGER_SECONDS, batches, begun
+from wireloom.backends.base import Ask, ModelInfo, Turn
+from wireloom.backends.catalogue import of_profile
+from wireloom.backends.counting import count
+from wireloom.backends.http import MAX_ANSWER_BYTES, Upstream
 from wireloom.backends.slots import Slots
 from wireloom.errors import UpstreamError
 from wireloom.providers.profile import Profile
 from wireloom.translate import responses_to_chat
 from wireloom.translate.chat_to_responses import ChatReader, completion
-from wireloom.translate.loss import Losses
-from wireloom.translate.response_stream import Event, ResponseStream
-from wireloom.wire.sse import EventReader, EventTooLarge
+from wireloom.translate.output_items import Event
+from wireloom.translate.response_stream import ResponseStream
+
+log = logging.getLogger("wireloom.tools")
 
 PATH = "chat/completions"
-EVENT_STREAM = "text/event-stream"
-# How long the end of the HTTP message may lag behind the end of the answer before the connection is given up.
-LINGER_SECONDS = 0.25
+# What is larger is no count of tokens, and would make the Codex CLI refuse the whole catalogue.
+LARGEST_WINDOW = 2**53
+# How often an upstream that searches by calling is asked within one response.
+MAX_ROUNDS = 16
 
 
 class ChatBackend:
@@ -55,20 +61,36 @@ class ChatBackend:
         self._extra = dict(extra_params or {})
         self._drop = drop_params
 
-    def turn(
-        self, body: m.CreateResponse, model: str, caller: Caller, stream: ResponseStream, losses: Losses
-    ) -> ChatTurn:
+    def route(self, model: str) -> str:
+        """See `Backend.route`."""
+        return f"{self._profile.name}/{model}"
+
+    def turn(self, ask: Ask, stream: ResponseStream) -> Turn:
         """See `Backend.turn`."""
+        request = self._request(ask)
+        reader = ChatReader(stream, request.tools, self._profile, codex=ask.caller.codex)
+        return ChatTurn(self._upstream, self._slots, request.body, stream, reader, ask.caller.request_id)
+
+    async def count(self, ask: Ask) -> tuple[int, str]:
+        """See `Backend.count`."""
+        found = await count(self._upstream, self._profile, self._request(ask).body)
+        return found.tokens, found.how
+
+    def _request(self, ask: Ask) -> responses_to_chat.ChatRequest:
         options = responses_to_chat.Options(
-            model=model,
-            lenient=caller.codex,
+            model=ask.model,
+            lenient=ask.caller.codex,
             denied_tools=self._denied,
             extra_params=self._extra,
             drop_params=self._drop,
+            unseal=ask.unseal,
+            recalled=ask.recalled,
         )
-        request = responses_to_chat.request(body, self._profile, options, losses)
-        reader = ChatReader(stream, request.tools, self._profile, codex=caller.codex)
-        return ChatTurn(self._upstream, self._slots, msgspec.json.encode(request.body), stream, reader)
+        request = responses_to_chat.request(ask.body, self._profile, options, ask.losses)
+        if log.isEnabledFor(logging.DEBUG):
+            given, sent = responses_to_chat.tool_names(ask.body), list(request.tools.by_flat_name)
+            log.debug("%s tools given %s, offered %s", ask.caller.request_id, given, sent)
+        return request
 
     async def models(self) -> list[ModelInfo]:
         """See `Backend.models`."""
@@ -93,22 +115,26 @@ class ChatBackend:
         if not isinstance(name, str):
             return None
         windows = (_at(entry, path) for path in self._profile.context_fields)
-        modalities = _at(entry, self._profile.modalities_field)
         created, owner = entry.get("created"), entry.get("owned_by")
-        return ModelInfo(
-            id=name,
+        unlisted = of_profile(self._profile, name)
+        return replace(
+            unlisted,
             created=int(created) if isinstance(created, int | float) else 0,
-            owned_by=owner if isinstance(owner, str) and owner else self._profile.name,
-            context_window=next((window for window in windows if isinstance(window, int)), None),
-            modalities=self._modalities(modalities),
-            efforts=tuple(self._profile.effort_levels),
+            owned_by=owner if isinstance(owner, str) and owner else unlisted.owned_by,
+            context_window=next(filter(_is_size, windows), None),
+            modalities=_read(unlisted.modalities, _at(entry, self._profile.modalities_field)),
         )
 
-    def _modalities(self, listed: Any) -> tuple[str, ...]:
-        known = ("text", "image") if self._profile.images else ("text",)
-        if not isinstance(listed, list):
-            return known
-        return tuple(name for name in known if name == "text" or name in listed)
+
+def _is_size(value: Any) -> bool:
+    return type(value) is int and 0 < value < LARGEST_WINDOW
+
+
+def _read(modalities: tuple[str, ...], listed: Any) -> tuple[str, ...]:
+    """What a model reads, of what its upstream passes on."""
+    if not isinstance(listed, list):
+        return modalities
+    return tuple(name for name in modalities if name == "text" or name in listed)
 
 
 def _at(entry: Any, path: str) -> Any:
@@ -119,10 +145,16 @@ def _at(entry: Any, path: str) -> Any:
 
 
 class ChatTurn:
-    """One request to the upstream and its answer."""
+    """One request to the upstream and its answer; more than one where the upstream has to be asked again."""
 
     def __init__(
-        self, upstream: Upstream, slots: Slots, body: bytes, stream: ResponseStream, reader: ChatReader
+        self,
+        upstream: Upstream,
+        slots: Slots,
+        body: dict[str, Any],
+        stream: ResponseStream,
+        reader: ChatReader,
+        request_id: str,
     ) -> None:
         self.queued = True
         self._upstream = upstream
@@ -130,34 +162,35 @@ class ChatTurn:
         self._body = body
         self._stream = stream
         self._reader = reader
+        self._request_id = request_id
 
     async def events(self) -> AsyncGenerator[list[Event], None]:
         """See `Turn.events`: every read of the upstream is one batch, however many events it brought."""
-        wire, reader, stream = EventReader(), self._reader, self._stream
         async with await self._slots.take():
             self.queued = False
-            async with aclosing(await self._upstream.post(PATH, self._body)) as answer:
-                if answer.content_type == EVENT_STREAM:
-                    with map_exceptions():
-                        async for chunk in answer:
-                            _feed(reader, wire, chunk)
-                            if reader.done:
-                                break
-                            events = stream.take()
-                            if events:
+            for _ in range(MAX_ROUNDS):
+                answer = await self._upstream.post(PATH, msgspec.json.encode(self._body))
+                async with aclosing(answer):
+                    streamed, chunk, source = await begun(answer)
+                    if streamed:
+                        async with aclosing(batches(chunk, source, self._reader, self._stream)) as told:
+                            async for events in told:
                                 yield events
-                    for data in wire.close():
-                        reader.feed(data)
-                else:
-                    reader.feed(completion(await answer.read(MAX_ANSWER_BYTES)))
-                reader.close()
-                yield stream.take()
-                await answer.drain(LINGER_SECONDS)
+                    else:
+                        whole = await answer.read(MAX_ANSWER_BYTES, chunk, source)
+                        self._reader.feed(completion(whole))
+                    again = self._reader.close()
+                    if not again:
+                        self._log()  # now: a client may leave with the last batch
+                    yield self._stream.take()
+                    await answer.drain(LINGER_SECONDS)
+                if not again:
+                    break
+                self._body["messages"] += again
+            else:
+                raise UpstreamError("The upstream does not stop searching.", code="upstream_invalid")
 
-
-def _feed(reader: ChatReader, wire: EventReader, chunk: bytes) -> None:
-    try:
-        for data in wire.feed(chunk):
-            reader.feed(data)
-    except EventTooLarge as error:
-        raise UpstreamError(f"The upstream sent {error}.", code="upstream_invalid") from error
+    def _log(self) -> None:
+        log.debug("%s tools called %s", self._request_id, self._reader.called)
+        for lost in self._reader.lost:
+            log.warning("%s lost: %s", self._request_id, lost)

@@ -182,15 +182,20 @@ class Answer:
                 async for _ in self:
                     pass
 
-    async def read(self, limit: int) -> bytes:
+    async def read(self, limit: int, begun: bytes = b"", source: AsyncIterator[bytes] | None = None) -> bytes:
         """The whole body.
+
+        Args:
+            limit: bytes at most.
+            begun: what was read of it.
+            source: what brings the rest.
 
         Raises:
             GatewayError: it is longer than `limit` bytes, or did not arrive.
         """
-        parts, size = [], 0
+        parts, size = [begun], len(begun)
         with map_exceptions():
-            async for chunk in self:
+            async for chunk in source or self:
                 parts.append(chunk)
                 size += len(chunk)
                 if size > limit:

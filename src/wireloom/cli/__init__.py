@@ -15,7 +15,9 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "serve": ("wireloom.cli.serve:command", "Run the gateway; the same without a command."),
     "demo": ("wireloom.cli.demo:command", "Show one exchange, without key or network, then serve."),
     "config": ("wireloom.cli.codex:group", "Print the configuration of a client."),
+    "launch": ("wireloom.cli.launch:group", "Start a client against this gateway."),
     "models": ("wireloom.cli.models:command", "List the models of the upstream."),
+    "history": ("wireloom.cli.history:group", "Look into what is stored, and remove it."),
 }
 _OWN_OPTIONS = frozenset({"--help", "--version"})
 

@@ -1,18 +1,36 @@
 """`wireloom config codex`: the part of Codex's configuration that points it at this gateway."""
 
+import asyncio
+import json
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import click
 
 from wireloom.cli import connect
-from wireloom.cli.options import SettingsCommand
-from wireloom.config import ConfigError, Endpoint, load
+from wireloom.cli.lazy import resolve
+from wireloom.cli.options import Failure, SettingsCommand
+from wireloom.config import ConfigError, Endpoint, Settings, flag_name, load
+
+ENDPOINT = ("host", "port", "model", "no_auth")
+_UPSTREAM = (
+    "backend",
+    "upstream_wire",
+    "provider",
+    "upstream",
+    "api_key",
+    "api_key_env",
+    "model_map",
+    "models",
+)
 
 _EXAMPLES = """\b
 Examples:
-  wireloom config codex --model deepseek-chat
+  wireloom config codex --model deepseek-flash
   wireloom config codex --host gateway.lan --port 8080
+  wireloom config codex --provider deepseek --catalog ~/.codex/wireloom-models.json
 """
 
 
@@ -21,19 +39,61 @@ def group() -> None:
     """Print the configuration of a client."""
 
 
-@group.command(
-    "codex", cls=SettingsCommand, kind=Endpoint, names=("host", "port", "model", "no_auth"), epilog=_EXAMPLES
+@group.command("codex", cls=SettingsCommand, kind=Settings, names=(*ENDPOINT, *_UPSTREAM), epilog=_EXAMPLES)
+@click.option(
+    "--catalog",
+    metavar="FILE",
+    help="Write the models to FILE, for a Codex that is not to ask the gateway for them.",
 )
-def codex(given: Mapping[str, Any]) -> None:
+def codex(given: Mapping[str, Any], catalog: str | None) -> None:
     """Print the block that makes Codex use this gateway.
 
     It belongs at the top of ~/.codex/config.toml, in front of the first [table]. Codex then reads the token
     from WIRELOOM_TOKEN, and the models and their abilities from the gateway.
+
+    With --catalog it reads the models from a file instead, which is made from what the upstream lists and what
+    the settings say; write it again when they change.
     """
-    endpoint = load(Endpoint, given)
+    endpoint = load(Endpoint, {name: value for name, value in given.items() if name in ENDPOINT})
+    url = base_url(endpoint)
+    upstream = {name: value for name, value in given.items() if name in _UPSTREAM}
+    file = None
+    if catalog is not None:
+        file = _write_catalogue(Path(os.path.abspath(os.path.expanduser(catalog))), load(Settings, upstream))
+    elif upstream:
+        raise ConfigError(
+            f"{flag_name(next(iter(upstream)))}: this is for --catalog FILE; give both or neither."
+        )
+    click.echo(connect.codex(url, endpoint.model, with_key=not endpoint.no_auth, catalog=file))
+
+
+def base_url(endpoint: Endpoint) -> str:
+    """Return the base URL for clients of this endpoint.
+
+    Raises ``ConfigError`` when its port is another at each start.
+    """
     if endpoint.port == 0:
         raise ConfigError(
             "--port: 0 is another port at each start, so no client can be told; give a fixed one."
         )
-    url = connect.base_url(endpoint.host, endpoint.port)
-    click.echo(connect.codex(url, endpoint.model, with_key=not endpoint.no_auth))
+    return connect.base_url(endpoint.host, endpoint.port)
+
+
+def _write_catalogue(path: Path, settings: Settings) -> str:
+    models = asyncio.run(resolve("wireloom.app:list_models")(settings))
+    if not models:
+        raise Failure(
+            "The upstream lists no models; name yours in the setting `models`, or leave out --catalog."
+        )
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        # Codex may read the file at any time, so it is never there in part.
+        draft.write_text(json.dumps({"models": models}, indent=1, ensure_ascii=False), encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise ConfigError(
+            f"--catalog: {path} cannot be written: {error.strerror}. Name another place."
+        ) from None
+    click.echo(f"Models written to {path}: {len(models)}.", err=True)
+    return str(path)

@@ -7,6 +7,7 @@ import shlex
 from wireloom.config import variable_name
 
 TOKEN_VARIABLE = variable_name("token")
+_PROVIDER = "wireloom"
 _LOOPBACK = {4: "127.0.0.1", 6: "::1"}
 
 
@@ -24,26 +25,43 @@ def base_url(host: str, port: int) -> str:
     return f"{root_url(_LOOPBACK[address.version] if address.is_unspecified else host, port)}/v1"
 
 
-def codex(url: str, model: str | None, *, with_key: bool) -> str:
+def codex(url: str, model: str | None, *, with_key: bool, catalog: str | None = None) -> str:
     """Return the block for Codex's ``config.toml``.
 
-    url: base URL of the gateway; model: None leaves it to the user; with_key: clients need a token.
+    url: base URL of the gateway; model: None leaves it to the user; with_key: clients need a token; catalog: file
+    with the models, None lets Codex ask the gateway for them.
     """
-    # Codex asks for the catalogue only with some key, so where none is needed it gets a meaningless one. The
-    # name must not be "OpenAI": that would switch Codex to a remote compaction which only OpenAI offers.
-    key = f'env_key = "{TOKEN_VARIABLE}"' if with_key else 'experimental_bearer_token = "unused"'
+    provider = _codex_provider(url, TOKEN_VARIABLE if with_key else None, from_gateway=catalog is None)
     lines = [
         f"model = {_toml(model)}" if model else '# model = "NAME"    one that `wireloom models` lists',
-        'model_provider = "wireloom"',
+        f"model_provider = {_toml(_PROVIDER)}",
+        *([] if catalog is None else [f"model_catalog_json = {_toml(catalog)}"]),
         "",
-        "[model_providers.wireloom]",
-        'name = "wireloom"',
-        f"base_url = {_toml(url)}",
-        'wire_api = "responses"',
-        key,
-        f"model_catalog_url = {_toml(f'{url}/models')}",
+        f"[model_providers.{_PROVIDER}]",
+        *(f"{key} = {_toml(value)}" for key, value in provider.items()),
     ]
     return "\n".join(lines)
+
+
+def codex_options(url: str, model: str | None, key_variable: str) -> list[str]:
+    """Return the options that say the same to one run of Codex, over what its ``config.toml`` says.
+
+    url: base URL of the gateway; model: None leaves it to Codex; key_variable: variable that holds the token.
+    """
+    provider = _codex_provider(url, key_variable, from_gateway=True)
+    table = ", ".join(f"{key} = {_toml(value)}" for key, value in provider.items())
+    settings = [f"model_provider={_toml(_PROVIDER)}", f"model_providers.{_PROVIDER}={{{table}}}"]
+    if model:
+        settings.insert(0, f"model={_toml(model)}")
+    return [part for setting in settings for part in ("-c", setting)]
+
+
+def _codex_provider(url: str, key_variable: str | None, *, from_gateway: bool) -> dict[str, str]:
+    # Codex asks for the catalogue only with some key, so where none is needed it gets a meaningless one. The
+    # name must not be "OpenAI": that would switch Codex to a remote compaction which only OpenAI offers.
+    key = {"env_key": key_variable} if key_variable else {"experimental_bearer_token": "unused"}
+    catalog = {"model_catalog_url": f"{url}/models"} if from_gateway else {}
+    return {"name": _PROVIDER, "base_url": url, "wire_api": "responses", **key, **catalog}
 
 
 def openai_sdk(url: str, model: str) -> str:
@@ -61,4 +79,5 @@ def curl(url: str, model: str) -> str:
 
 
 def _toml(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+    # TOML's strings are JSON's, but for one character that TOML wants escaped as well.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

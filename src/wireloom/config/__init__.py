@@ -3,8 +3,9 @@
 import difflib
 import json
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
@@ -25,11 +26,15 @@ from wireloom.config.layers import (
     config_file,
     read_config_file,
     read_environment,
+    state_folder,
     variable,
     variable_name,
 )
+from wireloom.config.models import ModelEntry, Models
 from wireloom.config.values import (
     Count,
+    FilePath,
+    HistoryName,
     Host,
     HttpUrl,
     JsonObject,
@@ -40,6 +45,7 @@ from wireloom.config.values import (
     Tokens,
     VariableName,
     is_loopback,
+    wire_is_a_backend,
 )
 from wireloom.providers import profile
 
@@ -53,6 +59,7 @@ __all__ = [
     "flag_of",
     "is_loopback",
     "load",
+    "state_folder",
     "variable_name",
 ]
 
@@ -101,7 +108,7 @@ class Endpoint(BaseSettings):
     model: Annotated[
         str | None,
         Field(min_length=1, description="Model for requests that name none."),
-        Flag("NAME", "deepseek-chat"),
+        Flag("NAME", "deepseek-flash"),
     ] = None
     token: Annotated[
         Tokens,
@@ -136,10 +143,15 @@ class Settings(Endpoint):
         Flag("LEVEL", "info"),
     ] = "info"
     backend: Annotated[
-        Literal["chat", "demo"],
-        Field(description="Where answers come from: a Chat Completions upstream, or a scripted model."),
+        Literal["chat", "responses", "demo"],
+        Field(description="Where answers come from: a Chat Completions or Responses server, or a script."),
         Flag("NAME", "demo"),
     ] = "chat"
+    upstream_wire: Annotated[
+        Literal["chat", "responses"] | None,
+        Field(description="What the upstream speaks; another way to choose the backend of that name."),
+        Flag("NAME", "responses"),
+    ] = None
     provider: Annotated[
         str | None,
         Field(description="Profile of the upstream; without this, guessed from its URL."),
@@ -150,7 +162,7 @@ class Settings(Endpoint):
         HttpUrl | None,
         Field(
             validate_default=True,
-            description="Base URL of a Chat Completions server; without this, the provider's own.",
+            description="Base URL of a Chat Completions or Responses server; without this, the provider's own.",
         ),
         Flag("URL", "http://127.0.0.1:8000/v1", private=True),
     ] = None
@@ -165,7 +177,14 @@ class Settings(Endpoint):
     model_map: Annotated[
         Pairs,
         Field(description="Models to ask for instead, asked:sent,...; the first colon of a pair divides it."),
-        Flag("PAIRS", "gpt-5.5:deepseek-chat"),
+        Flag("PAIRS", "gpt-5.5:deepseek-flash"),
+    ] = {}
+    models: Annotated[
+        Models,
+        Field(
+            description="What is known of models, {NAME: {context_window: ...}}, over what the upstream says."
+        ),
+        Flag("JSON", '{"my-model": {"context_window": 131072}}'),
     ] = {}
     tool_denylist: Annotated[
         Names, Field(description="Tools to hide from the model, a,b,..."), Flag("NAMES", "view_image")
@@ -185,6 +204,34 @@ class Settings(Endpoint):
         Field(description="Refuse requests of which a setting would be lost, instead of reporting the loss."),
         Flag(negatable=True),
     ] = False
+    seal_key_file: Annotated[
+        FilePath | None,
+        Field(description="Keys that seal what clients carry; without this, seal.key in the state folder."),
+        Flag("FILE", "/etc/wireloom/seal.key"),
+    ] = None
+    history: Annotated[
+        HistoryName | None,
+        Field(
+            description="Where responses and conversations are stored: memory, sqlite or sqlite:PATH; without "
+            "this, history.sqlite3 in the state folder, or memory for the scripted model."
+        ),
+        Flag("STORE", "sqlite:/var/lib/wireloom/history.sqlite3", private=True),
+    ] = None
+    session_ttl_hours: Annotated[
+        Seconds,
+        Field(description="How long a stored conversation is kept after its last use; 0 is no limit."),
+        Flag("HOURS", "168"),
+    ] = 168
+    max_sessions: Annotated[
+        Count | None,
+        Field(
+            description="Conversations stored at most; without this, 256 in memory and no limit on SQLite."
+        ),
+        Flag("N", "256"),
+    ] = None
+    max_session_memory_mb: Annotated[
+        Count, Field(description="What is stored at most, in megabytes."), Flag("N", "512")
+    ] = 512
     max_concurrency: Annotated[
         Count, Field(description="Requests that run at the same time."), Flag("N", "100")
     ] = 2000
@@ -210,6 +257,13 @@ class Settings(Endpoint):
     max_body_mb: Annotated[
         Count, Field(description="Largest request body, unpacked, in megabytes."), Flag("N", "50")
     ] = 50
+    record: Annotated[
+        FilePath | None,
+        Field(description="Folder to write each request to: cut and cleaned, but not free of content."),
+        Flag("DIR", "recorded"),
+    ] = None
+
+    _wire_is_a_backend = model_validator(mode="before")(wire_is_a_backend)
 
     @field_validator("upstream")
     @classmethod
@@ -236,15 +290,25 @@ class Settings(Endpoint):
         key = variable(name) if name else None
         return self.api_key or (SecretStr(key) if key else None)
 
+    @property
+    def seal_key_path(self) -> Path:
+        """The file of the keys that seal: the one named, else that in the state folder."""
+        return self.seal_key_file or state_folder() / "seal.key"
+
 
 _RULES: tuple[tuple[Callable[[Settings], bool], str], ...] = (
+    (
+        lambda own: own.upstream_wire not in (None, own.backend),
+        "--backend (WIRELOOM_BACKEND) and --upstream-wire (WIRELOOM_UPSTREAM_WIRE) name different backends: "
+        "leave one out.",
+    ),
     (
         lambda own: own.backend == "demo" and own.upstream is not None,
         "--backend demo (WIRELOOM_BACKEND) is its own upstream, so --upstream (WIRELOOM_UPSTREAM) and "
         "--provider (WIRELOOM_PROVIDER) contradict it: leave one out.",
     ),
     (
-        lambda own: own.backend == "chat" and own.upstream is None,
+        lambda own: own.backend in ("chat", "responses") and own.upstream is None,
         """There is nothing to answer requests with, because no upstream is set. Choose one:
   wireloom serve --upstream URL    a Chat Completions server (or WIRELOOM_UPSTREAM=URL)
   wireloom serve --backend demo    a scripted model, without key or network
@@ -298,7 +362,10 @@ def _sentence(kind: type[Endpoint], problem: ErrorDetails, given: Mapping[str, A
     reason = problem["msg"].removeprefix("Value error, ")
     if not problem["loc"]:
         return reason
-    setting = str(problem["loc"][0])
+    setting, inner = str(problem["loc"][0]), _path(problem["loc"][1:])
+    if problem["type"] == "extra_forbidden" and inner:
+        known = ", ".join(ModelEntry.model_fields)
+        return f"{_origin(setting, given)}: there is no {inner}; a model has {known}."
     if problem["type"] == "extra_forbidden":
         close = difflib.get_close_matches(setting.replace("-", "_"), Settings.model_fields, 1)
         remedy = f"did you mean {close[0]}?" if close else "remove it."
@@ -306,7 +373,12 @@ def _sentence(kind: type[Endpoint], problem: ErrorDetails, given: Mapping[str, A
     flag = flag_of(kind, setting)
     value = "the value" if flag.private else repr(problem["input"])
     where, example = _origin(setting, given), _example(setting, flag, given)
+    where = f"{where}, {inner}" if inner and setting == "models" else where
     return f"{where}: {value} cannot be used: {reason[:1].lower()}{reason[1:]}. For example: {example}"
+
+
+def _path(loc: Sequence[str | int]) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).removeprefix(".")
 
 
 def _origin(setting: str, given: Mapping[str, Any]) -> str:

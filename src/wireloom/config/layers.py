@@ -4,7 +4,7 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic_settings import InitSettingsSource
 
@@ -12,15 +12,20 @@ PREFIX = "WIRELOOM_"
 CONFIG_VARIABLE = "WIRELOOM_CONFIG"
 
 # A choice in one layer takes back what the layers below it chose instead: setting, the values for which this
-# holds (None: any), the settings it takes back.
-_TAKES_BACK: tuple[tuple[str, frozenset[str] | None, frozenset[str]], ...] = (
-    ("upstream", None, frozenset({"backend"})),
-    ("provider", None, frozenset({"backend"})),
-    ("backend", frozenset({"demo"}), frozenset({"upstream", "provider", "api_key", "api_key_env"})),
-    ("api_key", None, frozenset({"api_key_env"})),
-    ("api_key_env", None, frozenset({"api_key"})),
-    ("token", None, frozenset({"no_auth"})),
-    ("no_auth", frozenset({"1", "on", "t", "true", "y", "yes"}), frozenset({"token"})),
+# holds (None: any), the settings it takes back with the values that it takes back (None: any).
+_Values: TypeAlias = frozenset[str] | None
+_DEMO = frozenset({"demo"})
+_OF_UPSTREAMS = ("upstream", "upstream_wire", "provider", "api_key", "api_key_env")
+_TAKES_BACK: tuple[tuple[str, _Values, Mapping[str, _Values]], ...] = (
+    ("upstream", None, {"backend": _DEMO}),
+    ("upstream_wire", None, {"backend": None}),
+    ("provider", None, {"backend": _DEMO}),
+    ("backend", _DEMO, dict.fromkeys(_OF_UPSTREAMS)),
+    ("backend", None, {"upstream_wire": None}),
+    ("api_key", None, {"api_key_env": None}),
+    ("api_key_env", None, {"api_key": None}),
+    ("token", None, {"no_auth": None}),
+    ("no_auth", frozenset({"1", "on", "t", "true", "y", "yes"}), {"token": None}),
 )
 
 
@@ -43,6 +48,11 @@ def config_file() -> Path:
     if named := variable(CONFIG_VARIABLE):
         return Path(named)
     return Path(variable("XDG_CONFIG_HOME") or os.path.expanduser("~/.config"), "wireloom", "config.toml")
+
+
+def state_folder() -> Path:
+    """Return where wireloom keeps what outlives it; it need not exist, and whoever makes it makes it 0700."""
+    return Path(variable("XDG_STATE_HOME") or os.path.expanduser("~/.local/state"), "wireloom")
 
 
 def read_environment(settings: Iterable[str]) -> dict[str, str]:
@@ -72,10 +82,15 @@ def _standing(layer: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     taken_back = {
         name
         for setting, values, names in _TAKES_BACK
-        if setting in above and (values is None or str(above[setting]).lower() in values)
-        for name in names
+        if setting in above and _among(above[setting], values)
+        for name, taken in names.items()
+        if name in layer and _among(layer[name], taken)
     }
     return {name: value for name, value in layer.items() if name not in taken_back and name not in above}
+
+
+def _among(value: Any, values: _Values) -> bool:
+    return values is None or str(value).lower() in values
 
 
 class Layer(InitSettingsSource):

@@ -2,7 +2,9 @@
 
 import ipaddress
 import json
+import os
 import re
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -22,6 +24,12 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
+def wire_is_a_backend(given: Any) -> Any:
+    """Return settings in which what the upstream speaks has chosen the backend of that name, unless one is given."""
+    wire = given.get("upstream_wire") if isinstance(given, dict) else None
+    return given if wire not in ("chat", "responses") or "backend" in given else {**given, "backend": wire}
+
+
 def _items(value: Any) -> Any:
     if not isinstance(value, str):
         return value
@@ -37,7 +45,8 @@ def _pairs(value: Any) -> Any:
     return {asked.strip(): sent.strip() for asked, _, sent in pairs}
 
 
-def _json_object(value: Any) -> Any:
+def json_object(value: Any) -> Any:
+    """Return what a JSON text says; a value that is no text stays as it is."""
     if not isinstance(value, str):
         return value
     try:
@@ -100,10 +109,27 @@ def _bare_host(value: str) -> str:
     return value.removeprefix("[").removesuffix("]")
 
 
+def _file(path: Path) -> Path:
+    if not path.name:
+        raise ValueError("this must name a file")
+    return Path(os.path.expanduser(path))
+
+
+def _history(value: str) -> str:
+    kind, colon, path = value.partition(":")
+    if kind in ("redis", "rediss", "postgres", "postgresql"):
+        raise ValueError(f"{kind} is not there yet; this takes memory, sqlite or sqlite:PATH")
+    if kind not in ("memory", "sqlite") or (colon and (kind == "memory" or not Path(path).name)):
+        raise ValueError("this takes memory, sqlite or sqlite:PATH")
+    return value
+
+
 Count = Annotated[int, Field(ge=1)]
+FilePath = Annotated[Path, AfterValidator(_file)]
+HistoryName = Annotated[str, AfterValidator(_history)]
 Host = Annotated[str, Field(min_length=1), AfterValidator(_bare_host)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
-JsonObject = Annotated[dict[str, Any], BeforeValidator(_json_object)]
+JsonObject = Annotated[dict[str, Any], BeforeValidator(json_object)]
 Key = Annotated[SecretStr, AfterValidator(_header_safe)]
 Names = Annotated[frozenset[str], BeforeValidator(_items)]
 Pairs = Annotated[dict[str, str], BeforeValidator(_pairs)]

@@ -46,12 +46,65 @@ OPENAI_ONLY = (
     "verbosity",
     "web_search_options",
 )
+BEYOND_OPEN_RESPONSES = (
+    "client_metadata",
+    "moderation",
+    "prompt_cache_options",
+    "prompt_cache_retention",
+    "stream_options",
+    "user",
+)
 _SWITCHES = frozenset({"enable_thinking", "chat_template_kwargs"})
 _FOLDER = files("wireloom.providers")
 
 
 class ProfileError(ValueError):
     """A profile that does not exist or does not hold; the message names each offending key."""
+
+
+class ResponsesWire(BaseModel):
+    """What one upstream's own Responses endpoint accepts and how it answers; the defaults are ``generic``."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    complete: bool = Field(
+        False,
+        description="Its streams are whole, and clients read them as they are: they are passed on as they come. "
+        "Else an answer is read and written anew.",
+    )
+    tools: Names = Field(
+        ("function",),
+        description="Kinds of tools that are known, with the items that belong to them; the others are offered as "
+        "functions, left out or refused.",
+    )
+    additional_tools: bool = Field(False, description="Items of type `additional_tools` are known.")
+    compaction: bool = Field(
+        False, description="`context_management` and items of type `compaction` are known."
+    )
+    output_parts: bool = Field(
+        False,
+        description="Outputs of calls may hold pictures; else they are text, and a user message with the "
+        "pictures follows.",
+    )
+    reasoning: Literal["never", "text", "encrypted"] = Field(
+        "never",
+        description="How reasoning goes back. `text`: as the content of its item. `encrypted`: as the "
+        "`encrypted_content` that the upstream gave it. `never`: it is left out.",
+    )
+    instructions_anywhere: bool = Field(
+        False,
+        description="Messages of roles `system` and `developer` may stand anywhere; else the first ones join the "
+        "instructions, and a later one is sent as a marked user message.",
+    )
+    effort: bool = Field(True, description="`reasoning.effort` is read.")
+    text_format: bool = Field(
+        True, description="`text.format` is read; else a form other than text is refused."
+    )
+    counts: bool = Field(False, description="`responses/input_tokens` counts the tokens of an input.")
+    dropped: Names = Field(
+        BEYOND_OPEN_RESPONSES,
+        description="Parameters that are refused or ignored: not sent, and a loss.",
+    )
 
 
 class Profile(BaseModel):
@@ -146,6 +199,17 @@ class Profile(BaseModel):
         "model; without it the field is left out.",
     )
 
+    web_search: Mapping[str, JsonValue] = Field(
+        {},
+        description="Members of a request that let the upstream search the web by itself; a list is added to what "
+        "the request has there. Without it a search tool is left out.",
+    )
+    web_search_models: str = Field("", description="Regular expression for the start of models that take it.")
+    web_search_echo: str | None = Field(
+        None,
+        description="Function that the upstream calls to search: it gets its own arguments back as the output.",
+    )
+
     accepted: Names = Field(
         (), description="Parameters in the default of `dropped` that this upstream takes."
     )
@@ -165,6 +229,17 @@ class Profile(BaseModel):
         {}, description="Chat parameter -> largest value accepted: a larger one is lowered, and a loss."
     )
     extra_body: Mapping[str, JsonValue] = Field({}, description="Members added to the body of each request.")
+
+    count_tokens: Literal["vllm", "llamacpp"] | None = Field(
+        None,
+        description="How the upstream counts the tokens of an input. `vllm`: `/tokenize`. `llamacpp`: "
+        "`input_tokens` below its Chat path, else `/apply-template` and `/tokenize`. Without it they are "
+        "counted here.",
+    )
+
+    responses: ResponsesWire = Field(
+        ResponsesWire(), description="What its Responses endpoint takes, for `--upstream-wire responses`."
+    )
 
     models_path: str = Field(
         "models",
@@ -186,7 +261,7 @@ class Profile(BaseModel):
         "architecture.input_modalities", description="Path in a listed model to the modalities it reads."
     )
 
-    @field_validator("tool_name_pattern", "call_id_pattern")
+    @field_validator("tool_name_pattern", "call_id_pattern", "web_search_models")
     @classmethod
     def _compiles(cls, pattern: str | None) -> str | None:
         try:
@@ -215,6 +290,13 @@ class Profile(BaseModel):
                 kind = "true or false" if switch else "a word"
                 raise ValueError(f"effort_levels.{level} must be {kind} for style {self.effort_style}")
         return self
+
+    def searches(self, model: str) -> bool:
+        """Return whether the upstream can search the web for a model.
+
+        :param model: the model's name upstream.
+        """
+        return bool(self.web_search) and re.match(self.web_search_models, model) is not None
 
     def effort(self, level: Effort) -> dict[str, JsonValue] | None:
         """Return the body members that ask for a reasoning effort.

@@ -42,6 +42,8 @@ def upstream_error(
     message, code, param = _parts(body)
     if status < 400:
         status = _status(code)
+    if _is_status(code):
+        code = None  # said once more, which is no reason
     if secret:
         message = message.replace(secret, "***")
     message = _SECRET.sub("***", message)[:LONGEST]
@@ -64,13 +66,18 @@ _CODES = {401: "upstream_unauthorized", 403: "upstream_forbidden", 404: "upstrea
 
 def _status(code: str | None) -> int:
     """The status of an error that came without one."""
-    if code is not None and code.isdecimal() and 400 <= int(code) <= 599:
+    if code is not None and _is_status(code):
         return int(code)
     if code is not None and ("rate" in code or code in _QUOTA):
         return 429
-    if code == "context_length_exceeded":
-        return 400
-    return 502
+    return _STATUSES.get(code or "", 502)
+
+
+def _is_status(code: str | None) -> bool:
+    return code is not None and code.isdecimal() and 400 <= int(code) <= 599
+
+
+_STATUSES = {"context_length_exceeded": 400, "invalid_request_error": 400, "model_not_found": 404}
 
 
 def _parts(body: bytes) -> tuple[str, str | None, str | None]:

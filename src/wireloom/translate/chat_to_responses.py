@@ -12,13 +12,17 @@ from wireloom_protocol import hot
 from wireloom.errors import UpstreamError, UpstreamRefused
 from wireloom.providers.profile import Profile
 from wireloom.translate import tools as t
+from wireloom.translate.chat_calls import Calls, State
 from wireloom.translate.chat_errors import upstream_error
+from wireloom.translate.chat_usage import usage
 from wireloom.translate.response_stream import ResponseStream
 from wireloom.translate.think_tags import ThinkTags
 
 Json: TypeAlias = dict[str, Any]
 
 DONE = b"[DONE]"
+# Members of a delta that few deltas have.
+RARE = ("refusal", "tool_calls", "function_call", "annotations", "extra_content", "reasoning_details")
 _decode = msgspec.json.Decoder(hot.CreateChatCompletionStreamResponse).decode
 
 # Why a model stopped -> why the response is incomplete; None where it is complete. A reason that is not here is
@@ -58,13 +62,23 @@ class ChatReader:
         self._stream = stream
         self._tools = tools
         self._thoughts = _reader(profile.reasoning_fields)
-        self._others = _reader((*profile.reasoning_fields, "refusal", "tool_calls", "function_call"))
+        self._others = _reader((*profile.reasoning_fields, *RARE))
         self._refuse = stream.text if codex else stream.refusal
         self._codex = codex
         self._tags = ThinkTags() if profile.think_tags else None
-        self._calls = _Calls(stream, tools)
+        self._held: list[Json] = []  # of the tokens of text that may still become a tag
+        self._state = State()
+        self._calls = Calls(stream, tools, self._state, profile.web_search_echo)
         self._finish_reason: str | None = None
         self._usage: hot.CompletionUsage | None = None
+        self._used: list[hot.CompletionUsage | None] = []
+        self._thought: list[str] | None = [] if profile.web_search_echo else None
+        self._sent_back = 0  # characters of the text that the upstream has got back
+        self._thought_field = profile.reasoning_replay_field
+        self.called: list[str] = []
+        """Names of the functions that were called, as upstream knows them."""
+        self.lost: list[str] = []
+        """What of the answer could not be told, in words for the log."""
         self.done = False
         """Whether the upstream said that nothing follows."""
 
@@ -80,9 +94,11 @@ class ChatReader:
         try:
             chunk = _decode(data)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            if not data.strip():  # an empty event, sent to keep the connection alive
+                return
             raise _garbage(data, error) from error
         choices = chunk.choices
-        if chunk.error or (not choices and chunk.object == "error"):
+        if chunk.error or (not choices and (chunk.object == "error" or _is_complaint(chunk, data))):
             raise upstream_error(200, data)  # Mistral and older vLLM send the bare error object
         if chunk.usage:
             self._usage = chunk.usage
@@ -93,6 +109,9 @@ class ChatReader:
                 self._finish_reason = choice.finish_reason or self._finish_reason
                 self._usage = choice.usage or self._usage
             delta = choice.delta
+            if choice.logprobs and delta:
+                self._probable(delta, choice.logprobs)
+                continue
             if not delta:
                 continue
             if any(self._others(delta)):
@@ -100,42 +119,83 @@ class ChatReader:
             elif delta.content:
                 self._content(delta.content)
 
-    def close(self) -> None:
+    def close(self) -> list[Json]:
         """The upstream's stream has ended; end the response.
+
+        Returns:
+            Messages with which the upstream is to be asked again before the response ends, or none.
 
         Raises:
             UpstreamError: it ended before the answer did.
         """
         self._release()
         reason = self._finish_reason
-        if reason is None and not (self.done and self._stream.started):
+        if reason is None and not (self.done and self._stream.spoke):
             raise UpstreamError(
                 "The upstream's stream ended before its answer did.", code="upstream_incomplete"
             )
         if reason is not None and reason in FAILED:
             code, status = FAILED[reason]
             raise UpstreamError(f"The upstream gave up ({reason}).", code=code, status=status)
-        self._calls.close()
+        self.called += self._calls.close()
         incomplete = INCOMPLETE.get(reason or "stop")
         if self._codex and incomplete == "content_filter":
             raise UpstreamRefused(
                 "The upstream's content filter stopped the answer.", code=incomplete, status=400
             )
-        self._stream.finish(usage(self._usage), incomplete)
+        again = self._calls.echoes() if incomplete is None else []
+        if again:
+            said = self._stream.said()
+            again[0]["content"], self._sent_back = said[self._sent_back :], len(said)
+            if self._thought is not None:
+                again[0][self._thought_field] = "".join(self._thought)
+                self._thought.clear()
+            self._used.append(self._usage)
+            self._usage, self._finish_reason, self.done = None, None, False
+            return again
+        if incomplete is None and self._state:
+            self._stream.keep(self._state.value())
+        self._stream.finish(usage(self._usage, self._used), incomplete)
+        return []
 
-    def _several(self, delta: hot.ChatCompletionStreamResponseDelta) -> None:
-        """Say all that is in a delta, in the order in which a model comes to it."""
+    def _probable(self, delta: hot.ChatCompletionStreamResponseDelta, logprobs: Any) -> None:
+        """Text whose tokens come with their probabilities."""
+        tokens = logprobs.get("content") if isinstance(logprobs, dict) else None
+        known = [logprob(token) for token in _objects(tokens)]
+        self._several(delta, known)
+        if delta.content == "" and known:  # tokens that end within a character
+            self._spoken("", known)
+
+    def _several(self, delta: hot.ChatCompletionStreamResponseDelta, known: list[Json] | None = None) -> None:
+        """Say all that is in a delta, in the order in which a model comes to it.
+
+        Args:
+            delta: some members of it.
+            known: log probabilities of the tokens of its text, or None without any.
+        """
         thought = next(filter(None, self._thoughts(delta)), None)
         if thought is not None:
-            self._stream.reasoning(thought if isinstance(thought, str) else _details(thought))
+            said = thought if isinstance(thought, str) else _details(thought)
+            self._stream.reasoning(said)
+            if self._thought is not None:
+                self._thought.append(said)
+        if delta.reasoning_details:
+            self._state.details(delta.reasoning_details)
         if delta.content:
-            self._content(delta.content)
+            if known and isinstance(delta.content, str):
+                self._spoken(delta.content, known)
+            else:
+                self._content(delta.content)
         if delta.refusal:
             self._refuse(delta.refusal)
+        if delta.annotations:  # before a call closes the text that they belong to
+            self._annotate(delta.annotations)
         if delta.tool_calls:
             self._release()
             for call in delta.tool_calls:
                 self._calls.feed(call)
+        if delta.extra_content:
+            self._state.message(delta.extra_content)
         if delta.function_call:
             self._calls.feed(
                 hot.ChatCompletionMessageToolCallChunk(
@@ -155,6 +215,18 @@ class ChatReader:
         else:
             self._say(*self._tags.feed(content))
 
+    def _spoken(self, content: str, known: list[Json]) -> None:
+        """Text whose tokens are known; those of a thought have no place."""
+        if self._tags is None or self._tags.decided:
+            self._stream.spoken(content, known)
+            return
+        thought, text = self._tags.feed(content)
+        self._held = known if self._tags.opened else self._held + known
+        self._stream.reasoning(thought)
+        if text:
+            self._stream.spoken(text, self._held)
+            self._held = []
+
     def _part(self, part: Json) -> None:
         """Mistral's content parts: text, and thoughts that hold text parts themselves."""
         thinking = part.get("thinking")
@@ -167,115 +239,23 @@ class ChatReader:
         elif isinstance(part.get("text"), str):
             self._stream.text(part["text"])
 
+    def _annotate(self, annotations: Any) -> None:
+        for annotation in _objects(annotations):
+            cited = annotation.get("url_citation")
+            if isinstance(cited, dict) and not self._stream.annotate(_citation(cited)):
+                self.lost.append("a source came after its text")
+
     def _release(self) -> None:
         """Say what might have become a tag, now that something else follows."""
         if self._tags is not None:
-            self._say(*self._tags.close())
+            thought, text = self._tags.close()
+            self._stream.reasoning(thought)
+            self._stream.spoken(text, self._held if text else [])
+            self._held = []
 
     def _say(self, thought: str, text: str) -> None:
         self._stream.reasoning(thought)
         self._stream.text(text)
-
-
-class _Calls:
-    """Finds out which call a fragment belongs to.
-
-    A known id names its call; a new id begins one, also on an index that is taken; without an id a known index
-    counts; with neither, a name begins a call and anything else continues the last one.
-    """
-
-    def __init__(self, stream: ResponseStream, tools: t.Tools) -> None:
-        self._stream = stream
-        self._tools = tools
-        self._by_id: dict[str, _Call] = {}
-        self._by_index: dict[int, _Call] = {}
-        self._last: _Call | None = None
-        self._count = 0
-
-    def feed(self, chunk: hot.ChatCompletionMessageToolCallChunk) -> None:
-        function = chunk.function or hot.ChatCompletionMessageToolCallChunkFunction()
-        call = self._find(chunk.id or None, chunk.index, bool(function.name))
-        if chunk.id:
-            self._by_id[chunk.id] = call
-        if isinstance(chunk.index, int):
-            self._by_index[chunk.index] = call
-        self._last = call
-        call.feed(chunk.id or "", function.name or "", function.arguments or "")
-
-    def close(self) -> None:
-        """The answer is over: a call still without a name is none.
-
-        Raises:
-            UpstreamError: such a call.
-        """
-        if self._last is not None and any(not call.named for call in self._all()):
-            raise UpstreamError("The upstream called a tool without naming it.", code="upstream_invalid")
-
-    def _all(self) -> list[_Call]:
-        return [*self._by_id.values(), *self._by_index.values(), *([self._last] if self._last else [])]
-
-    def _find(self, call_id: str | None, index: Any, named: bool) -> _Call:
-        if call_id is not None:
-            found = self._by_id.get(call_id)
-            if found is None and isinstance(index, int):
-                # The id of a call may come after its first fragment.
-                other = self._by_index.get(index)
-                if other is not None and not other.call_id and not (named and other.named):
-                    found = other
-            return found or self._new()
-        if isinstance(index, int) and (index in self._by_index or named):
-            known = self._by_index.get(index)
-            # A second whole call on an index that is never counted up.
-            again = known is not None and named and known.named and known.whole
-            return self._new() if known is None or again else known
-        if self._last is None or (named and self._last.named):
-            return self._new()
-        return self._last
-
-    def _new(self) -> _Call:
-        self._count += 1
-        return _Call(self._stream, self._tools, self._count)
-
-
-class _Call:
-    """One call while its fragments arrive; the stream hears of it as soon as it has a name."""
-
-    def __init__(self, stream: ResponseStream, tools: t.Tools, number: int) -> None:
-        self._stream = stream
-        self._tools = tools
-        self._number = number
-        self._early = ""
-        self.call_id = ""
-        self.named = False
-
-    @property
-    def whole(self) -> bool:
-        return self._stream.whole(self._number)
-
-    def feed(self, call_id: str, name: str, arguments: Any) -> None:
-        self.call_id = self.call_id or call_id
-        if not isinstance(arguments, str):
-            arguments = msgspec.json.encode(arguments).decode()
-        if name and not self.named:
-            self.named = True
-            tool = self._tools.restore(name)
-            self._stream.call(
-                self._number,
-                self.call_id or self._stream.new_id("call"),
-                tool.name,
-                namespace=tool.namespace,
-                unwrap=t.unwrap if tool.custom else None,
-            )
-            arguments = self._early + arguments
-        if not self.named:
-            self._early += arguments
-            return
-        try:
-            self._stream.arguments(self._number, arguments)
-        except ValueError as error:
-            raise UpstreamError(
-                "The upstream went on with a call that was complete.", code="upstream_invalid"
-            ) from error
 
 
 def completion(data: bytes) -> bytes:
@@ -299,30 +279,6 @@ def completion(data: bytes) -> bytes:
     return msgspec.json.encode(value)
 
 
-def usage(counted: hot.CompletionUsage | None) -> Json | None:
-    """Token counts as the Responses contract has them, or None when the upstream did not count."""
-    if counted is None or counted.prompt_tokens is msgspec.UNSET:
-        return None
-    read, written = _count(counted.prompt_tokens), _count(counted.completion_tokens)
-    prompt = counted.prompt_tokens_details or hot.CompletionUsagePromptTokensDetails()
-    answer = counted.completion_tokens_details or hot.CompletionUsageCompletionTokensDetails()
-    cached = prompt.cached_tokens or counted.cached_tokens or counted.prompt_cache_hit_tokens
-    return {
-        "input_tokens": read,
-        "input_tokens_details": {
-            "cached_tokens": _count(cached),
-            "cache_write_tokens": _count(prompt.cache_write_tokens),
-        },
-        "output_tokens": written,
-        "output_tokens_details": {"reasoning_tokens": _count(answer.reasoning_tokens)},
-        "total_tokens": _count(counted.total_tokens) or read + written,
-    }
-
-
-def _count(value: float | msgspec.UnsetType | None) -> int:
-    return int(value) if value else 0
-
-
 def _reader(names: tuple[str, ...]) -> Callable[[hot.ChatCompletionStreamResponseDelta], tuple[Any, ...]]:
     """What reads some fields of a delta, in order."""
     known = [name for name in names if name in hot.ChatCompletionStreamResponseDelta.__struct_fields__]
@@ -331,10 +287,49 @@ def _reader(names: tuple[str, ...]) -> Callable[[hot.ChatCompletionStreamRespons
     return lambda delta: tuple(getattr(delta, name) for name in known)
 
 
+def logprob(token: Json) -> Json:
+    """A token's log probability as a text part has it."""
+    return {**_token(token), "top_logprobs": [_token(top) for top in _objects(token.get("top_logprobs"))]}
+
+
+def _token(token: Json) -> Json:
+    logprob, data = token.get("logprob"), token.get("bytes")
+    return {
+        "token": str(token.get("token", "")),
+        "logprob": float(logprob) if isinstance(logprob, int | float) else 0.0,
+        "bytes": data if isinstance(data, list) else [],
+    }
+
+
+def _citation(cited: Json) -> Json:
+    """A source as a Responses annotation; some upstreams leave out where it belongs."""
+    return {
+        "type": "url_citation",
+        "url": str(cited.get("url", "")),
+        "title": str(cited.get("title") or ""),
+        "start_index": _position(cited.get("start_index")),
+        "end_index": _position(cited.get("end_index")),
+    }
+
+
+def _position(value: Any) -> int:
+    return int(value) if isinstance(value, int | float) else 0
+
+
+def _objects(value: Any) -> list[Json]:
+    """The objects in what should be a list of them."""
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
 def _details(parts: list[Json]) -> str:
     """The readable text in OpenRouter's list of reasoning details."""
     said = (part.get("text") or part.get("summary") for part in parts)
     return "".join(text for text in said if isinstance(text, str))
+
+
+def _is_complaint(chunk: hot.CreateChatCompletionStreamResponse, data: bytes) -> bool:
+    """Whether what has nothing of a chunk is an error in FastAPI's form."""
+    return chunk.choices is msgspec.UNSET and not chunk.usage and b'"detail"' in data
 
 
 def _garbage(data: bytes, error: Exception) -> UpstreamError:
@@ -366,7 +361,7 @@ CHUNK_FIELDS: Mapping[str, Mapping[str, Treatment]] = {
         "delta": "mapped",
         "finish_reason": "mapped",
         "index": "mapped",
-        "logprobs": "ignored: never asked for",
+        "logprobs": "mapped",
         "usage": "mapped",
     },
     "ChatCompletionStreamResponseDelta": {
@@ -374,9 +369,11 @@ CHUNK_FIELDS: Mapping[str, Mapping[str, Treatment]] = {
         "refusal": "mapped",
         "reasoning_content": "mapped",
         "reasoning": "mapped",
-        "reasoning_details": "mapped",
+        "reasoning_details": "mapped: text as reasoning; signatures sealed, and sent back",
         "tool_calls": "mapped",
         "function_call": "mapped",
+        "annotations": "mapped",
+        "extra_content": "emulated: sealed, and sent back with the message",
         "role": "ignored: always the assistant",
     },
     "ChatCompletionMessageToolCallChunk": {
@@ -384,6 +381,6 @@ CHUNK_FIELDS: Mapping[str, Mapping[str, Treatment]] = {
         "id": "mapped",
         "function": "mapped",
         "type": "ignored: always a function",
-        "extra_content": "ignored: not sent back yet",
+        "extra_content": "emulated: sealed, and sent back with the call",
     },
 }

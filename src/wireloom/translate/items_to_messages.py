@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -12,18 +10,26 @@ from wireloom_protocol import responses as m
 
 from wireloom.errors import InvalidRequest
 from wireloom.providers.profile import Profile
+from wireloom.translate import client_tools
 from wireloom.translate import tools as t
-from wireloom.translate.loss import Losses, Severity, refused
+from wireloom.translate.chat_messages import ChatMessages, Json, Unseal
+from wireloom.translate.content_parts import PARTS
+from wireloom.translate.hosted_items import HOSTED
+from wireloom.translate.item_outputs import SEARCH_ID
+from wireloom.translate.loss import How, Losses, Rule, Severity, refused
 
-Json: TypeAlias = dict[str, Any]
-
-NO_OUTPUT = "[no output was recorded for this call]"
-LATER_INSTRUCTIONS = "[instructions]\n"
-CONTINUE = "Understood."
+SUMMARY = "[summary of the conversation before this point]\n"
 
 
 def messages(
-    instructions: str | None, items: str | Sequence[Any], tools: t.Tools, profile: Profile, losses: Losses
+    instructions: str | None,
+    items: str | Sequence[Any],
+    tools: t.Tools,
+    profile: Profile,
+    losses: Losses,
+    *,
+    unseal: Unseal = lambda *_: None,
+    recalled: int = 0,
 ) -> list[Json]:
     """Translate the conversation.
 
@@ -33,19 +39,22 @@ def messages(
         tools: the request's tools as they were flattened, for the names of calls.
         profile: what the upstream takes.
         losses: where what is left out is noted.
+        unseal: opens what a client carries for the gateway.
+        recalled: how many of the items come from history, so that they are not in the request.
 
     Raises:
         InvalidRequest: an item that cannot be carried and must not be left out.
     """
-    build = _Build(tools, profile, losses)
+    build = ChatMessages(tools, profile, losses, unseal)
     if instructions:
         build.system("system", instructions)
     if isinstance(items, str):
         build.messages.append({"role": "user", "content": items})
         return build.messages
-    build.collect_outputs(items)
-    for index, item in enumerate(items):
-        ITEMS[item.type](build, f"input[{index}]", item)
+    paths = [t.place(index, recalled) for index in range(len(items))]
+    build.collect_outputs(paths, items)
+    for path, item in zip(paths, items, strict=True):
+        ITEMS[item.type].apply(build, path, item)
     build.flush()
     build.check_outputs()
     if not build.messages:
@@ -53,201 +62,10 @@ def messages(
     return build.messages
 
 
-class _Build:
-    """The messages so far, and the assistant message that is still growing."""
-
-    def __init__(self, tools: t.Tools, profile: Profile, losses: Losses) -> None:
-        self.tools = tools
-        self.profile = profile
-        self.losses = losses
-        self.messages: list[Json] = []
-        self.assistant: Json | None = None
-        self.reasoning: list[str] = []
-        # Call id -> outputs still to be placed. Some upstreams number calls anew each turn, so that one id
-        # stands for several calls of a conversation: the first call takes the first output.
-        self.outputs: dict[str, deque[tuple[str, Any]]] = defaultdict(deque)
-
-    # -- outputs follow the message that holds their calls, wherever the client put them --------------------------
-
-    def collect_outputs(self, items: Sequence[Any]) -> None:
-        for index, item in enumerate(items):
-            if item.type in OUTPUTS:
-                path = f"input[{index}]"
-                if not item.call_id:
-                    raise InvalidRequest(f"{path}.call_id is missing.", param=f"{path}.call_id")
-                self.outputs[item.call_id].append((path, item.output))
-
-    def check_outputs(self) -> None:
-        for call_id, left in self.outputs.items():
-            for path, _ in left:
-                raise InvalidRequest(
-                    f"{path}: no call {call_id!r} comes before this output.", param=f"{path}.call_id"
-                )
-
-    # -- the growing assistant message ---------------------------------------------------------------------------
-
-    def turn(self) -> Json:
-        """The assistant message that text and calls are added to."""
-        if self.assistant is None:
-            self.assistant = {"role": "assistant", "content": None}
-        return self.assistant
-
-    def say(self, text: str) -> None:
-        if self.assistant is not None and "tool_calls" in self.assistant:
-            self.flush()
-        message = self.turn()
-        message["content"] = text if message["content"] is None else message["content"] + text
-
-    def call(self, call_id: str, name: str, namespace: str | None, arguments: str) -> None:
-        flat = self.tools.flat_name(name, namespace) or t.flat_name(name, namespace, self.profile)
-        self.turn().setdefault("tool_calls", []).append(
-            {"id": call_id, "type": "function", "function": {"name": flat, "arguments": arguments}}
-        )
-
-    def flush(self) -> None:
-        """Close the assistant message and let the outputs of its calls follow."""
-        message, self.assistant = self.assistant, None
-        if message is None:
-            return
-        self._give_back_reasoning(message)
-        self.messages.append(message)
-        pictures: list[Json] = []
-        for call in message.get("tool_calls", []):
-            waiting = self.outputs.get(call["id"])
-            path, output = waiting.popleft() if waiting else ("", NO_OUTPUT)
-            call["id"] = self.call_id(call["id"])
-            text, seen = self.output(path, output)
-            self.messages.append({"role": "tool", "tool_call_id": call["id"], "content": text})
-            pictures += seen
-        if pictures:
-            self.user(pictures)
-
-    def _give_back_reasoning(self, message: Json) -> None:
-        thought, self.reasoning = "".join(self.reasoning), []
-        replay = self.profile.reasoning_replay
-        if replay == "never" or (replay == "tool_calls" and "tool_calls" not in message):
-            return
-        text = thought or self.profile.reasoning_placeholder
-        if text is not None and (thought or "tool_calls" in message):
-            message[self.profile.reasoning_replay_field] = text
-
-    def end_turn(self) -> None:
-        """Close the assistant message; what was thought before a message that never came is not the next one's."""
-        self.flush()
-        self.reasoning = []
-
-    # -- other messages ------------------------------------------------------------------------------------------
-
-    def system(self, role: str, text: str) -> None:
-        self.end_turn()
-        role = role if self.profile.developer_role else "system"
-        last = self.messages[-1] if self.messages else None
-        if last is None or self.profile.system_anywhere:
-            self.messages.append({"role": role, "content": text})
-        elif last["role"] in ("system", "developer"):
-            if last["role"] == role:
-                last["content"] += f"\n\n{text}"
-            else:
-                self.messages.append({"role": role, "content": text})
-        else:
-            self.user([{"type": "text", "text": LATER_INSTRUCTIONS + text}])
-
-    def user(self, parts: list[Json]) -> None:
-        self.end_turn()
-        if self.messages and self.messages[-1]["role"] == "tool" and not self.profile.user_after_tool:
-            self.messages.append({"role": "assistant", "content": CONTINUE})
-        plain = len(parts) == 1 and parts[0]["type"] == "text"
-        content = parts[0]["text"] if plain else parts or ""
-        self.messages.append({"role": "user", "content": content})
-
-    def call_id(self, call_id: str) -> str:
-        """The id as the upstream takes it; the same id gives the same one each time."""
-        pattern = self.profile.call_id_pattern
-        if pattern is None or re.fullmatch(pattern, call_id):
-            return call_id
-        return hashlib.sha256(call_id.encode()).hexdigest()[:9]
-
-    def output(self, path: str, output: Any) -> tuple[str, list[Json]]:
-        """What a call returned: its text, and the pictures that Chat takes only from a user."""
-        if isinstance(output, str):
-            return output, []
-        texts, others = [], []
-        for index, part in enumerate(output):
-            at = f"{path}.output[{index}]"
-            if part.type == "input_text":
-                texts.append(part.text)
-            else:
-                others.append(PARTS[part.type](self, at, part))
-        if others:
-            self.losses.add(
-                f"{path}.output", "changed", "pictures follow as a user message", Severity.IMMATERIAL
-            )
-            texts.append("[see the next user message]")
-        return "\n".join(texts), others
-
-
-# -- parts of user messages ----------------------------------------------------------------------------------------
-
-
-def _text(_: _Build, __: str, part: Any) -> Json:
-    return {"type": "text", "text": part.text}
-
-
-def _image(build: _Build, path: str, part: Any) -> Json:
-    if not build.profile.images:
-        raise refused(path, f"{build.profile.title} takes no images", "unsupported_content")
-    if part.image_url is None:
-        raise refused(f"{path}.file_id", "files live at the provider that stores them", "unsupported_content")
-    if not build.profile.image_urls and not part.image_url.startswith("data:"):
-        raise refused(
-            f"{path}.image_url",
-            f"{build.profile.title} takes images as data URLs only",
-            "unsupported_content",
-        )
-    image: Json = {"url": part.image_url}
-    detail = getattr(part, "detail", None)
-    if detail in ("low", "high", "auto") and build.profile.image_detail:
-        image["detail"] = detail
-    elif detail not in (None, "auto"):
-        build.losses.add(f"{path}.detail", "dropped", "no such level of detail upstream")
-    return {"type": "image_url", "image_url": image}
-
-
-def _file(build: _Build, path: str, part: Any) -> Json:
-    if not build.profile.files:
-        raise refused(path, f"{build.profile.title} takes no files", "unsupported_content")
-    if part.file_data is None:
-        raise refused(path, "only files given as file_data can be carried", "unsupported_content")
-    file: Json = {"file_data": part.file_data}
-    if part.filename is not None:
-        file["filename"] = part.filename
-    return {"type": "file", "file": file}
-
-
-def _audio(build: _Build, path: str, part: Any) -> Json:
-    if not build.profile.audio:
-        raise refused(path, f"{build.profile.title} takes no audio", "unsupported_content")
-    return {"type": "input_audio", "input_audio": part.input_audio.model_dump(exclude_unset=True)}
-
-
-def _refusal(_: _Build, __: str, part: Any) -> Json:
-    return {"type": "text", "text": part.refusal}
-
-
-PARTS: Mapping[str, Callable[[_Build, str, Any], Json]] = {
-    "input_text": _text,
-    "output_text": _text,
-    "refusal": _refusal,
-    "input_image": _image,
-    "input_file": _file,
-    "input_audio": _audio,
-}
-
-
 # -- items ---------------------------------------------------------------------------------------------------------
 
 
-def _message(build: _Build, path: str, item: m.MessageItemParam) -> None:
+def _message(build: ChatMessages, path: str, item: m.MessageItemParam) -> None:
     content = item.content
     parts: list[Json]
     if isinstance(content, str):
@@ -255,7 +73,8 @@ def _message(build: _Build, path: str, item: m.MessageItemParam) -> None:
     elif len(content) == 1 and content[0].type in ("input_text", "output_text"):  # nearly every message
         parts = [{"type": "text", "text": content[0].text}]
     else:
-        parts = [PARTS[part.type](build, f"{path}.content[{i}]", part) for i, part in enumerate(content)]
+        at = f"{path}.content"
+        parts = [PARTS[part.type].apply(build.at, f"{at}[{i}]", part) for i, part in enumerate(content)]
     if item.role == "user":
         build.user(parts)
         return
@@ -269,78 +88,137 @@ def _message(build: _Build, path: str, item: m.MessageItemParam) -> None:
         build.system(item.role, text)
 
 
-def _function_call(build: _Build, _: str, item: m.FunctionToolCall) -> None:
+def _agent_message(build: ChatMessages, _: str, item: m.AgentMessageItemParam) -> None:
+    # The CLI takes the text that a model gave a tool of its own for sealed; what was said through here is not.
+    said = (part.text if part.type == "input_text" else part.encrypted_content for part in item.content)
+    build.user([{"type": "text", "text": "".join(said)}])
+
+
+def _function_call(build: ChatMessages, _: str, item: m.FunctionToolCall) -> None:
     build.call(item.call_id, item.name, item.namespace, item.arguments)
 
 
-def _custom_call(build: _Build, _: str, item: m.CustomToolCall) -> None:
+def _custom_call(build: ChatMessages, _: str, item: m.CustomToolCall) -> None:
     build.call(item.call_id, item.name, item.namespace, t.wrap(item.input))
 
 
-def _output(build: _Build, _: str, __: Any) -> None:
+def _tool_search_call(build: ChatMessages, _: str, item: m.ToolSearchCallItemParam) -> None:
+    arguments = client_tools.call_arguments(item.arguments.model_dump(mode="json"))
+    build.call(item.call_id or SEARCH_ID, "tool_search", None, arguments)
+
+
+def _local_shell_call(build: ChatMessages, _: str, item: m.LocalShellToolCall) -> None:
+    build.call(item.call_id, "local_shell", None, client_tools.call_arguments(item.action))
+
+
+def _shell_call(build: ChatMessages, _: str, item: m.FunctionShellCallItemParam) -> None:
+    build.call(item.call_id, "shell", None, client_tools.call_arguments(item.action))
+
+
+def _apply_patch_call(build: ChatMessages, _: str, item: m.ApplyPatchToolCallItemParam) -> None:
+    arguments = client_tools.call_arguments({"operation": item.operation.model_dump(mode="json")})
+    build.call(item.call_id, "apply_patch", None, arguments)
+
+
+def _output(build: ChatMessages, _: str, __: Any) -> None:
     """Placed behind its call; calls that come after it were made in the light of it, so not at the same time."""
     build.flush()
 
 
-def _reasoning(build: _Build, path: str, item: m.ReasoningItemParam) -> None:
+def _reasoning(build: ChatMessages, path: str, item: m.ReasoningItemParam) -> None:
+    sealed = build.unseal("reasoning", item.encrypted_content) if item.encrypted_content else None
+    state = sealed if isinstance(sealed, dict) else {}
+    if state.keys() - {"text"}:
+        build.restore_state(path, state)
+        return
     if build.assistant is not None:
         build.flush()
-    parts = item.content or item.summary
-    if parts and build.profile.reasoning_replay == "never":
+    # A seal that does not open is as good as none: what the client says openly is what is left.
+    thought = state.get("text") or "\n\n".join(part.text for part in item.content or item.summary)
+    if thought and build.profile.reasoning_replay == "never":
         reason = f"{build.profile.title} takes no reasoning back"
         build.losses.add(path, "dropped", reason, Severity.IMMATERIAL)
-    build.reasoning.append("\n\n".join(part.text for part in parts))
-    if not parts:
-        build.losses.add(path, "dropped", "sealed by another server", Severity.IMMATERIAL)
+    build.reasoning.append(thought)
+    if not thought:
+        build.losses.add(path, "dropped", "sealed elsewhere", Severity.IMMATERIAL)
 
 
-def _hosted(build: _Build, path: str, item: Any) -> None:
-    build.losses.add(path, "dropped", f"{item.type} happened inside another provider")
+def _hosted(build: ChatMessages, path: str, item: Any) -> None:
+    reason = "told as a call with its output"
+    build.losses.add(path, "emulated", reason, Severity.IMMATERIAL)
+    call_id = item.id or f"call_{hashlib.sha256(path.encode()).hexdigest()[:12]}"
+    build.happened(path, call_id, HOSTED[item.type](item))
 
 
-def _refused(build: _Build, path: str, item: Any) -> None:
+def _compaction(build: ChatMessages, path: str, item: m.CompactionSummaryItemParam) -> None:
+    opened = build.unseal("compaction", item.encrypted_content)
+    if not isinstance(opened, dict) or not isinstance(opened.get("summary"), str):
+        at = f"{path}.encrypted_content"
+        raise InvalidRequest(
+            f"{at}: this summary was not made here, or for another key, so what it stands for is unknown.",
+            code="unsupported_item",
+            param=at,
+        )
+    build.user([{"type": "text", "text": SUMMARY + opened["summary"]}])
+
+
+def _refused(_: ChatMessages, path: str, item: Any) -> None:
     raise refused(f"{path}.type", f"items of type {item.type} are not translated", "unsupported_item")
 
 
-def _reference(build: _Build, path: str, item: m.ItemReferenceParam) -> None:
+def _reference(_: ChatMessages, path: str, item: m.ItemReferenceParam) -> None:
     raise InvalidRequest(
         f"{path}: no item {item.id!r} is stored here.", code="item_not_found", param=f"{path}.id"
     )
 
 
-OUTPUTS = frozenset({"function_call_output", "custom_tool_call_output"})
+def _uncallable(build: ChatMessages, path: str, _: m.MCPListTools) -> None:
+    build.losses.add(path, "dropped", "none of them can be called here", Severity.IMMATERIAL)
 
-ITEMS: Mapping[str, Callable[[_Build, str, Any], None]] = {
-    "message": _message,
-    "function_call": _function_call,
-    "function_call_output": _output,
-    "custom_tool_call": _custom_call,
-    "custom_tool_call_output": _output,
-    "reasoning": _reasoning,
-    "web_search_call": _hosted,
-    "file_search_call": _hosted,
-    "code_interpreter_call": _hosted,
-    "image_generation_call": _hosted,
-    "mcp_list_tools": _hosted,
-    "mcp_call": _hosted,
-    "mcp_approval_request": _hosted,
-    "mcp_approval_response": _hosted,
-    "item_reference": _reference,
-    "additional_tools": _refused,
-    "tool_search_call": _refused,
-    "tool_search_output": _refused,
-    "local_shell_call": _refused,
-    "local_shell_call_output": _refused,
-    "shell_call": _refused,
-    "shell_call_output": _refused,
-    "apply_patch_call": _refused,
-    "apply_patch_call_output": _refused,
-    "computer_call": _refused,
-    "computer_call_output": _refused,
-    "compaction": _refused,
-    "compaction_trigger": _refused,
-    "program": _refused,
-    "program_output": _refused,
+
+def _nothing(_: ChatMessages, __: str, ___: Any) -> None:
+    """Told elsewhere, or nothing that a model has to be told."""
+
+
+ItemRule: TypeAlias = Rule[Callable[[ChatMessages, str, Any], None]]
+
+_TRACE: ItemRule = Rule(How.EMULATED, _hosted, "a call with its output")
+_CALL = "a call of the function that stands for the tool"
+_ANSWER = "a tool message"
+_REFUSED: ItemRule = Rule(How.REFUSED, _refused, "it belongs to a tool that runs inside a provider")
+
+ITEMS: Mapping[str, ItemRule] = {
+    "message": Rule(How.NATIVE, _message),
+    "agent_message": Rule(How.EMULATED, _agent_message, "a user message; who speaks to whom is in its text"),
+    "function_call": Rule(How.NATIVE, _function_call),
+    "function_call_output": Rule(How.NATIVE, _output, "pictures follow as a user message"),
+    "custom_tool_call": Rule(How.EMULATED, _custom_call, _CALL),
+    "custom_tool_call_output": Rule(How.NATIVE, _output, _ANSWER),
+    "reasoning": Rule(How.NATIVE, _reasoning, "as the profile demands or forbids it"),
+    "tool_search_call": Rule(How.EMULATED, _tool_search_call, _CALL),
+    "tool_search_output": Rule(How.EMULATED, _output, f"{_ANSWER}, and functions that can be called"),
+    "additional_tools": Rule(How.EMULATED, _nothing, "functions that can be called"),
+    "local_shell_call": Rule(How.EMULATED, _local_shell_call, _CALL),
+    "local_shell_call_output": Rule(How.EMULATED, _output, _ANSWER),
+    "shell_call": Rule(How.EMULATED, _shell_call, _CALL),
+    "shell_call_output": Rule(How.EMULATED, _output, _ANSWER),
+    "apply_patch_call": Rule(How.EMULATED, _apply_patch_call, _CALL),
+    "apply_patch_call_output": Rule(How.EMULATED, _output, _ANSWER),
+    **dict.fromkeys(HOSTED, _TRACE),
+    "mcp_list_tools": Rule(How.IGNORED, _uncallable, "none of them can be called here"),
+    "compaction": Rule(
+        How.EMULATED, _compaction, "a user message with the summary; a foreign one is refused"
+    ),
+    "compaction_trigger": Rule(
+        How.EMULATED, _nothing, "the last item: the answer is a compaction; elsewhere it has been answered"
+    ),
+    "configuration_update": Rule(How.EMULATED, _nothing, "the last one says how much is thought"),
+    "item_reference": Rule(How.EMULATED, _reference, "by the item that is stored; an unknown one is refused"),
+    "mcp_approval_response": _REFUSED,
+    "computer_call": _REFUSED,
+    "computer_call_output": _REFUSED,
+    "program": _REFUSED,
+    "program_output": _REFUSED,
 }
-REFUSED = frozenset(kind for kind, rule in ITEMS.items() if rule is _refused)
+REFUSED = frozenset(kind for kind, rule in ITEMS.items() if rule is _REFUSED)
 """Types of items that refuse a request."""

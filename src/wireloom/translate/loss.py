@@ -5,10 +5,40 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Generic, TypeVar
 
 from wireloom.errors import InvalidRequest
 
 HEADER_LIMIT = 1024
+F = TypeVar("F")
+
+
+class How(Enum):
+    """What becomes of a field, an item, a tool or an event."""
+
+    NATIVE = "native"
+    """The other protocol has the same."""
+    EMULATED = "emulated"
+    """Said in the other protocol's own means; the note says how."""
+    IGNORED = "ignored"
+    """Left out; the note says why that is bearable."""
+    REFUSED = "refused"
+    """A request with it fails, by its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule(Generic[F]):
+    """One line of a translator's table.
+
+    Args:
+        how: what becomes of it.
+        apply: does it.
+        note: what a reader of the table has to know.
+    """
+
+    how: How
+    apply: F
+    note: str = ""
 
 
 class Severity(Enum):

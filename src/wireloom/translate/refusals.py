@@ -11,7 +11,9 @@ from wireloom.translate import items_to_messages, tools
 from wireloom.translate.responses_to_chat import FIELDS, Refuse
 
 # Codes of a name for something that is not here; no contract can tell which names those are.
-MISSING_STATE = frozenset({"previous_response_not_found", "item_not_found", "model_not_found"})
+MISSING_STATE = frozenset(
+    {"previous_response_not_found", "conversation_not_found", "item_not_found", "model_not_found"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,8 @@ class Refusal:
         param = error["param"] or ""
         if error["code"] != self.code or re.fullmatch(self.param, param) is None:
             return False
-        return not self.kinds or _kind(request, param) in self.kinds
+        recalled = param.startswith(tools.RECALLED)  # the request does not hold the item
+        return not self.kinds or recalled or _kind(request, param) in self.kinds
 
 
 def _kind(request: Any, param: str) -> Any:
@@ -51,32 +54,38 @@ def _kind(request: Any, param: str) -> Any:
     return found["type"]
 
 
-_PART = r"input\[\d+\]\.(content|output)\[\d+\]"
-_TOOL = r"tools\[\d+\](\.tools\[\d+\])?"
+_ITEM = rf"(input\[\d+\]|{tools.RECALLED})"
+_PART = rf"{_ITEM}\.(content|output)\[\d+\]"
+_TOOL = rf"({_ITEM}\.)?tools\[\d+\](\.tools\[\d+\])?"
 
 DECLARED: tuple[Refusal, ...] = (
     *(
-        Refusal("unsupported_parameter", name, rule.reason)
+        Refusal("unsupported_parameter", name, rule.note)
         for name, rule in FIELDS.items()
-        if isinstance(rule, Refuse)
+        if isinstance(rule.apply, Refuse)
     ),
-    Refusal("unsupported_parameter", r"top_logprobs|include\[\d+\]", "log probabilities are not carried"),
+    Refusal(
+        "unsupported_parameter", r"top_logprobs|include\[\d+\]", "the upstream tells no log probabilities"
+    ),
     Refusal(
         "unsupported_parameter",
         "tool_choice",
         "the upstream cannot be made to call a tool, or has none to call",
     ),
     Refusal(
-        "unsupported_parameter", r"input\[\d+\]\.content\[\d+\]", "only a user's message holds more than text"
+        "unsupported_parameter", rf"{_ITEM}\.content\[\d+\]", "only a user's message holds more than text"
     ),
-    Refusal("unsupported_tool", r"tools\[\d+\]", "it runs inside a provider that offers it", tools.REFUSED),
+    Refusal("unsupported_tool", _TOOL, "it runs inside a provider that offers it", tools.REFUSED),
+    Refusal("unsupported_tool", rf"{_TOOL}\.environment", "containers live at the provider"),
+    Refusal("unsupported_item", rf"{_ITEM}\.encrypted_content", "the summary was not made here"),
     Refusal("unsupported_tool", "tool_choice", "a tool that is not offered cannot be forced"),
     Refusal("invalid_value", r"tool_choice\.(name|tools\[\d+\])", "the tool is not offered"),
     Refusal("invalid_value", _TOOL, "the tool is offered twice"),
-    Refusal("unsupported_item", r"input\[\d+\]\.type", "it is not translated", items_to_messages.REFUSED),
+    Refusal("unsupported_item", rf"{_ITEM}\.type", "it is not translated", items_to_messages.REFUSED),
     Refusal("unsupported_item", "input", "nothing in it can be said in Chat Completions"),
-    Refusal("invalid_value", r"input\[\d+\]\.call_id", "no call comes before the output"),
+    Refusal("invalid_value", rf"{_ITEM}\.call_id", "no call comes before the output"),
     Refusal("unsupported_content", rf"{_PART}(\.file_id|\.image_url)?", "the upstream cannot be given it"),
+    Refusal("invalid_value", "conversation", "previous_response_id names another context"),
     Refusal("unsupported_format", r"text\.format", "the upstream has no such format"),
 )
 

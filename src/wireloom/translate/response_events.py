@@ -26,6 +26,10 @@ EMITTED = frozenset(
         "response.function_call_arguments.done",
         "response.custom_tool_call_input.delta",
         "response.custom_tool_call_input.done",
+        "response.output_text.annotation.added",
+        "response.shell_call_command.added",
+        "response.shell_call_command.delta",
+        "response.shell_call_command.done",
         "response.completed",
         "response.incomplete",
         "response.failed",
@@ -36,7 +40,6 @@ EMITTED = frozenset(
 
 NEVER: Mapping[str, str] = {
     "response.queued": "no response waits in the background",
-    "response.output_text.annotation.added": "text comes without annotations",
     **dict.fromkeys(
         (
             "response.audio.delta",
@@ -68,9 +71,6 @@ NEVER: Mapping[str, str] = {
             "response.mcp_list_tools.in_progress",
             "response.mcp_list_tools.completed",
             "response.mcp_list_tools.failed",
-            "response.shell_call_command.added",
-            "response.shell_call_command.delta",
-            "response.shell_call_command.done",
             "response.shell_call_output_content.delta",
             "response.shell_call_output_content.done",
             "response.web_search_call.in_progress",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from wireloom.translate.response_stream import Event
+from wireloom.translate.output_items import Event
 
 TERMINAL = frozenset({"response.completed", "response.incomplete", "response.failed"})
 

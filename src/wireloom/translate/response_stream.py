@@ -12,119 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
-from wireloom_protocol import hot
 
-Event: TypeAlias = dict[str, Any] | hot.HotEvent
-Json: TypeAlias = dict[str, Any]
+from wireloom.translate.output_items import CALLS, CallItem, Event, Item, Json, Part, WholeItem
+from wireloom.translate.response_fold import TERMINAL
 
 _encode = msgspec.json.encode
-
-
-class Part:
-    """A stretch of text inside the open item: its deltas and its final form.
-
-    Args:
-        kind: name of the content part (`output_text`, `refusal`, `reasoning_text`) or `summary_text`.
-        item_id: id of its item.
-        output_index: position of its item.
-        index: position among its item's parts.
-        make: struct of its delta events.
-    """
-
-    __slots__ = ("chunks", "event", "index", "item_id", "kind", "output_index")
-
-    def __init__(self, kind: str, item_id: str, output_index: int, index: int, make: Any) -> None:
-        self.kind = kind
-        self.item_id = item_id
-        self.output_index = output_index
-        self.index = index
-        self.chunks: list[str] = []
-        # A delta and its sequence number -> the event that tells it.
-        self.event: Callable[[str, int], hot.HotEvent] = partial(make, item_id, output_index, index)
-
-    def content(self, text: str) -> Json:
-        """The part as the contract has it."""
-        if self.kind == "refusal":
-            return {"type": "refusal", "refusal": text}
-        if self.kind == "output_text":
-            return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
-        return {"type": self.kind, "text": text}
-
-
-# Never filled: log probabilities are refused.
-_NO_LOGPROBS: list[Any] = []
-
-# Part kind -> (stem of its delta and done events, stem of its part events, name of its index, struct of its delta).
-_TEXTS: dict[str, tuple[str, str, str, Any]] = {
-    "output_text": (
-        "response.output_text",
-        "response.content_part",
-        "content_index",
-        partial(hot.ResponseTextDeltaEvent, logprobs=_NO_LOGPROBS),
-    ),
-    "refusal": (
-        "response.refusal",
-        "response.content_part",
-        "content_index",
-        hot.ResponseRefusalDeltaEvent,
-    ),
-    "reasoning_text": (
-        "response.reasoning_text",
-        "response.content_part",
-        "content_index",
-        hot.ResponseReasoningTextDeltaEvent,
-    ),
-    "summary_text": (
-        "response.reasoning_summary_text",
-        "response.reasoning_summary_part",
-        "summary_index",
-        hot.ResponseReasoningSummaryTextDeltaEvent,
-    ),
-}
-
-
-class Item:
-    """An output item while it is being written: a message or reasoning, which is a sequence of parts.
-
-    Args:
-        item: its final form so far, as the contract has it.
-    """
-
-    def __init__(self, item: Json) -> None:
-        self.item = item
-        self.output_index = -1
-        self.pending: list[tuple[str, str]] = []
-        """Kinds and texts that wait until the item is open."""
-
-    @property
-    def complete(self) -> bool:
-        """Whether the item may be closed as it stands."""
-        return True
-
-    def opening(self) -> Json:
-        """The item as it is announced: with nothing in it, whatever it holds by the time this is sent."""
-        return {key: [] if isinstance(value, list) else value for key, value in self.item.items()}
-
-
-class CallItem(Item):
-    """A call of a function or of a tool with free-form input.
-
-    Args:
-        unwrap: takes the input out of the JSON arguments; None for a function.
-    """
-
-    def __init__(self, item: Json, unwrap: Callable[[str], str] | None) -> None:
-        super().__init__(item)
-        self.unwrap = unwrap
-        self.chunks: list[str] = []
-
-    @property
-    def complete(self) -> bool:
-        """Whether the arguments so far are a JSON value."""
-        return _is_json("".join(self.chunks))
+RESPONSE_EVENTS = TERMINAL | {"response.created", "response.queued", "response.in_progress"}
+"""Types of the events that hold a whole response."""
 
 
 class ResponseStream:
@@ -135,6 +32,8 @@ class ResponseStream:
         new_id: makes an id for a prefix such as `msg`.
         now: tells the time in seconds since the epoch.
         summarise: write reasoning as a summary (which clients show) rather than as raw reasoning text.
+        seal: closes a JSON value so that the client can carry it and nobody else can read or change it.
+        seal_reasoning: whether every reasoning item carries its text sealed.
     """
 
     def __init__(
@@ -144,11 +43,15 @@ class ResponseStream:
         now: Callable[[], float],
         *,
         summarise: bool = False,
+        seal: Callable[[Json], str] | None = None,
+        seal_reasoning: bool = False,
     ) -> None:
         self.response = response
         self.output: list[Json] = response["output"]
         self.started = False
         self.ended = False
+        self.lasting = True
+        """Whether the response, once it has ended, may be gone on from."""
         self.new_id = new_id
         self._now = now
         self._events: list[Event] = []
@@ -157,12 +60,30 @@ class ResponseStream:
         self._part: Part | None = None  # the open part of the open item
         self._waiting: list[Item] = []
         self._calls: dict[object, CallItem] = {}
+        self._seal = seal
+        self._seal_reasoning = seal_reasoning and seal is not None
         # More text of the answer, of a refusal, of what the model thinks: said once a token, so without a frame
         # of its own each.
         self.text: Callable[[str], None] = partial(self._write, "message", "output_text")
         self.refusal: Callable[[str], None] = partial(self._write, "message", "refusal")
         thought = "summary_text" if summarise else "reasoning_text"
         self.reasoning: Callable[[str], None] = partial(self._write, "reasoning", thought)
+        # More of a summary that the upstream itself makes of what the model thinks.
+        self.summary: Callable[[str], None] = partial(self._write, "reasoning", "summary_text")
+
+    @property
+    def spoke(self) -> bool:
+        """Whether anything of an answer was said."""
+        return bool(self.output) or self._open is not None
+
+    def said(self) -> str:
+        """The text of the answer so far."""
+        items = [*self.output, *([self._open.item] if self._open is not None else [])]
+        parts = [part for item in items if item["type"] == "message" for part in item["content"]]
+        texts = [part["text"] for part in parts if part["type"] == "output_text"]
+        if self._part is not None and self._part.kind == "output_text":
+            texts += self._part.chunks
+        return "".join(texts)
 
     # -- the beginning, signs of life, and what there is to send -------------------------------------------------
 
@@ -189,13 +110,7 @@ class ResponseStream:
     # -- what a backend says -------------------------------------------------------------------------------------
 
     def call(
-        self,
-        key: object,
-        call_id: str,
-        name: str,
-        *,
-        namespace: str | None = None,
-        unwrap: Callable[[str], str] | None = None,
+        self, key: object, call_id: str, name: str, *, namespace: str | None = None, kind: str = "function"
     ) -> None:
         """A call begins.
 
@@ -204,19 +119,10 @@ class ResponseStream:
             call_id: what the client will answer it by.
             name: the tool's name as the client gave it.
             namespace: the namespace the tool stands in.
-            unwrap: for a tool with free-form input, takes that input out of the JSON arguments.
+            kind: what the call is told as, a key of `CALLS`.
         """
-        item: Json = {
-            "id": self.new_id("fc" if unwrap is None else "ctc"),
-            "type": "function_call" if unwrap is None else "custom_tool_call",
-            "status": "in_progress",
-            "call_id": call_id,
-            "name": name,
-            "arguments" if unwrap is None else "input": "",
-        }
-        if namespace is not None:
-            item["namespace"] = namespace
-        self._calls[key] = call = CallItem(item, unwrap)
+        make = CALLS[kind]
+        self._calls[key] = call = make(self.new_id(make.prefix), call_id, name, namespace)
         self._next(call)
 
     def arguments(self, key: object, delta: str) -> None:
@@ -235,12 +141,94 @@ class ResponseStream:
         call.chunks.append(delta)
         if call is not self._open:
             self._promote()
-        elif call.unwrap is None:
-            self._arguments_delta(call, delta)
+        else:
+            self._call_delta(call, call.feed(delta))
+
+    def spoken(self, delta: str, logprobs: list[Json]) -> None:
+        """More text of the answer, with the log probabilities of its tokens.
+
+        Args:
+            delta: the text.
+            logprobs: one object for each token, as the contract has it in a text part.
+        """
+        if delta or logprobs:
+            self._place("message", "output_text", delta, logprobs)
+
+    def annotate(self, annotation: Json) -> bool:
+        """A source of the text so far. Tells whether there is open text that it can belong to."""
+        part, item = self._part, self._open
+        if part is None or item is None or part.kind != "output_text":
+            return False
+        at = self._at(item, "content_index", part.index)
+        self._emit(
+            "response.output_text.annotation.added",
+            **at,
+            annotation_index=len(part.annotations),
+            annotation=annotation,
+        )
+        part.annotations.append(annotation)
+        return True
+
+    def next_part(self) -> None:
+        """What is said next stands in a part of its own."""
+        if self._open is not None:
+            self._close_part(self._open)
+
+    def next_item(self) -> None:
+        """What is said next stands in an item of its own."""
+        if self._waiting:
+            self._waiting[-1].closed = True
+        elif not isinstance(self._open, CallItem):
+            self._close()
+
+    def reasoned(self, state: Json) -> None:
+        """State of the backend that has to come back with the reasoning that was said last."""
+        item = self._waiting[-1] if self._waiting else self._open
+        if item is None or item.item["type"] != "reasoning":
+            self.keep(state)
+        elif self._seal is not None:
+            item.item["encrypted_content"] = self._seal(state)
+
+    def keep(self, state: Json) -> None:
+        """State of the backend that has to come back with the next request, after all that has been said."""
+        if self._seal is not None:
+            item = self._blank("reasoning") | {"encrypted_content": self._seal(state)}
+            self._next(WholeItem(item))
+
+    def whole_item(self, item: Json) -> None:
+        """An item that comes at once, such as a compaction."""
+        self._next(WholeItem(item))
 
     def whole(self, key: object) -> bool:
         """Whether the arguments of a call are a JSON value already."""
         return self._calls[key].complete
+
+    def relay(self, event: Json) -> None:
+        """Pass on an event of an upstream whose streams are whole; only its number is this stream's own.
+
+        Args:
+            event: of any type. A response in it becomes this stream's; with the last one the stream ends.
+        """
+        if self.ended:
+            return
+        self.started = True
+        kind, response, item = event["type"], event.get("response"), event.get("item")
+        if isinstance(response, dict) and kind in RESPONSE_EVENTS:
+            self.ended = kind in TERMINAL
+            output = response.get("output") if self.ended else None
+            self.response.clear()
+            self.response.update(response, output=output if isinstance(output, list) else self.output)
+            # What follows changes the response, and an event before the last one tells of now.
+            event["response"] = self.response if self.ended else msgspec.Raw(_encode(self.response))
+        elif kind == "response.output_item.done" and isinstance(item, dict):
+            self.output.append(item)
+        event["sequence_number"] = self._sequence
+        self._sequence += 1
+        self._events.append(event)
+
+    def arguments_of(self, key: object) -> str:
+        """The arguments of a call so far."""
+        return "".join(self._calls[key].chunks)
 
     def finish(self, usage: Json | None, incomplete: str | None = None) -> None:
         """The response ends as it should.
@@ -271,7 +259,7 @@ class ResponseStream:
             return
         self.start()
         self._emit("error", **{key: error[key] for key in ("code", "message", "param")}, error=error)
-        self.response.update(status="failed", error={"code": code, "message": error["message"]})
+        self.response.update(status="failed", store=False, error={"code": code, "message": error["message"]})
         self._end()
 
     # -- items ---------------------------------------------------------------------------------------------------
@@ -284,21 +272,21 @@ class ResponseStream:
             self._events.append(current.event(delta, self._sequence))
             self._sequence += 1
         elif delta:
-            self._place(kind, part, delta)
+            self._place(kind, part, delta, [])
 
-    def _place(self, kind: str, part: str, delta: str) -> None:
+    def _place(self, kind: str, part: str, delta: str, logprobs: list[Json]) -> None:
         """Find or open the item that a text belongs to."""
         self._promote()
         item = self._open
         if item is None or self._waiting or item.item["type"] != kind:
             item = self._waiting[-1] if self._waiting else None
-            if item is None or item.item["type"] != kind:
+            if item is None or item.closed or item.item["type"] != kind:
                 item = Item(self._blank(kind))
                 self._next(item)
         if item is self._open:
-            self._text_delta(item, part, delta)
+            self._text_delta(item, part, delta, logprobs)
         else:
-            item.pending.append((part, delta))
+            item.pending.append((part, delta, logprobs))
 
     def _blank(self, kind: str) -> Json:
         if kind == "message":
@@ -328,23 +316,31 @@ class ResponseStream:
 
     def _open_item(self, item: Item) -> None:
         self.start()
-        item.output_index = len(self.output)
         self._open = item
+        if isinstance(item, CallItem) and not item.told:
+            return
+        self._announce(item)
+        for kind, delta, logprobs in item.pending:
+            self._text_delta(item, kind, delta, logprobs)
+        if isinstance(item, CallItem) and item.chunks:
+            self._call_delta(item, item.feed("".join(item.chunks)))
+
+    def _announce(self, item: Item) -> None:
+        item.output_index = len(self.output)
         self._emit("response.output_item.added", output_index=item.output_index, item=item.opening())
-        for kind, delta in item.pending:
-            self._text_delta(item, kind, delta)
-        if isinstance(item, CallItem) and item.unwrap is None and item.chunks:
-            self._arguments_delta(item, "".join(item.chunks))
 
     def _close(self, status: str = "completed") -> None:
         item, self._open = self._open, None
         if item is None:
             return
         if isinstance(item, CallItem):
-            self._close_call(item, status)
+            item = self._close_call(item, status)
         else:
             self._close_part(item)
-        item.item["status"] = status
+            if self._seal_reasoning and item.item["type"] == "reasoning" and self._seal is not None:
+                item.item.setdefault("encrypted_content", self._seal({"text": item.text()}))
+        if "status" in item.item:
+            item.end_as(status)
         self._emit("response.output_item.done", output_index=item.output_index, item=item.item)
         self.output.append(item.item)
 
@@ -363,13 +359,18 @@ class ResponseStream:
 
     # -- parts and arguments -------------------------------------------------------------------------------------
 
-    def _text_delta(self, item: Item, kind: str, delta: str) -> None:
+    def _text_delta(self, item: Item, kind: str, delta: str, logprobs: list[Json]) -> None:
         part = self._part
         if part is None or part.kind != kind:
             self._close_part(item)
             part = self._part = self._open_part(item, kind)
         part.chunks.append(delta)
-        self._events.append(part.event(delta, self._sequence))
+        if logprobs:
+            part.logprobs += logprobs
+            event = part.event(delta, self._sequence, logprobs=[_streamed(each) for each in logprobs])
+        else:
+            event = part.event(delta, self._sequence)
+        self._events.append(event)
         self._sequence += 1
 
     def _parts(self, item: Item, kind: str) -> list[Json]:
@@ -377,62 +378,46 @@ class ResponseStream:
         return parts
 
     def _open_part(self, item: Item, kind: str) -> Part:
-        _, stem, index, make = _TEXTS[kind]
-        part = Part(kind, item.item["id"], item.output_index, len(self._parts(item, kind)), make)
-        self._emit(f"{stem}.added", **self._at(item, index, part.index), part=part.content(""))
+        part = Part(kind, item.item["id"], item.output_index, len(self._parts(item, kind)))
+        at = self._at(item, part.stems.index, part.index)
+        self._emit(f"{part.stems.part}.added", **at, part=part.content(""))
         return part
 
     def _close_part(self, item: Item) -> None:
         part, self._part = self._part, None
         if part is None:
             return
-        stem, part_stem, index, _ = _TEXTS[part.kind]
-        text = "".join(part.chunks)
-        at = self._at(item, index, part.index)
-        content = part.content(text)
-        said = {key: content[key] for key in ("text", "refusal", "logprobs") if key in content}
-        self._emit(f"{stem}.done", **at, **said)
-        self._emit(f"{part_stem}.done", **at, part=content)
+        at = self._at(item, part.stems.index, part.index)
+        content = part.content("".join(part.chunks))
+        said: Json = {key: content[key] for key in ("text", "refusal") if key in content}
+        if "logprobs" in content:
+            said["logprobs"] = [_streamed(each) for each in part.logprobs]
+        self._emit(f"{part.stems.text}.done", **at, **said)
+        self._emit(f"{part.stems.part}.done", **at, part=content)
         self._parts(item, part.kind).append(content)
 
     @staticmethod
     def _at(item: Item, index: str, position: int) -> Json:
         return {"item_id": item.item["id"], "output_index": item.output_index, index: position}
 
-    def _arguments_delta(self, call: CallItem, delta: str) -> None:
-        self._events.append(
-            hot.ResponseFunctionCallArgumentsDeltaEvent(
-                call.item["id"], call.output_index, self._sequence, delta
-            )
-        )
-        self._sequence += 1
-
-    def _close_call(self, call: CallItem, status: str) -> None:
-        arguments = "".join(call.chunks)
-        at = {"item_id": call.item["id"], "output_index": call.output_index}
-        if call.unwrap is None:
-            if not arguments.strip() and status == "completed":
-                # Some upstreams send nothing for a call without arguments; clients parse what they get.
-                self._arguments_delta(call, "{}")
-                arguments += "{}"
-            call.item["arguments"] = arguments
-            self._emit(
-                "response.function_call_arguments.done",
-                **at,
-                name=call.item["name"],
-                arguments=arguments,
-            )
-            return
-        text = call.unwrap(arguments)
-        call.item["input"] = text
-        if text:
-            self._events.append(
-                hot.ResponseCustomToolCallInputDeltaEvent(
-                    self._sequence, call.output_index, call.item["id"], text
-                )
-            )
+    def _call_delta(self, call: CallItem, said: str) -> None:
+        if said:
+            self._events.append(call.event(said, call.output_index, self._sequence))
             self._sequence += 1
-        self._emit("response.custom_tool_call_input.done", **at, input=text)
+
+    def _close_call(self, call: CallItem, status: str) -> CallItem:
+        """Tell the end of a call, and of one that had to be whole, all of it."""
+        if not call.told:
+            call = call.settled()
+            self._announce(call)
+            self._call_delta(call, call.feed("".join(call.chunks)))
+        self._call_delta(call, call.rest(whole=status == "completed"))
+        at: Json = {"output_index": call.output_index}
+        if call.told:
+            at["item_id"] = call.item["id"]
+        for kind, fields in call.end():
+            self._emit(kind, **at, **fields)
+        return call
 
     # -- events --------------------------------------------------------------------------------------------------
 
@@ -445,9 +430,7 @@ class ResponseStream:
         self._sequence += 1
 
 
-def _is_json(text: str) -> bool:
-    try:
-        msgspec.json.decode(text)
-    except (msgspec.MsgspecError, RecursionError):
-        return False
-    return True
+def _streamed(logprob: Json) -> Json:
+    """A token's log probability as events have it: without bytes."""
+    tops = [{key: top[key] for key in ("token", "logprob")} for top in logprob["top_logprobs"]]
+    return {"token": logprob["token"], "logprob": logprob["logprob"], "top_logprobs": tops}

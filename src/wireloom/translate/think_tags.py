@@ -19,6 +19,8 @@ class ThinkTags:
         self._buffer = ""
         self._read: Callable[[ThinkTags], tuple[str, str]] = ThinkTags._before
         self._begun = False
+        self.opened = False
+        """Whether the answer begins with the tag."""
         self.decided = False
         """Whether all that follows is text, so that nothing more needs to pass through here."""
 
@@ -38,6 +40,7 @@ class ThinkTags:
             return "", ""
         if not start.startswith(OPEN):
             return self._text()
+        self.opened = True
         self._buffer = start[len(OPEN) :]
         self._read = ThinkTags._inside
         return self._inside()

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+EVENT_STREAM = "text/event-stream"
 DONE = b"data: [DONE]\n\n"
 COMMENT = b": keep-alive\n\n"
 BOM = b"\xef\xbb\xbf"
@@ -18,6 +19,19 @@ _HEADS: dict[type, bytes] = {}
 
 class EventTooLarge(ValueError):
     """An event, or a line without an end, beyond `MAX_EVENT_BYTES`."""
+
+
+def is_event_stream(content_type: str, beginning: bytes) -> bool:
+    """Whether an answer is a stream of events, by what it says it is unless its first bytes say otherwise.
+
+    Args:
+        content_type: without parameters, in lower case.
+        beginning: what the first read brought.
+    """
+    start = beginning.removeprefix(BOM).lstrip()
+    if content_type == EVENT_STREAM:
+        return not start.startswith((b"{", b"[", b"<"))
+    return start.startswith((b"data:", b"event:", b"id:", b"retry:", b":"))
 
 
 class EventReader:

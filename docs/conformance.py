@@ -1,0 +1,105 @@
+"""The page on what becomes of each part of the Responses contract, written from the translators' own tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from wireloom_protocol.routes import OPERATIONS
+
+from wireloom.translate import tools
+from wireloom.translate.chat_to_responses import CHUNK_FIELDS
+from wireloom.translate.content_parts import PARTS
+from wireloom.translate.items_to_messages import ITEMS
+from wireloom.translate.loss import How, Rule
+from wireloom.translate.members import LEFT_OUT
+from wireloom.translate.response_events import EMITTED, NEVER
+from wireloom.translate.responses_to_chat import FIELDS
+
+Row = tuple[str, ...]
+Table = Callable[[Row, Iterator[Row]], str]
+
+PUBLISHED = Path(__file__).parents[1] / "openapi" / "openai.json"
+
+HEAD = """\
+# Conformance
+
+What becomes of each part of the Responses contract when a Chat Completions model answers. These tables are the ones
+that the translators work by, and tests hold them equal to the generated types: a part that is not here does not exist.
+
+- **native**: the other protocol has the same.
+- **emulated**: said in the other protocol's own means; the note says how.
+- **ignored**: left out, because the answer has the right form without it. What weighs more than bookkeeping is reported
+  in the header `x-wireloom-loss`, and refused under `--strict`.
+- **refused**: the request fails with a 400 that names it.
+
+What one upstream takes and another does not, its [profile](providers.md) says.
+"""
+
+
+def page(table: Table) -> str:
+    """The page.
+
+    Args:
+        table: renders a head and rows.
+    """
+    parts = [HEAD, "\n## Operations\n\n", table(("operation", "served"), _operations())]
+    for title, rules in _RULES.items():
+        parts += [f"\n## {title}\n\n", _counted(rules), table(("name", "how", "note"), _rules(rules))]
+    parts += [
+        "\n## Members of items, parts and tools that are left out\n\n",
+        table(
+            ("name", "how", "note"),
+            ((f"`{k}`", "ignored", v) for k, v in sorted(LEFT_OUT.items()) if k != "type"),
+        ),
+        "\n## Events of a stream\n\n",
+        table(("type", "how", "note"), _events()),
+        "\n## What is read of a Chat answer\n\n",
+        table(("member", "how", "note"), _chunks()),
+    ]
+    return "".join(parts)
+
+
+_RULES: Mapping[str, Mapping[str, Rule[Any]]] = {
+    "Fields of a request": FIELDS,
+    "Items of the input": ITEMS,
+    "Content parts": PARTS,
+    "Tools": {kind: rule for kind, rule in tools.TOOLS.items() if kind != "unknown"},
+}
+
+
+def _rules(rules: Mapping[str, Rule[Any]]) -> Iterator[Row]:
+    for name, rule in sorted(rules.items()):
+        yield f"`{name}`", rule.how.value, rule.note
+
+
+def _counted(rules: Mapping[str, Rule[Any]]) -> str:
+    return _count(rule.how.value for rule in rules.values())
+
+
+def _count(found: Iterable[str]) -> str:
+    values = list(found)
+    said = [f"{values.count(how.value)} {how.value}" for how in How if how.value in values]
+    return f"{len(values)}: {', '.join(said)}.\n\n"
+
+
+def _operations() -> Iterator[Row]:
+    served = {(method, path) for method, path, _, _ in OPERATIONS}
+    published = json.loads(PUBLISHED.read_text())["paths"]
+    known = {(method.upper(), f"/v1{path}") for path, methods in published.items() for method in methods}
+    for method, path in sorted(served | known, key=lambda at: (at[1], at[0])):
+        yield f"`{method} {path}`", "yes" if (method, path) in served else "no"
+
+
+def _events() -> Iterator[Row]:
+    for kind in sorted(EMITTED | NEVER.keys()):
+        yield f"`{kind}`", "native" if kind in EMITTED else "ignored", NEVER.get(kind, "")
+
+
+def _chunks() -> Iterator[Row]:
+    for schema, members in CHUNK_FIELDS.items():
+        for name, treatment in members.items():
+            how, _, note = treatment.partition(": ")
+            yield f"`{schema}.{name}`", "native" if how == "mapped" else how, note

@@ -1,0 +1,167 @@
+"""The backend for any server that speaks the Responses API: passed on where it is complete, mended where it is not.
+
+State is the gateway's in both cases: each request holds its whole context, and nothing is stored upstream. An answer
+is passed on as it comes (`response_relay`) if the profile calls the upstream complete, and if nothing in the request
+had to be said in other words. Any other answer is read and written anew (`responses_to_responses`), which gives a
+well-formed stream whatever the upstream leaves out.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from dataclasses import replace
+from functools import partial
+from typing import Any, TypeAlias
+
+import msgspec
+
+from wireloom.backends.answers import LINGER_SECONDS, batches, begun
+from wireloom.backends.base import Ask, Turn
+from wireloom.backends.chat import ChatBackend
+from wireloom.backends.http import MAX_ANSWER_BYTES, Upstream
+from wireloom.backends.slots import Slots
+from wireloom.errors import GatewayError, UpstreamError
+from wireloom.translate import tools as t
+from wireloom.translate import upstream_request
+from wireloom.translate.compaction import CompactionStream
+from wireloom.translate.loss import Losses
+from wireloom.translate.output_items import Event
+from wireloom.translate.response_relay import ResponseRelay
+from wireloom.translate.response_stream import ResponseStream
+from wireloom.translate.responses_to_chat import Options
+from wireloom.translate.responses_to_responses import ResponsesReader
+
+log = logging.getLogger("wireloom.tools")
+
+PATH = "responses"
+COUNT_PATH = "responses/input_tokens"
+# What the count of an input does not take, of all that asks for an answer.
+NOT_COUNTED = ("include", "max_output_tokens", "metadata", "store", "stream", "stream_options")
+
+Reader: TypeAlias = ResponseRelay | ResponsesReader
+
+
+class ResponsesBackend(ChatBackend):
+    """A Responses upstream: listed, watched and closed as one for Chat Completions is.
+
+    Args:
+        See `ChatBackend`.
+    """
+
+    def route(self, model: str) -> str:
+        """See `Backend.route`; what this endpoint has sealed, the same server's Chat endpoint does not read."""
+        return f"responses/{super().route(model)}"
+
+    def turn(self, ask: Ask, stream: ResponseStream) -> Turn:
+        """See `Backend.turn`."""
+        request = self._upstream_request(ask)
+        complete = self._profile.responses.complete and not request.tools.by_flat_name
+        close = partial(ask.seals["reasoning"].close, "reasoning")
+        mending = ResponsesReader(stream, request.tools, close, codex=ask.caller.codex)
+        relay = (
+            ResponseRelay(stream, close) if complete and not isinstance(stream, CompactionStream) else None
+        )
+        return ResponsesTurn(
+            self._upstream, self._slots, request.body, stream, mending, relay, ask.caller.request_id
+        )
+
+    async def count(self, ask: Ask) -> tuple[int, str]:
+        """See `Backend.count`: by the upstream where it can, else as for a request to a Chat endpoint."""
+        body = self._upstream_request(ask).body
+        if self._profile.responses.counts:
+            asked = {name: value for name, value in body.items() if name not in NOT_COUNTED}
+            with suppress(GatewayError):
+                return await self._asked(asked), "upstream"
+        # What Chat Completions would lose, or has no tool for, is no matter of this upstream's.
+        tools = [tool for tool in ask.body.tools or () if tool.type not in t.REFUSED]
+        body_counted = ask.body.model_copy(update={"tools": tools})
+        return await super().count(replace(ask, body=body_counted, losses=Losses()))
+
+    async def _asked(self, body: dict[str, Any]) -> int:
+        async with aclosing(await self._upstream.post(COUNT_PATH, msgspec.json.encode(body))) as answer:
+            data = await answer.read(MAX_ANSWER_BYTES)
+        try:
+            tokens = msgspec.json.decode(data, type=dict[str, Any]).get("input_tokens")
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise UpstreamError("The upstream's count is no object.", code="upstream_invalid") from error
+        if not isinstance(tokens, int) or isinstance(tokens, bool) or tokens < 0:
+            raise UpstreamError("The upstream's answer holds no count.", code="upstream_invalid")
+        return tokens
+
+    def _upstream_request(self, ask: Ask) -> upstream_request.UpstreamRequest:
+        options = Options(
+            model=ask.model,
+            lenient=ask.caller.codex,
+            denied_tools=self._denied,
+            extra_params=self._extra,
+            drop_params=self._drop,
+            unseal=ask.unseal,
+            recalled=ask.recalled,
+        )
+        request = upstream_request.request(ask.body, self._profile, options, ask.losses)
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("%s tools offered %s", ask.caller.request_id, _names(request.body))
+        return request
+
+
+def _names(body: dict[str, Any]) -> list[str]:
+    return [str(tool.get("name", tool.get("type"))) for tool in body.get("tools", ())]
+
+
+class ResponsesTurn:
+    """One request to the upstream and its answer.
+
+    Args:
+        upstream: the server.
+        slots: how many requests it gets at once.
+        body: JSON of the request.
+        stream: what the answer is told to.
+        reader: reads an answer and mends it.
+        relay: passes a stream on, or None where it has to be mended.
+        request_id: for the log.
+    """
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        slots: Slots,
+        body: dict[str, Any],
+        stream: ResponseStream,
+        reader: ResponsesReader,
+        relay: ResponseRelay | None,
+        request_id: str,
+    ) -> None:
+        self.queued = True
+        self._upstream = upstream
+        self._slots = slots
+        self._body = body
+        self._stream = stream
+        self._reader = reader
+        self._relay = relay
+        self._request_id = request_id
+
+    async def events(self) -> AsyncGenerator[list[Event], None]:
+        """See `Turn.events`: every read of the upstream is one batch, however many events it brought."""
+        async with await self._slots.take():
+            self.queued = False
+            async with aclosing(await self._upstream.post(PATH, msgspec.json.encode(self._body))) as answer:
+                streamed, chunk, source = await begun(answer)
+                # A whole response in place of a stream has to be told as one.
+                reader: Reader = self._relay if streamed and self._relay is not None else self._reader
+                if streamed:
+                    async with aclosing(batches(chunk, source, reader, self._stream)) as told:
+                        async for events in told:
+                            yield events
+                else:
+                    reader.feed(await answer.read(MAX_ANSWER_BYTES, chunk, source))
+                reader.close()
+                self._log(reader)  # now: a client may leave with the last batch
+                yield self._stream.take()
+                await answer.drain(LINGER_SECONDS)
+
+    def _log(self, reader: Reader) -> None:
+        log.debug("%s tools called %s", self._request_id, reader.called)
+        for lost in reader.lost:
+            log.warning("%s lost: %s", self._request_id, lost)

@@ -1,0 +1,127 @@
+"""Free-form input taken out of a call's JSON arguments while they arrive."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import msgspec
+
+# `{"input": "`, as far as it has come.
+_HEAD = re.compile(r'\s*\{\s*"input"\s*:\s*"')
+_PLAIN = re.compile(r'[^"\\]+')
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", '"': '"', "\\": "\\", "/": "/"}
+_NEXT = re.compile(r"\s*(\S)")
+# What is left of the arguments behind the input, where they are no JSON.
+_TAIL = re.compile(r'"[\s}]*\Z')
+_HEX = re.compile(r"[0-9a-fA-F]{4}")
+
+
+class FreeInput:
+    """Reads the arguments of one call.
+
+    What begins as `{"input": "` is decoded as it comes; what begins as no JSON at all is the input itself; anything
+    else waits for its end. A model that forgets to escape a quotation mark is understood: one that no comma and no
+    brace follows belongs to the input; from any other one on the end tells, by whether what follows is JSON.
+
+    Args:
+        unwrap: finds the input in whole arguments.
+    """
+
+    def __init__(self, unwrap: Callable[[str], str]) -> None:
+        self._unwrap = unwrap
+        self._read: Callable[[], str] = self._begin
+        self._rest = ""
+        self._over = False
+
+    def feed(self, fragment: str) -> str:
+        """Take more of the arguments; return what is known of the input beyond the last return."""
+        self._rest += fragment
+        return self._read()
+
+    def close(self) -> str:
+        """The arguments are complete; return the rest of the input."""
+        rest, self._rest = self._rest, ""
+        if self._read == self._begin:
+            return self._unwrap(rest)
+        if not rest or is_json(f'{{"input":"{rest}'):
+            return ""
+        self._over = True
+        self._rest = _TAIL.sub("", rest)
+        return self._inside() + self._rest
+
+    def _begin(self) -> str:
+        text = self._rest.lstrip()
+        head = _HEAD.match(self._rest)
+        if head is not None:
+            self._rest = self._rest[head.end() :]
+            self._read = self._inside
+            return self._inside()
+        if text and text[0] not in '{"[':
+            self._read = self._bare
+            return self._bare()
+        return ""
+
+    def _bare(self) -> str:
+        text, self._rest = self._rest, ""
+        return text
+
+    def _inside(self) -> str:
+        said, text, at = [], self._rest, 0
+        while at < len(text):
+            plain = _PLAIN.match(text, at)
+            if plain is not None:
+                said.append(plain[0])
+                at = plain.end()
+                continue
+            taken = self._escape(text, at) if text[at] == "\\" else self._quote(text, at)
+            if taken is None:  # more has to come before this can be read
+                break
+            piece, at = taken
+            said.append(piece)
+        self._rest = text[at:]
+        return "".join(said)
+
+    def _quote(self, text: str, at: int) -> tuple[str, int] | None:
+        after = _NEXT.match(text, at + 1)
+        if self._over or (after is not None and after[1] not in ",}"):
+            return '"', at + 1
+        return None  # this may be the end of the input
+
+    @staticmethod
+    def _escape(text: str, at: int) -> tuple[str, int] | None:
+        if at + 1 >= len(text):
+            return None
+        letter = text[at + 1]
+        if letter != "u":
+            # An escape that JSON does not have is most likely meant as it stands.
+            return _ESCAPES.get(letter, f"\\{letter}"), at + 2
+        if len(text) < at + 6:
+            return None
+        return _unicode(text, at)
+
+
+def is_json(text: str) -> bool:
+    """Whether a text is a JSON value."""
+    try:
+        msgspec.json.decode(text)
+    except (msgspec.MsgspecError, RecursionError):
+        return False
+    return True
+
+
+def _unicode(text: str, at: int) -> tuple[str, int] | None:
+    """A `\\uXXXX`, together with its second half where it is one of a pair."""
+    digits = _HEX.match(text, at + 2)
+    if digits is None:
+        return "\\u", at + 2
+    code = int(digits[0], 16)
+    if not 0xD800 <= code < 0xE000:
+        return chr(code), at + 6
+    second = text[at + 6 : at + 12]
+    if code < 0xDC00 and len(second) < 6 and "\\u".startswith(second[:2]):
+        return None
+    low = _HEX.match(second, 2) if second.startswith("\\u") else None
+    if code >= 0xDC00 or low is None or not 0xDC00 <= int(low[0], 16) < 0xE000:
+        return "\ufffd", at + 6
+    return chr(0x10000 + ((code - 0xD800) << 10) + int(low[0], 16) - 0xDC00), at + 12

@@ -1,0 +1,73 @@
+"""Calls that another provider carried out, as the calls and outputs that a Chat model can read of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wireloom.translate.client_tools import call_arguments
+
+ELSEWHERE = "[carried out by another provider; what came of it is in what follows]"
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What is left of a call.
+
+    Args:
+        name: of the function that it looks like.
+        arguments: JSON.
+        output: text.
+        pictures: URLs.
+    """
+
+    name: str
+    arguments: str
+    output: str = ELSEWHERE
+    pictures: tuple[str, ...] = ()
+
+
+def _web_search(item: Any) -> Trace:
+    return Trace("web_search", call_arguments(item.action))
+
+
+def _file_search(item: Any) -> Trace:
+    found = [
+        f"{result.filename or result.file_id or 'a file'}: {result.text or ''}"
+        for result in item.results or ()
+    ]
+    return Trace("file_search", call_arguments({"queries": item.queries}), "\n\n".join(found) or ELSEWHERE)
+
+
+def _code_interpreter(item: Any) -> Trace:
+    outputs = item.outputs or ()
+    logs = [output.logs for output in outputs if output.type == "logs"]
+    pictures = tuple(str(output.url) for output in outputs if output.type == "image")
+    code = call_arguments({"code": item.code})
+    return Trace("code_interpreter", code, "\n".join(logs) or ELSEWHERE, pictures)
+
+
+def _image_generation(item: Any) -> Trace:
+    pictures = () if item.result is None else (f"data:image/png;base64,{item.result}",)
+    return Trace("image_generation", "{}", item.status, pictures)
+
+
+def _mcp_call(item: Any) -> Trace:
+    error = None if item.error is None else call_arguments(item.error)
+    output = item.output if item.output is not None else f"error: {error}" if error else ELSEWHERE
+    return Trace(f"{item.server_label}-{item.name}", item.arguments or "{}", output)
+
+
+def _mcp_approval_request(item: Any) -> Trace:
+    return Trace(f"{item.server_label}-{item.name}", item.arguments or "{}", "[not carried out]")
+
+
+HOSTED: Mapping[str, Callable[[Any], Trace]] = {
+    "web_search_call": _web_search,
+    "file_search_call": _file_search,
+    "code_interpreter_call": _code_interpreter,
+    "image_generation_call": _image_generation,
+    "mcp_call": _mcp_call,
+    "mcp_approval_request": _mcp_approval_request,
+}

@@ -1,0 +1,102 @@
+"""What single events of a Responses upstream say, in any of the forms in use: JSON, failures, tokens."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeAlias
+
+import msgspec
+
+from wireloom.errors import GatewayError, UpstreamError
+from wireloom.translate.chat_errors import upstream_error
+
+Json: TypeAlias = dict[str, Any]
+
+
+def decoded(data: bytes) -> Json:
+    """The JSON object in the data of an event.
+
+    Raises:
+        UpstreamError: it is none.
+    """
+    try:
+        value = msgspec.json.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        kind = "an HTML page" if data.lstrip()[:1] == b"<" else "something that is no JSON"
+        raise UpstreamError(f"The upstream answered with {kind}.", code="upstream_invalid") from error
+    if not isinstance(value, dict):
+        raise _no_event()
+    return value
+
+
+def untold(value: Json, data: bytes) -> str:
+    """The type of an event that does not say it: a whole response, or an error."""
+    if value.get("error"):
+        raise upstream_error(200, data)
+    if value.get("object") == "response" or isinstance(value.get("output"), list):
+        return "response.completed"
+    raise _no_event()
+
+
+def _no_event() -> UpstreamError:
+    return UpstreamError(
+        "The upstream answered with JSON that is no event of a response.", code="upstream_invalid"
+    )
+
+
+def failure(event: Json) -> GatewayError:
+    """What an event says of a failure, in any of the forms in use.
+
+    Args:
+        event: an `error` event, flat or nested, or one with a failed response.
+    """
+    response = event.get("response")
+    holder = response if isinstance(response, dict) else event
+    found = holder.get("error")
+    error = found if isinstance(found, dict) else holder
+    said = {name: error.get(name) for name in ("code", "message", "param")}
+    if error is found and not said["code"]:
+        said["code"] = error.get("type")
+    said["code"] = code = said["code"] or holder.get("error_type") or event.get("error_type")
+    status = next((status for words, status in STATUSES if re.search(words, str(code))), 200)
+    return upstream_error(status, msgspec.json.encode({"error": said}))
+
+
+# Words in a code -> the HTTP status of a failure that has none, since it came inside a stream.
+STATUSES = (
+    ("too_many_requests|rate_limit", 429),
+    ("overloaded", 503),
+    ("not_found", 404),
+    ("^(invalid|unsupported|image_|empty_image|failed_to_download_image)|policy|context_length", 400),
+)
+
+
+def counted(usage: Any) -> Json | None:
+    """Token counts with all members of the contract, or None where the upstream did not count."""
+    if not isinstance(usage, dict) or (
+        not _number(usage.get("input_tokens")) and "output_tokens" not in usage
+    ):
+        return None
+    read, written = _number(usage.get("input_tokens")), _number(usage.get("output_tokens"))
+    given, made = usage.get("input_tokens_details"), usage.get("output_tokens_details")
+    return {
+        **usage,
+        "input_tokens": read,
+        "input_tokens_details": _details(given, "cached_tokens", "cache_write_tokens"),
+        "output_tokens": written,
+        "output_tokens_details": _details(made, "reasoning_tokens"),
+        "total_tokens": _number(usage.get("total_tokens")) or read + written,
+    }
+
+
+def _details(given: Any, *names: str) -> Json:
+    details = given if isinstance(given, dict) else {}
+    return {**details, **{name: _number(details.get(name)) for name in names}}
+
+
+LARGEST = 2**53
+"""What is larger is no count of tokens."""
+
+
+def _number(value: Any) -> int:
+    return int(value) if isinstance(value, int | float) and 0 <= value < LARGEST else 0

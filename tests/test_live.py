@@ -1,0 +1,136 @@
+"""The tests of real providers can run: all of them, against a scripted model, as processes of their own."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.support.chat_rules import Rules
+from tests.support.chat_server import API_KEY, MODEL, ChatServer, Exchange, content_texts
+from tests.support.chat_turns import Json, Reply, ToolCall, Turn
+from tests.support.http_request import HttpRequest
+from wireloom.providers.profile import load
+
+ROOT = Path(__file__).parents[1]
+SECONDS = 300.0
+LOCAL = ("llamacpp", "lmstudio", "ollama", "vllm")
+NAMES = tuple(sorted(path.stem.removeprefix("test_") for path in (ROOT / "tests" / "live").glob("test_*.py")))
+PER_PROVIDER = 5
+THOUGHT = "The number cannot be guessed, so the tool has to tell it."
+
+
+class Model(ChatServer):
+    """The scripted server, which lists its models where LM Studio does too, and states usage unasked."""
+
+    def _reply(self, exchange: Exchange, request: HttpRequest) -> Reply:
+        if request.path == load("lmstudio").models_path:
+            return self._about_models("")
+        reply = super()._reply(exchange, request)
+        if exchange.body and exchange.body.get("stream"):
+            exchange.body["stream_options"] = {"include_usage": True}
+        return reply
+
+
+def answer(body: Json) -> Turn:
+    """What a good model answers to the questions of tests/live."""
+    last = body["messages"][-1]
+    if last["role"] == "tool":
+        return Turn(text=f"The number is {''.join(content_texts(last))}.")
+    if body.get("tools"):
+        call = ToolCall("a1b2c3d4e", "look_up", json.dumps({"word": "weft"}))
+        return Turn(reasoning=THOUGHT, tool_calls=[call])
+    return Turn(text="Loom. One, two, and so on up to twenty.")
+
+
+def silent(body: Json) -> Turn:
+    """A model that never calls, never counts and never thinks."""
+    return Turn(text="No.")
+
+
+def forgetful(body: Json) -> Turn:
+    """As it should be, without the reasoning."""
+    turn = answer(body)
+    return Turn(text=turn.text, tool_calls=turn.tool_calls)
+
+
+def run(environment: Mapping[str, str], *arguments: str) -> tuple[dict[str, int], str]:
+    """Run tests of tests/live; return how many passed, failed and were skipped, and all they printed."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("WIRELOOM_", "COV"))}
+    for name in NAMES:
+        kept.pop(load(name).api_key_env or "", None)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *(arguments or ["tests/live"])]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**kept, **environment},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    text = done.stdout + done.stderr
+    return {
+        word: int(count) for count, word in re.findall(r"(\d+) (passed|failed|skipped|error)", text)
+    }, text
+
+
+def pointed(url: str) -> dict[str, str]:
+    """The variables that point every provider's tests at one server."""
+    variables = {"WIRELOOM_LIVE": "1"}
+    for name in NAMES:
+        profile = load(name)
+        variables[profile.api_key_env or f"WIRELOOM_LIVE_{name.upper()}_KEY"] = API_KEY
+        variables[f"WIRELOOM_LIVE_{name.upper()}_URL"] = url
+        if name not in LOCAL:
+            variables[f"WIRELOOM_LIVE_{name.upper()}_MODEL"] = MODEL
+    return variables
+
+
+def test_every_provider_passes_with_a_model_that_does_as_told() -> None:
+    with Model(answer, rules=Rules(developer=True, unknown_fields=True)) as server:
+        counts, text = run(pointed(server.base_url))
+        assert counts == {"passed": PER_PROVIDER * len(NAMES)}, text
+        assert len(server.chats) == 6 * len(NAMES)
+        server.verify()
+    assert API_KEY not in text
+
+
+@pytest.mark.parametrize("name", ["deepseek", "vllm"])
+def test_model_that_does_nothing_as_told_fails(name: str) -> None:
+    with Model(silent, rules=Rules(developer=True, unknown_fields=True)) as server:
+        counts, text = run(pointed(server.base_url), f"tests/live/test_{name}.py")
+    # Without reasoning a model of which none is promised is skipped there, and nothing else than its list is right.
+    promised = name == "deepseek"
+    assert counts == ({"failed": 4, "passed": 1} if promised else {"failed": 3, "passed": 1, "skipped": 1}), (
+        text
+    )
+    assert API_KEY not in text
+
+
+def test_reasoning_that_is_promised_has_to_come() -> None:
+    with Model(forgetful, rules=Rules(developer=True, unknown_fields=True)) as server:
+        counts, text = run(pointed(server.base_url), "tests/live/test_deepseek.py")
+    assert counts == {"failed": 1, "passed": 4}, text
+
+
+def test_nothing_is_asked_without_the_switch_or_the_key() -> None:
+    with Model(answer) as server:
+        variables = pointed(server.base_url)
+        del variables["WIRELOOM_LIVE"]
+        counts, text = run(variables)
+        assert counts == {"skipped": PER_PROVIDER * len(NAMES)}, text
+        counts, text = run({"WIRELOOM_LIVE": "1"})
+        assert counts == {"skipped": PER_PROVIDER * len(NAMES)}, text
+        assert server.exchanges == []
+    assert "DEEPSEEK_API_KEY is not set" in text
+    assert "WIRELOOM_LIVE_VLLM_URL is not set" in text
+
+
+def test_every_named_profile_has_its_tests() -> None:
+    named = (ROOT / "src" / "wireloom" / "providers").glob("*.toml")
+    assert {path.stem for path in named} - {"generic"} == set(NAMES)
