@@ -36,6 +36,21 @@ that the translators work by, and tests hold them equal to the generated types: 
 - **refused**: the request fails with a 400 that names it.
 
 What one upstream takes and another does not, its [profile](providers.md) says.
+
+## What emulation means
+
+- **A JSON schema** (`text.format`) goes to an upstream without `json_schema` as an instruction that holds the schema, with
+  `json_object` where there is such a mode. Nothing enforces it: the header reports it, `--strict` refuses it.
+- **Free-form tools** are functions with one string, `input`. A grammar stands in the description and is not enforced. The
+  input is taken out of the JSON while it streams; a lone string under another name and bare text are understood too.
+- **Namespaces** are functions named `<namespace>-<name>`, made to fit the upstream's characters and length with a hash, and
+  given back with name and namespace.
+- **`local_shell`, `shell`, `apply_patch` and `tool_search`** are functions. Their calls come back as items of their own
+  kind; one whose arguments cannot be read comes as the function call that the model made.
+- **Calls that another provider carried out** (a search, a program, an MCP call) are told as a call with its output.
+- **Pictures that a tool returned** follow in a user message, since a Chat tool message holds text only.
+- **Reasoning and a provider's own data** travel sealed in `encrypted_content` ([state.md](state.md#the-seal)).
+- **A compaction** is a summary by the model, sealed.
 """
 
 
