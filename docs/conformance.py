@@ -47,7 +47,7 @@ What one upstream takes and another does not, its [profile](providers.md) says.
   given back with name and namespace.
 - **`local_shell`, `shell`, `apply_patch` and `tool_search`** are functions. Their calls come back as items of their own
   kind; one whose arguments cannot be read comes as the function call that the model made.
-- **Calls that another provider carried out** (a search, a program, an MCP call) are told as a call with its output.
+- **Calls that another provider carried out** (a search, a run of code, an MCP call) are told as a call with its output.
 - **Pictures that a tool returned** follow in a user message, since a Chat tool message holds text only.
 - **Reasoning and a provider's own data** travel sealed in `encrypted_content` ([state.md](state.md#the-seal)).
 - **A compaction** is a summary by the model, sealed.

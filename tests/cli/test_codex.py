@@ -2,7 +2,9 @@
 
 import ast
 import json
+import os
 import shlex
+import stat
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -102,6 +104,17 @@ def test_a_catalogue_is_written_from_what_the_upstream_lists_and_the_settings_sa
     models = json.loads(file.read_text(encoding="utf-8"))["models"]
     assert [(model["slug"], model["context_window"]) for model in models] == [("demo", 131_072), ("more", 5)]
     assert [path.name for path in tmp_path.iterdir()] == [file.name]
+
+
+def test_a_catalogue_is_for_its_owner_alone(invoke: Invoke, tmp_path: Path) -> None:
+    file = tmp_path / "models.json"
+    before = os.umask(0)
+    try:
+        result = invoke("config", "codex", "--backend", "demo", "--catalog", str(file))
+    finally:
+        os.umask(before)
+    assert result.exit_code == 0, result.output
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def test_settings_of_the_upstream_are_for_a_catalogue(invoke: Invoke) -> None:

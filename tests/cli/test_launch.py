@@ -98,6 +98,7 @@ def test_no_gateway_is_told_at_once(program: str) -> None:
     assert (ran.returncode, ran.stdout) == (1, "")
     assert f"http://127.0.0.1:{port}/v1" in ran.stderr
     assert "wireloom serve" in ran.stderr
+    assert "upstream" not in ran.stderr
     assert "Traceback" not in ran.stderr
 
 

@@ -105,6 +105,16 @@ def test_the_exit_code_is_that_of_codex(upstream: ChatServer, gateway: Gateway, 
     assert (ran.returncode, "max_output_tokens" in ran.stdout) == (1, True), report(ran)
 
 
+def test_a_token_that_the_gateway_does_not_know_is_told_before_codex_starts(
+    gateway: Gateway, home: Path
+) -> None:
+    flags = ("--port", str(urlsplit(gateway.base_url).port), "--codex-bin", find_codex())
+    ran = wireloom(home, "launch", "codex", *flags, variables={"WIRELOOM_TOKEN": "another-token"})
+    assert (ran.returncode, ran.stdout) == (1, ""), report(ran)
+    assert "does not know this token" in ran.stderr
+    assert "another-token" not in ran.stderr
+
+
 def test_a_name_of_any_characters_arrives(upstream: ChatServer, gateway: Gateway, home: Path) -> None:
     name = "größe/模型:7b \"q\" \\ 's'"
     upstream.play([Turn(text="quoted")])

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import click
 
 from wireloom.cli import connect
 from wireloom.cli.lazy import resolve
-from wireloom.cli.options import Failure, SettingsCommand
+from wireloom.cli.options import Failure, SettingsCommand, warn_without_key
 from wireloom.config import ConfigError, Endpoint, Settings, flag_name, load
 
 ENDPOINT = ("host", "port", "model", "no_auth")
@@ -80,6 +81,7 @@ def base_url(endpoint: Endpoint) -> str:
 
 
 def _write_catalogue(path: Path, settings: Settings) -> str:
+    warn_without_key(settings)
     models = asyncio.run(resolve("wireloom.app:list_models")(settings))
     if not models:
         raise Failure(
@@ -88,7 +90,10 @@ def _write_catalogue(path: Path, settings: Settings) -> str:
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         # Codex may read the file at any time, so it is never there in part.
-        draft.write_text(json.dumps({"models": models}, indent=1, ensure_ascii=False), encoding="utf-8")
+        # It holds instructions that Codex follows, so nobody else may read or change it.
+        descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, stat.S_IRUSR | stat.S_IWUSR)
+        with open(descriptor, "w", encoding="utf-8") as file:
+            json.dump({"models": models}, file, indent=1, ensure_ascii=False)
         draft.replace(path)
     except OSError as error:
         draft.unlink(missing_ok=True)

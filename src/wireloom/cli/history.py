@@ -128,7 +128,8 @@ def rm(
             click.echo("There is nothing to remove.")
             return
         if not yes:
-            click.confirm(f"Remove {_sessions(len(chosen))} with all that is in them?", abort=True)
+            what = "it" if len(chosen) == 1 else "them"
+            click.confirm(f"Remove {_sessions(len(chosen))} with all that is in {what}?", abort=True)
         click.echo(f"Removed {_sessions(inspection.remove(chosen))}.")
 
 

@@ -19,13 +19,14 @@ from wireloom.errors import GatewayError
 
 KEY_VARIABLE = "WIRELOOM_CODEX_KEY"
 HEALTH_SECONDS = 2.0
+_NOTHING = "responses/resp_none"
 # Python ignores these, and who is started by exec inherits that.
 _IGNORED_SIGNALS = ("SIGPIPE", "SIGXFSZ")
 
 _EXAMPLES = """\b
 Examples:
   wireloom launch codex --model deepseek-flash
-  wireloom launch codex -- exec -m deepseek-flash "Write a haiku into haiku.txt"
+  wireloom launch codex -- exec -s workspace-write -m deepseek-flash "Write a haiku into haiku.txt"
 """
 
 
@@ -64,7 +65,7 @@ def codex(given: Mapping[str, Any], codex_bin: str, arguments: Sequence[str]) ->
             f"There is no {codex_bin} to start. Install the Codex CLI (npm install -g @openai/codex), or name it with "
             "--codex-bin."
         )
-    asyncio.run(_check_health(url))
+    asyncio.run(_check_gateway(url, key))
     if endpoint.model is None and not _names_model(arguments):
         click.echo(
             "Codex takes its own model; choose another with --model, `wireloom models` lists them.", err=True
@@ -85,20 +86,33 @@ def _key(endpoint: Endpoint) -> str:
     )
 
 
-async def _check_health(url: str) -> None:
-    """Return when a gateway answers at ``url``; Codex itself would wait for one without end."""
-    server = resolve("wireloom.backends.http:Upstream")(url)
+async def _check_gateway(url: str, key: str) -> None:
+    """Return when a gateway answers at ``url`` and takes ``key``; Codex itself would wait without end."""
+    server = resolve("wireloom.backends.http:Upstream")(url, key)
     try:
         health = await server.get("/health", seconds=HEALTH_SECONDS)
+        known = await _takes_key(server)
     except GatewayError as error:
         raise Failure(
-            f"No gateway answers at {url}: {error.message} Start it with `wireloom serve`, with the same --host and "
-            "--port."
+            f"No gateway answers at {url}. Start it with `wireloom serve`, and give both the same --host and --port."
         ) from error
     finally:
         await server.aclose()
     if not isinstance(health, dict) or health.get("status") != "ok":
         raise Failure(f"What answers at {url} is no wireloom. Name the gateway with --host and --port.")
+    if not known:
+        raise Failure(
+            f"The gateway at {url} does not know this token. Set WIRELOOM_TOKEN to the one that `wireloom serve` has."
+        )
+
+
+async def _takes_key(server: Any) -> bool:
+    """Whether the gateway knows the key: it then says that there is no such response, without asking upstream."""
+    try:
+        await server.get(_NOTHING, seconds=HEALTH_SECONDS)
+    except GatewayError as error:
+        return error.status != 401
+    return True
 
 
 def _names_model(arguments: Sequence[str]) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from wireloom.cli.lazy import resolve
-from wireloom.cli.options import SettingsCommand
+from wireloom.cli.options import SettingsCommand, warn_without_key
 from wireloom.config import Settings, load
 
 _HEAD = ("MODEL", "CONTEXT", "READS", "EFFORTS")
@@ -18,7 +18,9 @@ _UNKNOWN = "?"
 @click.command("models", cls=SettingsCommand, kind=Settings, names=_NAMES)
 def command(given: Mapping[str, Any]) -> None:
     """List the models of the upstream: context window in tokens, what they read, reasoning efforts."""
-    models = asyncio.run(resolve("wireloom.app:list_models")(load(Settings, given)))
+    settings = load(Settings, given)
+    warn_without_key(settings)
+    models = asyncio.run(resolve("wireloom.app:list_models")(settings))
     for line in table([_HEAD, *map(_row, models)]):
         click.echo(line)
 

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import click
 
-from wireloom.config import ConfigError, Endpoint, flag_name, flag_of, variable_name
+from wireloom.config import ConfigError, Endpoint, Settings, flag_name, flag_of, variable_name
 from wireloom.errors import GatewayError
 
 
@@ -45,6 +45,9 @@ class SettingsCommand(click.Command):
         self._warn_of_keys(ctx.params["given"])
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:
+            # Who reads our output has seen enough; click ends the process without a word.
+            raise
         except (ConfigError, GatewayError, OSError) as error:
             if debug:
                 traceback.print_exc()
@@ -58,6 +61,17 @@ class SettingsCommand(click.Command):
                     f"set {variable_name(name)} instead.",
                     err=True,
                 )
+
+
+def warn_without_key(settings: Settings) -> None:
+    """Tell that the upstream gets no key, where its profile names a variable that usually holds one."""
+    profile = settings.upstream_profile
+    if profile.api_key_env and settings.upstream_key is None:
+        click.echo(
+            f"Warning: {profile.api_key_env} is not set, so {profile.title} is asked without a key. "
+            "Set it, or name another variable with --api-key-env.",
+            err=True,
+        )
 
 
 def _option(kind: type[Endpoint], name: str) -> click.Option:

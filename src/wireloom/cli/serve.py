@@ -10,7 +10,7 @@ import click
 from pydantic import SecretStr
 
 from wireloom.cli.lazy import resolve
-from wireloom.cli.options import Failure, SettingsCommand
+from wireloom.cli.options import Failure, SettingsCommand, warn_without_key
 from wireloom.config import ConfigError, Settings, load
 
 _BACKLOG = 2048
@@ -32,6 +32,7 @@ def command(given: Mapping[str, Any]) -> None:
     Clients authenticate with a token. Without one, a token is made for this run and shown on the terminal.
     """
     settings = with_token(load(Settings, given))
+    warn_without_key(settings)
     with listen(settings.host, settings.port) as listener:
         resolve("wireloom.cli.server:run")(settings, listener)
 

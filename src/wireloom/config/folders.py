@@ -7,17 +7,27 @@ from pathlib import Path
 from wireloom.config.layers import ConfigError
 
 
+def make_private(path: Path) -> None:
+    """Make the folder at ``path`` and those above it that are missing, each for its owner alone.
+
+    What is there already stays as it is. Raises ``OSError`` when one cannot be made.
+    """
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    for folder in reversed(missing):
+        try:
+            folder.mkdir(mode=stat.S_IRWXU)
+            folder.chmod(stat.S_IRWXU)
+        except FileExistsError:
+            pass
+
+
 def private_folder(path: Path, flag: str) -> Path:
     """Return the folder at ``path``, made for its owner alone where there is none.
 
     flag: the option that names it. Raises ``ConfigError`` when it cannot be made, or others may look into it.
     """
     try:
-        try:
-            path.mkdir(parents=True)
-            path.chmod(stat.S_IRWXU)
-        except FileExistsError:
-            pass
+        make_private(path)
         mode = stat.S_IMODE(path.stat().st_mode)
         usable = path.is_dir() and os.access(path, os.W_OK | os.X_OK)
     except OSError as error:

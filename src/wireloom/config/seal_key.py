@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from wireloom.config import Settings
+from wireloom.config.folders import make_private
 from wireloom.config.layers import ConfigError
 from wireloom.seal import new_key, parse_keys
 
@@ -30,7 +31,7 @@ def read_or_make(path: Path) -> list[bytes]:
     """Return the keys in the file at ``path``; where there is none, make it with one new key.
 
     Of processes that start at the same time one makes the file, and all have its key. The file is readable by
-    its owner alone, and so is its folder where that is made as well. Raises ``ConfigError`` when the file cannot
+    its owner alone, and so is each folder that is made for it. Raises ``ConfigError`` when the file cannot
     be read or made, others could read it, or a line is no key.
     """
     try:
@@ -66,11 +67,7 @@ def _read(path: Path) -> list[bytes]:
 
 def _make(path: Path) -> None:
     """Write the file under another name, then give it its own, which fails where there is one by now."""
-    try:
-        path.parent.mkdir(parents=True)
-        path.parent.chmod(stat.S_IRWXU)
-    except FileExistsError:
-        pass
+    make_private(path.parent)
     descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with open(descriptor, "w", encoding="ascii") as file:
