@@ -85,9 +85,14 @@ def test_items_get_ids_where_they_have_none_of_their_own() -> None:
         said("e", id="mine"),
         {"type": "function_call_output", "call_id": "c", "output": "5"},
         {"type": REFERENCE, "id": "mine"},
+        {"type": "compaction_trigger", "id": {}},
+        {"type": "compaction_trigger", "id": 5},
     ]
     named = with_ids(items, numbered())
-    assert [item["id"] for item in named] == ["msg_1", "msg_2", "msg_3", "mine", "msg_4", "fco_5", "mine"]
+    assert [item["id"] for item in named] == [
+        *("msg_1", "msg_2", "msg_3", "mine", "msg_4", "fco_5", "mine"),
+        *("cmpt_6", "cmpt_7"),
+    ]
     assert [{**item, "id": None} for item in named] == [{**item, "id": None} for item in items]
     assert "id" not in items[0]
 

@@ -33,7 +33,7 @@ Map: TypeAlias = Annotated[dict[K, V], BeforeValidator(_few)]
 class Deferred(BaseModel):
     """A model whose validator is built at its first use: a process uses few of the hundreds there are."""
 
-    model_config = ConfigDict(defer_build=True)
+    model_config = ConfigDict(defer_build=True, hide_input_in_errors=True)
 
     @classmethod
     def model_rebuild(

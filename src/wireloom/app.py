@@ -177,7 +177,11 @@ def _answer_failures(app: FastAPI) -> None:
 
     async def unknown(request: Request, error: Exception) -> Response:
         log.error("%s failed", request_id(request), exc_info=error)
-        return failures.response(failures.internal(), request_id(request))
+        response = failures.response(failures.internal(), request_id(request))
+        response.headers["connection"] = (
+            "close"  # as the server does after an exception; a client has to know
+        )
+        return response
 
     app.add_exception_handler(GatewayError, known)
     app.add_exception_handler(HTTPException, routed)

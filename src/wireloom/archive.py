@@ -87,7 +87,9 @@ def with_ids(items: Sequence[Json], new_id: Callable[[str], str]) -> list[Json]:
     taken: set[str] = set()
     named = []
     for item in items:
-        own: str | None = item.get("id")
+        given = item.get("id")
+        # Not every kind of item has an id in the contract, so anything may stand there.
+        own = given if isinstance(given, str) else None
         if item["type"] != REFERENCE and (not own or own in taken):
             own = new_id(PREFIXES[item["type"]])
         if own:

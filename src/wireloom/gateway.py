@@ -21,13 +21,13 @@ from wireloom.errors import NotFound, Unavailable
 from wireloom.history.base import History
 from wireloom.seal import NONCE_BYTES, Sealer
 from wireloom.translate import compaction
-from wireloom.translate.loss import Losses, Severity
+from wireloom.translate.loss import Loss, Losses, Severity
 from wireloom.translate.output_items import Event
 from wireloom.translate.response_fold import fold
 from wireloom.translate.response_object import opening
 from wireloom.translate.response_stream import ResponseStream
+from wireloom.translate.responses_to_chat import ENCRYPTED_REASONING
 
-ENCRYPTED_REASONING = "reasoning.encrypted_content"
 NO_USAGE = {
     "input_tokens": 0,
     "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
@@ -151,7 +151,7 @@ class Gateway:
 
     async def compact(
         self, body: m.CompactResponseMethodPublicBody, caller: Caller
-    ) -> tuple[dict[str, Any], dict[str, str]]:
+    ) -> tuple[dict[str, Any], str | None]:
         """Sum a conversation up.
 
         Args:
@@ -159,7 +159,7 @@ class Gateway:
             caller: who asks.
 
         Returns:
-            The compaction, and headers.
+            The compaction, and the value of the loss header.
 
         Raises:
             InvalidRequest: see `respond`.
@@ -167,14 +167,13 @@ class Gateway:
         """
         asked = body.model_dump(mode="json", by_alias=True, exclude_unset=True)
         items = [*_items(asked.get("input")), {"type": compaction.TRIGGER}]
-        request = _request(body, {**asked, "input": items, "store": False})
+        request = _request(body, asked, input=items, store=False)
         run = await self.respond(request, caller)
         response = None
         async with aclosing(run.events()) as batches:
             async for batch in batches:
                 response = fold(batch, response)
         assert response is not None
-        lost = run.losses.header()
         made = {
             "id": response["id"],
             "object": "response.compaction",
@@ -182,7 +181,7 @@ class Gateway:
             "output": response["output"],
             "usage": response["usage"] or NO_USAGE,
         }
-        return made, {"x-wireloom-loss": lost} if lost else {}
+        return made, run.losses.header()
 
     async def count_input_tokens(self, body: m.TokenCountsBody, caller: Caller) -> tuple[int, str | None]:
         """How many tokens a request would cost to read.
@@ -198,13 +197,14 @@ class Gateway:
             InvalidRequest: see `respond`.
         """
         asked = body.model_dump(mode="json", by_alias=True, exclude_unset=True)
-        request = _request(body, {**asked, "input": asked.get("input") or ""})
+        request = _request(body, asked, input=asked.get("input") or "")
         ask = self._ask(await self._continuations.begin(request, caller.principal), caller)
         tokens, how = await self.backend.count(ask)
         for name in sorted(asked.keys() - request.model_fields_set):
             ask.losses.add(name, "dropped", "it adds no input", Severity.IMMATERIAL)
         if how != "upstream":
-            ask.losses.add("input_tokens", "emulated", how, Severity.DEGRADING)
+            # Of the answer, not of the request: there is nothing to refuse.
+            ask.losses.items.append(Loss("input_tokens", "emulated", how))
         return tokens, ask.losses.header()
 
     def _ask(self, begun: Continuation, caller: Caller) -> Ask:
@@ -258,13 +258,13 @@ def _items(given: Any) -> list[Any]:
     return list(given or ())
 
 
-def _request(source: BaseModel, asked: dict[str, Any]) -> m.CreateResponse:
+def _request(source: BaseModel, asked: dict[str, Any], **changed: Any) -> m.CreateResponse:
     """Another operation's request as the one for a response that says the same.
 
     Args:
         source: the validated request; what its type does not know was not validated and is left out.
-        asked: its JSON, with changes.
+        asked: its JSON.
+        changed: members that take the place of its own.
     """
-    known = type(source).model_fields.keys() | {"input", "store"}
-    shared = known & m.CreateResponse.model_fields.keys() & asked.keys()
-    return m.CreateResponse.model_validate({name: asked[name] for name in shared})
+    shared = type(source).model_fields.keys() & m.CreateResponse.model_fields.keys() & asked.keys()
+    return m.CreateResponse.model_validate({**{name: asked[name] for name in shared}, **changed})

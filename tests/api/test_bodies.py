@@ -125,6 +125,8 @@ def ask(**fields: Any) -> dict[str, Any]:
         (ask(temperature=3), "temperature", "invalid_value"),
         (ask(max_output_tokens=0), "max_output_tokens", "invalid_value"),
         (ask(input=[{"type": "nonsense"}]), "input[0].type", "invalid_value"),
+        (ask(input=[{"type": {}}]), "input[0].type", "invalid_value"),
+        (ask(input=[{"type": []}]), "input[0].type", "invalid_value"),
         (
             ask(input=[{"role": "user", "content": "a"}, {"role": "nobody", "content": "a"}]),
             "input[1].role",

@@ -46,7 +46,7 @@ async def test_the_upstream_wins_over_the_profile() -> None:
     assert [model["context_window"] for model in models.values()] == [4096, None, None, 512]
     assert models["seen"]["input_modalities"] == ["text"]
     assert models["plain"]["input_modalities"] == ["text", "image"]
-    assert efforts(models["plain"]) == ["minimal", "low", "medium", "high", "xhigh", "max"]
+    assert efforts(models["plain"]) == ["low", "medium", "high"]
     assert models["plain"]["default_reasoning_level"] == "medium"
     assert models["plain"]["base_instructions"] == BASE_INSTRUCTIONS
     assert models["plain"]["support_verbosity"] is False
@@ -61,6 +61,7 @@ async def test_the_profile_says_what_its_upstream_takes() -> None:
     assert deepseek["deepseek-chat"]["support_verbosity"] is False
     assert openai["gpt-4o-search-preview"]["web_search_tool_type"] == "text"
     assert "web_search_tool_type" not in deepseek["deepseek-chat"]
+    assert efforts(deepseek["deepseek-chat"]) == ["none", "low", "high", "max"]
 
 
 async def test_the_user_wins_over_the_upstream(tmp_path: Path) -> None:

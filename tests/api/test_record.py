@@ -130,6 +130,14 @@ async def test_packed_and_broken_bodies(tmp_path: Path) -> None:
     assert {path.parent for path in tmp_path.rglob("*.json")} == {folder}
 
 
+async def test_half_a_character_in_json_within_a_text(tmp_path: Path) -> None:
+    arguments = r'{"found": "\ud800", "at": "/home/joe/x"}'
+    body = {**BODY, "input": [{"type": "function_call", "call_id": "c", "name": "f", "arguments": arguments}]}
+    assert await send(tmp_path, ("POST", "/v1/responses/input_tokens", {"json": body})) == [400]
+    (kept,) = recorded(tmp_path)
+    assert json.loads(kept["body"]["input"][0]["arguments"]) == {"found": "\ud800", "at": "/home/user/x"}
+
+
 async def test_who_has_no_key_leaves_nothing(tmp_path: Path) -> None:
     wrong = {"headers": {**KEY, "authorization": "Bearer wrong"}}
     folder = tmp_path / "recorded"

@@ -213,6 +213,11 @@ async def test_input_tokens_are_counted(client: httpx.AsyncClient) -> None:
     assert 0 < counts[0] < counts[1]
 
 
+async def test_what_a_count_does_not_take_is_not_read(client: httpx.AsyncClient) -> None:
+    response = await client.post("/responses/input_tokens", json={**ASK, "store": "later", "stream": "soon"})
+    assert response.status_code == 200, response.text
+
+
 async def test_what_came_before_is_counted_too(client: httpx.AsyncClient) -> None:
     first = await made(client, input="two and two? " * 100)
     body = {"model": "m", "input": "sure?"}

@@ -99,6 +99,33 @@ async def test_a_complete_upstream_is_passed_on_with_what_is_unknown(upstream: R
     assert upstream.asked[0]["vendor_option"] == {"x": 1}
 
 
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+        {"type": "function_call", "id": 5, "call_id": "c", "name": "f", "arguments": "{}"},
+        {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "invented"}},
+        {"type": "message", "id": "msg_1", "role": "assistant", "content": [{"type": "invented"}]},
+    ],
+    ids=["no id", "a number as id", "unknown action", "unknown part"],
+)
+@pytest.mark.parametrize("stream", [True, False])
+async def test_an_answer_that_could_not_be_read_again_is_told_but_not_kept(
+    upstream: ResponsesServer, item: Json, *, stream: bool
+) -> None:
+    sent = whole(message("four"))
+    sent[-1]["response"]["output"] = [item]
+    upstream.play([Streamed(sent)] * 2)
+    async with client(upstream, RELAYED) as session:
+        conversation = (await session.post("/conversations", json={})).json()["id"]
+        for context in ({}, {"conversation": conversation}):
+            reply = await create(session, stream=stream, **context)
+            told = events(reply)[-1]["response"] if stream else reply.json()
+            assert (reply.status_code, told["store"], told["output"]) == (200, False, [item])
+            assert (await session.get(f"/responses/{told['id']}")).status_code == 404
+        assert (await session.get(f"/conversations/{conversation}/items")).json()["data"] == []
+
+
 async def test_tools_come_back_under_the_names_that_the_client_gave(
     upstream: ResponsesServer,
 ) -> None:

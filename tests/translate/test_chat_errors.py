@@ -62,7 +62,7 @@ def test_what_is_no_json_is_not_repeated(body: bytes) -> None:
     [
         (400, error(), UpstreamRefused, "upstream_error", 400),
         (401, error(), UpstreamRefused, "upstream_unauthorized", 401),
-        (401, error(code="invalid_api_key"), UpstreamRefused, "invalid_api_key", 401),
+        (401, error(code="invalid_api_key"), UpstreamRefused, "upstream_unauthorized", 401),
         (402, error(code="x"), UpstreamLimited, "insufficient_quota", 429),
         (403, error(), UpstreamRefused, "upstream_forbidden", 403),
         (404, error(), UpstreamRefused, "upstream_not_found", 404),

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from wireloom_protocol.routes import TOOL_TYPES
 
 from wireloom.errors import InvalidRequest, TooLarge
+from wireloom.translate.tools import BRINGERS
 
 T = TypeVar("T")
 
@@ -171,8 +172,6 @@ def parameter(adapter: TypeAdapter[T], name: str, value: str | list[str]) -> T:
 
 # Members of bodies that hold items.
 ITEM_LISTS = ("input", "items")
-# Items that bring tools into play.
-TOOL_ITEMS = ("additional_tools", "tool_search_output")
 
 
 def prepare(value: Any) -> None:
@@ -201,7 +200,7 @@ def _prepare_item(item: dict[str, Any]) -> None:
             item["type"] = "message"
         elif "id" in item:
             item["type"] = "item_reference"
-    elif kind in TOOL_ITEMS and isinstance(item.get("tools"), list):
+    elif isinstance(kind, str) and kind in BRINGERS and isinstance(item.get("tools"), list):
         _wrap_unknown(item["tools"])
     elif kind == "function_call_output" and item.get("call_id") is None:
         _prepare_notice(item)

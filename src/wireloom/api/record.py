@@ -178,8 +178,13 @@ class Recording:
         """Write a file under the next number that is free; another process may write here as well."""
         for number in self._numbers:
             try:
+                # A lone surrogate comes out of JSON within a text; what replaces it is its JSON escape.
                 with open(
-                    self._folder / f"{number:04d}{ending}", "x", encoding="utf-8", opener=_private
+                    self._folder / f"{number:04d}{ending}",
+                    "x",
+                    encoding="utf-8",
+                    errors="backslashreplace",
+                    opener=_private,
                 ) as file:
                     file.write(text)
                 return

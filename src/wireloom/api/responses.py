@@ -32,8 +32,7 @@ class Responses:
     ) -> Reply[m.Response] | EventStream[m.ResponseStreamEvent]:
         """See the contract's createResponse."""
         run = await self._gateway.respond(body, caller)
-        lost = run.losses.header()
-        headers = {"x-wireloom-loss": lost} if lost else {}
+        headers = _headers(run.losses.header())
         if body.stream:
             return _stream(run, caller, headers)
         return Reply(await _folded(run.events()), headers)
@@ -70,14 +69,18 @@ class Responses:
     ) -> Reply[m.TokenCountsResource]:
         """See the contract's countInputTokens."""
         tokens, lost = await self._gateway.count_input_tokens(body, caller)
-        headers = {"x-wireloom-loss": lost} if lost else {}
-        return Reply({"object": "response.input_tokens", "input_tokens": tokens}, headers)
+        return Reply({"object": "response.input_tokens", "input_tokens": tokens}, _headers(lost))
 
     async def compact_response(
         self, caller: Caller, body: m.CompactResponseMethodPublicBody
     ) -> Reply[m.CompactResource]:
         """See the contract's compactResponse."""
-        return Reply(*await self._gateway.compact(body, caller))
+        made, lost = await self._gateway.compact(body, caller)
+        return Reply(made, _headers(lost))
+
+
+def _headers(lost: str | None) -> dict[str, str]:
+    return {"x-wireloom-loss": lost} if lost else {}
 
 
 def _stream(run: Run, caller: Caller, headers: dict[str, str]) -> EventStream[m.ResponseStreamEvent]:

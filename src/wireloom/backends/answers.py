@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Protocol
 
@@ -10,6 +11,8 @@ from wireloom.errors import UpstreamError
 from wireloom.translate.output_items import Event
 from wireloom.translate.response_stream import ResponseStream
 from wireloom.wire.sse import EventReader, EventTooLarge, is_event_stream
+
+log = logging.getLogger("wireloom.tools")
 
 # How long the end of the HTTP message may lag behind the end of the answer before the connection is given up.
 LINGER_SECONDS = 0.25
@@ -21,6 +24,16 @@ class Reader(Protocol):
     @property
     def done(self) -> bool:
         """Whether the upstream said that nothing follows."""
+        ...
+
+    @property
+    def called(self) -> list[str]:
+        """Names of the functions that were called, as upstream knows them."""
+        ...
+
+    @property
+    def lost(self) -> list[str]:
+        """What of the answer could not be told, in words for the log."""
         ...
 
     def feed(self, data: bytes) -> None:
@@ -75,3 +88,10 @@ def _feed(reader: Reader, wire: EventReader, chunk: bytes) -> None:
             reader.feed(data)
     except EventTooLarge as error:
         raise UpstreamError(f"The upstream sent {error}.", code="upstream_invalid") from error
+
+
+def report(reader: Reader, request_id: str) -> None:
+    """Log what an answer called, and what of it was lost."""
+    log.debug("%s tools called %s", request_id, reader.called)
+    for lost in reader.lost:
+        log.warning("%s lost: %s", request_id, lost)

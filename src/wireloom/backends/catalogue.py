@@ -25,10 +25,25 @@ def of_profile(profile: Profile, name: str) -> ModelInfo:
         id=name,
         owned_by=profile.name,
         modalities=("text", "image") if profile.images else ("text",),
-        efforts=tuple(profile.effort_levels),
+        efforts=distinct(profile.effort_levels),
         verbosity="verbosity" not in profile.dropped,
         web_search=profile.searches(name),
     )
+
+
+def distinct(levels: Mapping[Any, Any]) -> tuple[str, ...]:
+    """The efforts that make a difference: of those sent as one, the one of that name, else the middle one.
+
+    Args:
+        levels: effort -> what is sent for it.
+    """
+    groups: dict[Any, list[str]] = {}
+    for level, sent in levels.items():
+        groups.setdefault(sent, []).append(level)
+    names = [
+        next((name for name in (sent, "medium") if name in group), group[0]) for sent, group in groups.items()
+    ]
+    return tuple(level for level in levels if level in names)
 
 
 class Catalogue:

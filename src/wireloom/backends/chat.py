@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from wireloom.backends.answers import LINGER_SECONDS, batches, begun
+from wireloom.backends.answers import LINGER_SECONDS, batches, begun, report
 from wireloom.backends.base import Ask, ModelInfo, Turn
 from wireloom.backends.catalogue import of_profile
 from wireloom.backends.counting import count
@@ -77,7 +77,14 @@ class ChatBackend:
         return found.tokens, found.how
 
     def _request(self, ask: Ask) -> responses_to_chat.ChatRequest:
-        options = responses_to_chat.Options(
+        request = responses_to_chat.request(ask.body, self._profile, self._options(ask), ask.losses)
+        if log.isEnabledFor(logging.DEBUG):
+            given, sent = responses_to_chat.tool_names(ask.body), list(request.tools.by_flat_name)
+            log.debug("%s tools given %s, offered %s", ask.caller.request_id, given, sent)
+        return request
+
+    def _options(self, ask: Ask) -> responses_to_chat.Options:
+        return responses_to_chat.Options(
             model=ask.model,
             lenient=ask.caller.codex,
             denied_tools=self._denied,
@@ -86,11 +93,6 @@ class ChatBackend:
             unseal=ask.unseal,
             recalled=ask.recalled,
         )
-        request = responses_to_chat.request(ask.body, self._profile, options, ask.losses)
-        if log.isEnabledFor(logging.DEBUG):
-            given, sent = responses_to_chat.tool_names(ask.body), list(request.tools.by_flat_name)
-            log.debug("%s tools given %s, offered %s", ask.caller.request_id, given, sent)
-        return request
 
     async def models(self) -> list[ModelInfo]:
         """See `Backend.models`."""
@@ -181,7 +183,7 @@ class ChatTurn:
                         self._reader.feed(completion(whole))
                     again = self._reader.close()
                     if not again:
-                        self._log()  # now: a client may leave with the last batch
+                        report(self._reader, self._request_id)  # now: a client may leave with the last batch
                     yield self._stream.take()
                     await answer.drain(LINGER_SECONDS)
                 if not again:
@@ -189,8 +191,3 @@ class ChatTurn:
                 self._body["messages"] += again
             else:
                 raise UpstreamError("The upstream does not stop searching.", code="upstream_invalid")
-
-    def _log(self) -> None:
-        log.debug("%s tools called %s", self._request_id, self._reader.called)
-        for lost in self._reader.lost:
-            log.warning("%s lost: %s", self._request_id, lost)

@@ -97,21 +97,21 @@ async def _ask_vllm(upstream: Upstream, _profile: Profile, body: Body) -> Count:
     asked = {
         name: body[name] for name in ("model", "messages", "tools", "chat_template_kwargs") if name in body
     }
-    answer = await _post(upstream, "../tokenize", asked)
+    answer = await post_for_count(upstream, "../tokenize", asked)
     return Count(_positive(answer.get("count")), "upstream")
 
 
 async def _ask_llamacpp(upstream: Upstream, _profile: Profile, body: Body) -> Count:
     asked = {name: value for name, value in body.items() if name not in ("stream", "stream_options")}
     with suppress(GatewayError):
-        answer = await _post(upstream, "chat/completions/input_tokens", asked)
+        answer = await post_for_count(upstream, "chat/completions/input_tokens", asked)
         return Count(_positive(answer.get("input_tokens")), "upstream")
     # Servers from before that endpoint: the template has a mark where an image goes.
-    prompt = (await _post(upstream, "../apply-template", asked)).get("prompt")
+    prompt = (await post_for_count(upstream, "../apply-template", asked)).get("prompt")
     if not isinstance(prompt, str):
         raise UpstreamError("The upstream's answer holds no prompt.", code="upstream_invalid")
     text = {"content": prompt, "add_special": True, "parse_special": True}
-    tokens = (await _post(upstream, "../tokenize", text)).get("tokens")
+    tokens = (await post_for_count(upstream, "../tokenize", text)).get("tokens")
     media = _media(body)
     length = _positive(len(tokens) if isinstance(tokens, list) else None)
     return Count(length + media, "estimate" if media else "upstream")
@@ -123,7 +123,12 @@ _ASKS: dict[str | None, Callable[[Upstream, Profile, Body], Awaitable[Count]]] =
 }
 
 
-async def _post(upstream: Upstream, path: str, body: Body) -> dict[str, Any]:
+async def post_for_count(upstream: Upstream, path: str, body: Body) -> dict[str, Any]:
+    """The object with which an upstream answers what it is asked about an input.
+
+    Raises:
+        GatewayError: it does not answer, or with something else.
+    """
     async with aclosing(await upstream.post(path, msgspec.json.encode(body))) as answer:
         data = await answer.read(MAX_ANSWER_BYTES)
     try:

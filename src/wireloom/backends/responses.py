@@ -17,9 +17,10 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from wireloom.backends.answers import LINGER_SECONDS, batches, begun
+from wireloom.backends.answers import LINGER_SECONDS, batches, begun, report
 from wireloom.backends.base import Ask, Turn
 from wireloom.backends.chat import ChatBackend
+from wireloom.backends.counting import post_for_count
 from wireloom.backends.http import MAX_ANSWER_BYTES, Upstream
 from wireloom.backends.slots import Slots
 from wireloom.errors import GatewayError, UpstreamError
@@ -30,7 +31,6 @@ from wireloom.translate.loss import Losses
 from wireloom.translate.output_items import Event
 from wireloom.translate.response_relay import ResponseRelay
 from wireloom.translate.response_stream import ResponseStream
-from wireloom.translate.responses_to_chat import Options
 from wireloom.translate.responses_to_responses import ResponsesReader
 
 log = logging.getLogger("wireloom.tools")
@@ -80,27 +80,13 @@ class ResponsesBackend(ChatBackend):
         return await super().count(replace(ask, body=body_counted, losses=Losses()))
 
     async def _asked(self, body: dict[str, Any]) -> int:
-        async with aclosing(await self._upstream.post(COUNT_PATH, msgspec.json.encode(body))) as answer:
-            data = await answer.read(MAX_ANSWER_BYTES)
-        try:
-            tokens = msgspec.json.decode(data, type=dict[str, Any]).get("input_tokens")
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise UpstreamError("The upstream's count is no object.", code="upstream_invalid") from error
+        tokens = (await post_for_count(self._upstream, COUNT_PATH, body)).get("input_tokens")
         if not isinstance(tokens, int) or isinstance(tokens, bool) or tokens < 0:
             raise UpstreamError("The upstream's answer holds no count.", code="upstream_invalid")
         return tokens
 
     def _upstream_request(self, ask: Ask) -> upstream_request.UpstreamRequest:
-        options = Options(
-            model=ask.model,
-            lenient=ask.caller.codex,
-            denied_tools=self._denied,
-            extra_params=self._extra,
-            drop_params=self._drop,
-            unseal=ask.unseal,
-            recalled=ask.recalled,
-        )
-        request = upstream_request.request(ask.body, self._profile, options, ask.losses)
+        request = upstream_request.request(ask.body, self._profile, self._options(ask), ask.losses)
         if log.isEnabledFor(logging.DEBUG):
             log.debug("%s tools offered %s", ask.caller.request_id, _names(request.body))
         return request
@@ -157,11 +143,6 @@ class ResponsesTurn:
                 else:
                     reader.feed(await answer.read(MAX_ANSWER_BYTES, chunk, source))
                 reader.close()
-                self._log(reader)  # now: a client may leave with the last batch
+                report(reader, self._request_id)  # now: a client may leave with the last batch
                 yield self._stream.take()
                 await answer.drain(LINGER_SECONDS)
-
-    def _log(self, reader: Reader) -> None:
-        log.debug("%s tools called %s", self._request_id, reader.called)
-        for lost in reader.lost:
-            log.warning("%s lost: %s", self._request_id, lost)

@@ -82,9 +82,8 @@ class Tables:
                     record.response.decode(),
                 ),
             ).lastrowid
-            self._sessions.grow(
-                session, size
-            )  # after the id was found free, so that nothing goes for one that is not
+            # After the id was found free, so that nothing goes for one that is not.
+            self._sessions.grow(session, size)
             self._add(principal, added, session if conversation else None, response)
             if conversation:
                 self._rows.execute(

@@ -55,10 +55,15 @@ def upstream_error(
     if status == 429:
         return UpstreamLimited(message, code=code or "rate_limit_exceeded", retry_after=retry_after)
     if status < 500:
-        return UpstreamRefused(
-            message, code=code or _CODES.get(status, "upstream_error"), param=param, status=status
-        )
+        # Not the upstream's word for it: a client would look for the fault in the key that it has for the gateway.
+        known = _CODES.get(status) if status in (401, 403) or code is None else code
+        return UpstreamRefused(message, code=known or "upstream_error", param=param, status=status)
     return UpstreamError(message, code=code or "upstream_error", status=status, retry_after=retry_after)
+
+
+def cut_off() -> UpstreamError:
+    """The error for a stream that ended before its answer did."""
+    return UpstreamError("The upstream's stream ended before its answer did.", code="upstream_incomplete")
 
 
 _CODES = {401: "upstream_unauthorized", 403: "upstream_forbidden", 404: "upstream_not_found"}

@@ -23,6 +23,7 @@ Unseal: TypeAlias = Callable[[str, str], Any]
 
 NO_OUTPUT = "[no output was recorded for this call]"
 LATER_INSTRUCTIONS = "[instructions]\n"
+PICTURES_FOLLOW = "[see the next user message]"
 CONTINUE = "Understood."
 
 
@@ -228,5 +229,5 @@ class ChatMessages:
             self.losses.add(
                 f"{path}.output", "changed", "pictures follow as a user message", Severity.IMMATERIAL
             )
-            texts.append("[see the next user message]")
+            texts.append(PICTURES_FOLLOW)
         return "\n".join(texts), others

@@ -13,7 +13,7 @@ from wireloom.errors import UpstreamError, UpstreamRefused
 from wireloom.providers.profile import Profile
 from wireloom.translate import tools as t
 from wireloom.translate.chat_calls import Calls, State
-from wireloom.translate.chat_errors import upstream_error
+from wireloom.translate.chat_errors import cut_off, upstream_error
 from wireloom.translate.chat_usage import usage
 from wireloom.translate.response_stream import ResponseStream
 from wireloom.translate.think_tags import ThinkTags
@@ -60,7 +60,6 @@ class ChatReader:
         self, stream: ResponseStream, tools: t.Tools, profile: Profile, *, codex: bool = False
     ) -> None:
         self._stream = stream
-        self._tools = tools
         self._thoughts = _reader(profile.reasoning_fields)
         self._others = _reader((*profile.reasoning_fields, *RARE))
         self._refuse = stream.text if codex else stream.refusal
@@ -109,12 +108,11 @@ class ChatReader:
                 self._finish_reason = choice.finish_reason or self._finish_reason
                 self._usage = choice.usage or self._usage
             delta = choice.delta
-            if choice.logprobs and delta:
-                self._probable(delta, choice.logprobs)
-                continue
             if not delta:
                 continue
-            if any(self._others(delta)):
+            if choice.logprobs:
+                self._probable(delta, choice.logprobs)
+            elif any(self._others(delta)):
                 self._several(delta)
             elif delta.content:
                 self._content(delta.content)
@@ -131,9 +129,7 @@ class ChatReader:
         self._release()
         reason = self._finish_reason
         if reason is None and not (self.done and self._stream.spoke):
-            raise UpstreamError(
-                "The upstream's stream ended before its answer did.", code="upstream_incomplete"
-            )
+            raise cut_off()
         if reason is not None and reason in FAILED:
             code, status = FAILED[reason]
             raise UpstreamError(f"The upstream gave up ({reason}).", code=code, status=status)
@@ -341,9 +337,7 @@ def _garbage(data: bytes, error: Exception) -> UpstreamError:
 
 # -- what is read of a chunk, member by member ---------------------------------------------------------------------
 
-Treatment: TypeAlias = str
-
-CHUNK_FIELDS: Mapping[str, Mapping[str, Treatment]] = {
+CHUNK_FIELDS: Mapping[str, Mapping[str, str]] = {
     "CreateChatCompletionStreamResponse": {
         "id": "ignored: the response has an id of its own",
         "object": "ignored: says nothing",

@@ -142,7 +142,7 @@ FORMS: Final[Mapping[str, Form | None]] = {
     "compaction_trigger": None,
     "configuration_update": None,
     "item_reference": None,
-    # Refused wherever they are sent, so none is ever kept.
+    # Of tools that a few Responses upstreams run: kept for what follows, and not listed. Others refuse them.
     "mcp_approval_response": None,
     "computer_call": None,
     "computer_call_output": None,

@@ -10,12 +10,11 @@ from wireloom_protocol import responses as m
 
 from wireloom.errors import InvalidRequest
 from wireloom.providers.profile import Profile
-from wireloom.translate import client_tools
 from wireloom.translate import tools as t
 from wireloom.translate.chat_messages import ChatMessages, Json, Unseal
 from wireloom.translate.content_parts import PARTS
 from wireloom.translate.hosted_items import HOSTED
-from wireloom.translate.item_outputs import SEARCH_ID
+from wireloom.translate.item_calls import CALLS
 from wireloom.translate.loss import How, Losses, Rule, Severity, refused
 
 SUMMARY = "[summary of the conversation before this point]\n"
@@ -98,26 +97,8 @@ def _function_call(build: ChatMessages, _: str, item: m.FunctionToolCall) -> Non
     build.call(item.call_id, item.name, item.namespace, item.arguments)
 
 
-def _custom_call(build: ChatMessages, _: str, item: m.CustomToolCall) -> None:
-    build.call(item.call_id, item.name, item.namespace, t.wrap(item.input))
-
-
-def _tool_search_call(build: ChatMessages, _: str, item: m.ToolSearchCallItemParam) -> None:
-    arguments = client_tools.call_arguments(item.arguments.model_dump(mode="json"))
-    build.call(item.call_id or SEARCH_ID, "tool_search", None, arguments)
-
-
-def _local_shell_call(build: ChatMessages, _: str, item: m.LocalShellToolCall) -> None:
-    build.call(item.call_id, "local_shell", None, client_tools.call_arguments(item.action))
-
-
-def _shell_call(build: ChatMessages, _: str, item: m.FunctionShellCallItemParam) -> None:
-    build.call(item.call_id, "shell", None, client_tools.call_arguments(item.action))
-
-
-def _apply_patch_call(build: ChatMessages, _: str, item: m.ApplyPatchToolCallItemParam) -> None:
-    arguments = client_tools.call_arguments({"operation": item.operation.model_dump(mode="json")})
-    build.call(item.call_id, "apply_patch", None, arguments)
+def _call(build: ChatMessages, _: str, item: Any) -> None:
+    build.call(*CALLS[item.type](item))
 
 
 def _output(build: ChatMessages, _: str, __: Any) -> None:
@@ -183,7 +164,7 @@ def _nothing(_: ChatMessages, __: str, ___: Any) -> None:
 ItemRule: TypeAlias = Rule[Callable[[ChatMessages, str, Any], None]]
 
 _TRACE: ItemRule = Rule(How.EMULATED, _hosted, "a call with its output")
-_CALL = "a call of the function that stands for the tool"
+_CALL: ItemRule = Rule(How.EMULATED, _call, "a call of the function that stands for the tool")
 _ANSWER = "a tool message"
 _REFUSED: ItemRule = Rule(How.REFUSED, _refused, "it belongs to a tool that runs inside a provider")
 
@@ -192,18 +173,14 @@ ITEMS: Mapping[str, ItemRule] = {
     "agent_message": Rule(How.EMULATED, _agent_message, "a user message; who speaks to whom is in its text"),
     "function_call": Rule(How.NATIVE, _function_call),
     "function_call_output": Rule(How.NATIVE, _output, "pictures follow as a user message"),
-    "custom_tool_call": Rule(How.EMULATED, _custom_call, _CALL),
-    "custom_tool_call_output": Rule(How.NATIVE, _output, _ANSWER),
+    "custom_tool_call_output": Rule(How.EMULATED, _output, _ANSWER),
     "reasoning": Rule(How.NATIVE, _reasoning, "as the profile demands or forbids it"),
-    "tool_search_call": Rule(How.EMULATED, _tool_search_call, _CALL),
     "tool_search_output": Rule(How.EMULATED, _output, f"{_ANSWER}, and functions that can be called"),
     "additional_tools": Rule(How.EMULATED, _nothing, "functions that can be called"),
-    "local_shell_call": Rule(How.EMULATED, _local_shell_call, _CALL),
     "local_shell_call_output": Rule(How.EMULATED, _output, _ANSWER),
-    "shell_call": Rule(How.EMULATED, _shell_call, _CALL),
     "shell_call_output": Rule(How.EMULATED, _output, _ANSWER),
-    "apply_patch_call": Rule(How.EMULATED, _apply_patch_call, _CALL),
     "apply_patch_call_output": Rule(How.EMULATED, _output, _ANSWER),
+    **dict.fromkeys(CALLS, _CALL),
     **dict.fromkeys(HOSTED, _TRACE),
     "mcp_list_tools": Rule(How.IGNORED, _uncallable, "none of them can be called here"),
     "compaction": Rule(

@@ -60,7 +60,7 @@ CARRIED: Mapping[str, frozenset[str]] = {
 
 LEFT_OUT: Mapping[str, str] = {
     "type": "it chooses the line of the table",
-    "id": "a Chat message has none; what an answer ties together is the call_id",
+    "id": "a Chat message has none; calls and their outputs are tied together by the call_id",
     "status": "what comes back has ended",
     "phase": "a Chat message has none; it stays in the history",
     "caller": "only the model calls here",

@@ -12,11 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from wireloom.errors import UpstreamError
-from wireloom.translate.chat_errors import upstream_error
+from wireloom.translate.chat_errors import cut_off, upstream_error
+from wireloom.translate.chat_to_responses import DONE
 from wireloom.translate.item_resource import FORMS
 from wireloom.translate.response_stream import ResponseStream
-from wireloom.translate.responses_to_responses import DONE
 from wireloom.translate.upstream_events import decoded, failure
 
 Json: TypeAlias = dict[str, Any]
@@ -75,9 +74,7 @@ class ResponseRelay:
         if self._error is not None:
             raise failure(self._error)
         if not self.done:
-            raise UpstreamError(
-                "The upstream's stream ended before its answer did.", code="upstream_incomplete"
-            )
+            raise cut_off()
 
     def _pass_on(self, kind: str, event: Json) -> None:
         response, item = event.get("response"), event.get("item")

@@ -21,6 +21,7 @@ from wireloom.translate.tool_choice import choose_tools
 Apply: TypeAlias = "Callable[[Draft, str, Any], None]"
 
 LOGPROBS = "message.output_text.logprobs"
+ENCRYPTED_REASONING = "reasoning.encrypted_content"
 SCHEMA = "Answer with nothing but a JSON value, without a code fence, that fits this JSON schema"
 
 
@@ -102,12 +103,7 @@ def request(
         unseal=options.unseal,
         recalled=options.recalled,
     )
-    if tools.functions:
-        build.body["tools"] = tools.functions
-    else:
-        build.body.pop("parallel_tool_calls", None)
-    if tools.search:
-        _add(build.body, profile.web_search)
+    _offer(build)
     if stream:
         build.body["stream"] = True
         if profile.stream_usage:
@@ -116,6 +112,16 @@ def request(
     for name in options.drop_params:
         build.body.pop(name, None)
     return ChatRequest(build.body, tools)
+
+
+def _offer(build: Draft) -> None:
+    """Write down which tools there are, once it is settled what may be called."""
+    if build.tools.functions:
+        build.body["tools"] = build.tools.functions
+    else:
+        build.body.pop("parallel_tool_calls", None)
+    if build.tools.search:
+        _add(build.body, build.profile.web_search)
 
 
 def tool_names(body: m.CreateResponse) -> list[str]:
@@ -145,13 +151,6 @@ def _same(severity: Severity = Severity.DEGRADING, name: str | None = None) -> A
     return rule
 
 
-def _left_out(reason: str, severity: Severity = Severity.DEGRADING) -> Apply:
-    def rule(build: Draft, path: str, _: Any) -> None:
-        build.losses.add(path, "dropped", reason, severity)
-
-    return rule
-
-
 @dataclass(frozen=True, slots=True)
 class Refuse:
     """A rule that refuses every value but one, which says what happens anyway."""
@@ -163,16 +162,6 @@ class Refuse:
         """Refuse a value; None never comes here."""
         if value != self.harmless:
             raise refused(path, self.reason)
-
-
-def _unless(harmless: object, rule: Apply) -> Apply:
-    """A rule for every value but one, which says what happens anyway."""
-
-    def guarded(build: Draft, path: str, value: Any) -> None:
-        if value != harmless:
-            rule(build, path, value)
-
-    return guarded
 
 
 # -- rules of single fields ----------------------------------------------------------------------------------------
@@ -241,7 +230,7 @@ def _include(build: Draft, path: str, value: list[str]) -> None:
         at = f"{path}[{index}]"
         if name == LOGPROBS:
             _logprobs(build, at)
-        elif name != "reasoning.encrypted_content":
+        elif name != ENCRYPTED_REASONING:
             build.losses.add(at, "dropped", "nothing of the kind to include", Severity.IMMATERIAL)
 
 
@@ -255,8 +244,12 @@ _HISTORY = "by the gateway's history"
 _BY_PROFILE = "where the upstream takes it"
 
 
-def _ignored(reason: str, severity: Severity = Severity.DEGRADING) -> Rule[Apply]:
-    return Rule(How.IGNORED, _left_out(reason, severity), reason)
+def _ignored(reason: str, severity: Severity = Severity.DEGRADING, harmless: object = None) -> Rule[Apply]:
+    def rule(build: Draft, path: str, value: Any) -> None:
+        if value != harmless:  # None never comes here
+            build.losses.add(path, "dropped", reason, severity)
+
+    return Rule(How.IGNORED, rule, reason)
 
 
 def _refuse(reason: str, harmless: object = None) -> Rule[Apply]:
@@ -294,11 +287,7 @@ FIELDS: Mapping[str, Rule[Apply]] = {
     "store": Rule(How.EMULATED, _done, _HISTORY),
     "previous_response_id": Rule(How.EMULATED, _done, _HISTORY),
     "conversation": Rule(How.EMULATED, _done, _HISTORY),
-    "truncation": Rule(
-        How.IGNORED,
-        _unless("disabled", _left_out("nothing is cut; a request that is too long fails")),
-        "nothing is cut; a request that is too long fails",
-    ),
+    "truncation": _ignored("nothing is cut; a request that is too long fails", harmless="disabled"),
     "max_tool_calls": _ignored("it bounds tools that run inside the provider", _IMMATERIAL),
     "moderation": _ignored("no moderation upstream"),
     "background": _refuse("responses are not made in the background", harmless=False),

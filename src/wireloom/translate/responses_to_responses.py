@@ -11,23 +11,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from wireloom_protocol import responses as m
 
-from wireloom.errors import UpstreamError, UpstreamRefused
+from wireloom.errors import UpstreamRefused
 from wireloom.translate import tools as t
-from wireloom.translate.chat_to_responses import INCOMPLETE, logprob
+from wireloom.translate.chat_errors import cut_off
+from wireloom.translate.chat_to_responses import DONE, INCOMPLETE, logprob
 from wireloom.translate.item_resource import FORMS
 from wireloom.translate.loss import How, Rule
 from wireloom.translate.response_stream import ResponseStream
-from wireloom.translate.upstream_calls import UpstreamCalls
+from wireloom.translate.upstream_calls import SAID, UpstreamCalls
 from wireloom.translate.upstream_events import counted, decoded, failure, untold
 from wireloom.translate.upstream_output import Ledger, Told
 
 Json: TypeAlias = dict[str, Any]
 
-DONE = b"[DONE]"
-_ITEM: TypeAdapter[Any] = TypeAdapter(m.InputItem)
+_ITEM: TypeAdapter[Any] = TypeAdapter(m.InputItem, config=ConfigDict(hide_input_in_errors=True))
 # Names that other documents and older servers have for events of the contract.
 ALIASES: Mapping[str, str] = {
     "response.reasoning.delta": "response.reasoning_text.delta",
@@ -106,9 +106,7 @@ class ResponsesReader:
             GatewayError: it ended before its answer did, or was stopped.
         """
         if self._end is None and not (self._over and self._stream.started):
-            raise UpstreamError(
-                "The upstream's stream ended before its answer did.", code="upstream_incomplete"
-            )
+            raise cut_off()
         usage, incomplete = self._end or (None, None)
         if self._codex and incomplete == "content_filter":
             raise UpstreamRefused(
@@ -197,20 +195,14 @@ class ResponsesReader:
         if item.done:
             return
         item.done = True
-        if item.kind in ("message", "reasoning"):
-            self._whole_text(item, json)
-        elif item.kind in ("function_call", "custom_tool_call"):
+        if item.kind == "message":
+            self._whole_message(item, json)
+        elif item.kind == "reasoning":
+            self._whole_thought(item, json)
+        elif item.kind in SAID:
             self._calls.finish(item, json)
         else:
             self._pass_on(json)
-
-    def _whole_text(self, item: Told, json: Json) -> None:
-        if item.kind == "reasoning":
-            self._whole_thought(item, json)
-        if item.kind == "message":
-            self._whole_message(item, json)
-        elif isinstance(json.get("encrypted_content"), str) and json["encrypted_content"]:
-            self._stream.reasoned({"encrypted": json["encrypted_content"]})
 
     def _whole_thought(self, item: Told, json: Json) -> None:
         summary, thought = "summary_text", "reasoning_text"
@@ -218,6 +210,9 @@ class ResponsesReader:
             texts = list(_texts(json.get(key), kind))
             if "".join(texts) != item.said(other):  # some say the same in both places
                 self._rest(item, kind, texts)
+        secret = json.get("encrypted_content")
+        if isinstance(secret, str) and secret:
+            self._stream.reasoned({"encrypted": secret})
 
     def _whole_message(self, item: Told, json: Json) -> None:
         content = json.get("content")
@@ -262,12 +257,7 @@ class ResponsesReader:
     def _pass_on(self, json: Json) -> None:
         """An item of a tool that ran upstream, as it is."""
         item = {**json, "id": json.get("id") or self._stream.new_id("item")}
-        known = FORMS.get(str(item["type"])) is not None
-        try:
-            if not known:
-                raise ValueError("there is no such item")
-            _ITEM.validate_python(item)  # it has to be understood when it comes back
-        except (ValidationError, ValueError):
+        if not _can_come_back(item):
             self.lost.append(f"an item of type {str(item['type'])[:60]}")
             return
         if isinstance(item.get("encrypted_content"), str):
@@ -283,6 +273,17 @@ PARTS: Mapping[str, tuple[str, str]] = {
     "reasoning_text": ("reasoning", "text"),
     "summary_text": ("reasoning", "text"),
 }
+
+
+def _can_come_back(item: Json) -> bool:
+    """Whether an item is understood when a client sends it again."""
+    if FORMS.get(item["type"]) is None:
+        return False
+    try:
+        _ITEM.validate_python(item)
+    except ValidationError:
+        return False
+    return True
 
 
 def _texts(parts: Any, kind: str) -> Iterator[str]:

@@ -10,19 +10,17 @@ from wireloom_protocol import responses as m
 
 from wireloom.errors import InvalidRequest
 from wireloom.providers.profile import Profile
-from wireloom.translate import client_tools
 from wireloom.translate import tools as t
-from wireloom.translate.chat_messages import LATER_INSTRUCTIONS, Unseal
+from wireloom.translate.chat_messages import LATER_INSTRUCTIONS, PICTURES_FOLLOW, Unseal
 from wireloom.translate.content_parts import PARTS, At
 from wireloom.translate.hosted_items import HOSTED
-from wireloom.translate.item_outputs import OUTPUTS, SEARCH_ID
+from wireloom.translate.item_calls import CALLS
+from wireloom.translate.item_outputs import OUTPUTS
 from wireloom.translate.items_to_messages import SUMMARY
 from wireloom.translate.loss import How, Losses, Rule, Severity, refused
 from wireloom.translate.upstream_tools import native
 
 Json: TypeAlias = dict[str, Any]
-
-ELSEWHERE = "[see the next user message]"
 
 
 class Items:
@@ -119,7 +117,7 @@ class Items:
         if pictures:
             self._pictures += pictures
             self.losses.add(path, "changed", "pictures follow as a user message", Severity.IMMATERIAL)
-            texts.append(ELSEWHERE)
+            texts.append(PICTURES_FOLLOW)
         return "\n".join(texts)
 
     def _show_pictures(self) -> None:
@@ -235,30 +233,12 @@ def _plain_output(build: Items, path: str, item: Any, json: Json) -> None:
         build.output(path, item.call_id, item.output, json["output"])
 
 
-def _custom_call(build: Items, _: str, item: m.CustomToolCall, __: Json) -> None:
-    build.call(item.call_id, item.name, item.namespace, t.wrap(item.input))
-
-
-def _tool_search_call(build: Items, _: str, item: m.ToolSearchCallItemParam, json: Json) -> None:
-    arguments = client_tools.call_arguments(json.get("arguments"))
-    build.call(item.call_id or SEARCH_ID, "tool_search", None, arguments)
+def _call(build: Items, _: str, item: Any, __: Json) -> None:
+    build.call(*CALLS[item.type](item))
 
 
 def _output(build: Items, path: str, item: Any, _: Json) -> None:
     build.output(path, *OUTPUTS[item.type](build.tools, item))
-
-
-def _local_shell_call(build: Items, _: str, item: m.LocalShellToolCall, __: Json) -> None:
-    build.call(item.call_id, "local_shell", None, client_tools.call_arguments(item.action))
-
-
-def _shell_call(build: Items, _: str, item: m.FunctionShellCallItemParam, __: Json) -> None:
-    build.call(item.call_id, "shell", None, client_tools.call_arguments(item.action))
-
-
-def _apply_patch_call(build: Items, _: str, item: m.ApplyPatchToolCallItemParam, __: Json) -> None:
-    arguments = client_tools.call_arguments({"operation": item.operation.model_dump(mode="json")})
-    build.call(item.call_id, "apply_patch", None, arguments)
 
 
 def _agent_message(build: Items, _: str, item: m.AgentMessageItemParam, json: Json) -> None:
@@ -303,7 +283,9 @@ def _nothing(_: Items, __: str, ___: Any, ____: Json) -> None:
 
 ItemRule: TypeAlias = Rule[Callable[[Items, str, Any, Json], None]]
 
-_CALL = "where the upstream has no such tool, a call of the function that stands for it"
+_CALL: ItemRule = Rule(
+    How.EMULATED, _call, "where the upstream has no such tool, a call of the function that stands for it"
+)
 _OUTPUT = "where the upstream has no such tool, the output of a function"
 _TRACE: ItemRule = Rule(How.EMULATED, _hosted, "where the upstream has no such tool, a call with its output")
 _FOREIGN: ItemRule = Rule(How.REFUSED, _refused, "where the upstream has no such tool")
@@ -320,18 +302,14 @@ ITEMS: Mapping[str, ItemRule] = {
         How.NATIVE, _function_call, "of a namespace that is not known, under its flat name"
     ),
     "function_call_output": Rule(How.NATIVE, _plain_output, "pictures follow where only text is taken"),
-    "custom_tool_call": Rule(How.EMULATED, _custom_call, _CALL),
     "custom_tool_call_output": Rule(How.EMULATED, _plain_output, _OUTPUT),
     "reasoning": Rule(How.NATIVE, _reasoning, "as the profile demands or forbids it"),
-    "tool_search_call": Rule(How.EMULATED, _tool_search_call, _CALL),
     "tool_search_output": Rule(How.EMULATED, _output, f"{_OUTPUT}, and functions"),
     "additional_tools": Rule(How.EMULATED, _nothing, "where they are not known, functions"),
-    "local_shell_call": Rule(How.EMULATED, _local_shell_call, _CALL),
     "local_shell_call_output": Rule(How.EMULATED, _output, _OUTPUT),
-    "shell_call": Rule(How.EMULATED, _shell_call, _CALL),
     "shell_call_output": Rule(How.EMULATED, _output, _OUTPUT),
-    "apply_patch_call": Rule(How.EMULATED, _apply_patch_call, _CALL),
     "apply_patch_call_output": Rule(How.EMULATED, _output, _OUTPUT),
+    **dict.fromkeys(CALLS, _CALL),
     **dict.fromkeys(HOSTED, _TRACE),
     "mcp_list_tools": Rule(How.IGNORED, _nothing, "where the upstream has no such tool"),
     "compaction": Rule(

@@ -12,13 +12,11 @@ from wireloom.providers.profile import Profile
 from wireloom.translate import tools as t
 from wireloom.translate.effort import updated
 from wireloom.translate.loss import How, Losses, Rule, Severity, refused
-from wireloom.translate.responses_to_chat import Options
+from wireloom.translate.responses_to_chat import ENCRYPTED_REASONING, Options
 from wireloom.translate.upstream_items import Items
 from wireloom.translate.upstream_tools import offer
 
 Json: TypeAlias = dict[str, Any]
-
-ENCRYPTED_REASONING = "reasoning.encrypted_content"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +138,9 @@ def _background(build: _Build, name: str, value: Any) -> None:
         raise refused(name, "responses are not made in the background")
 
 
-def _where_complete(reason: str) -> Apply:
-    def rule(build: _Build, name: str, _: Any) -> None:
-        if not build.profile.responses.complete:
-            raise refused(name, reason)
-
-    return rule
+def _prompt(build: _Build, name: str, _: Any) -> None:
+    if not build.profile.responses.complete:
+        raise refused(name, "stored prompts live at the provider that stores them")
 
 
 def _context_management(build: _Build, name: str, _: Any) -> None:
@@ -210,11 +205,7 @@ FIELDS: Mapping[str, FieldRule] = {
     "previous_response_id": _STATE,
     "conversation": _STATE,
     "background": Rule(How.REFUSED, _background, "responses are not made in the background"),
-    "prompt": Rule(
-        How.NATIVE,
-        _where_complete("stored prompts live at the provider that stores them"),
-        "refused where the upstream is not complete",
-    ),
+    "prompt": Rule(How.NATIVE, _prompt, "refused where the upstream is not complete"),
     "context_management": Rule(How.NATIVE, _context_management, "refused where there is no compaction"),
     **dict.fromkeys(
         (
