@@ -1,6 +1,7 @@
 """What a request goes on from, where the store holds what this version does not know."""
 
 import secrets
+from typing import Any
 
 import msgspec
 import pytest
@@ -44,8 +45,9 @@ async def finished(chain: Continuations, response_id: str, text: str, previous: 
     await chain.keep(begun, response, "one")
     assert response["store"]
     assert isinstance(begun.body.input, list) or previous is None
-    items = begun.body.input[: begun.recalled] if isinstance(begun.body.input, list) else []
-    return [part if isinstance(part, str) else part[0].text for part in (item.content for item in items)]
+    given: Any = begun.body.input
+    contents = [item.content for item in given[: begun.recalled]]
+    return [part if isinstance(part, str) else part[0].text for part in contents]
 
 
 async def test_a_chain_in_memory_says_what_the_store_says(monkeypatch: pytest.MonkeyPatch) -> None:
