@@ -167,6 +167,8 @@ def test_what_went_wrong_elsewhere_is_told() -> None:
     made, _ = translated(whole({**item, "error": error, "status": "failed"}))
     assert made[1]["content"].startswith("error: ")
     assert json.loads(made[1]["content"].removeprefix("error: ")) == error
+    made, _ = translated(whole({**item, "error": error, "output": "half", "status": "failed"}))
+    assert made[1]["content"].startswith("half\nerror: ")
 
 
 @pytest.mark.parametrize(

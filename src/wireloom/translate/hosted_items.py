@@ -54,9 +54,11 @@ def _image_generation(item: Any) -> Trace:
 
 
 def _mcp_call(item: Any) -> Trace:
-    error = None if item.error is None else call_arguments(item.error)
-    output = item.output if item.output is not None else f"error: {error}" if error else ELSEWHERE
-    return Trace(f"{item.server_label}-{item.name}", item.arguments or "{}", output)
+    error = None if item.error is None else f"error: {call_arguments(item.error)}"
+    said = [text for text in (item.output, error) if text is not None]
+    return Trace(
+        f"{item.server_label}-{item.name}", item.arguments or "{}", "\n".join(said) if said else ELSEWHERE
+    )
 
 
 def _mcp_approval_request(item: Any) -> Trace:
