@@ -80,6 +80,25 @@ LAYERS: dict[str, tuple[Any, str, str, tuple[Any, Any, Any]]] = {
     "session_ttl_hours": ("0.5", "0", "3", (0.5, 0, 3)),
     "max_sessions": ("1", "2", "3", (1, 2, 3)),
     "max_session_memory_mb": ("1", "2", "3", (1, 2, 3)),
+    "codex_bin": ("a", "b", '"/c"', ("a", "b", "/c")),
+    "codex_home": ("a", "~/b", '"/c"', (Path("a"), Path("/nowhere/b"), Path("/c"))),
+    "codex_config": (
+        ["a=1", 'b.c="x"'],
+        "d=e",
+        "{f = [true]}",
+        ({"a": 1, "b.c": "x"}, {"d": "e"}, {"f": [True]}),
+    ),
+    "agent": (False, "true", "true", (False, True, True)),
+    "fast": (False, "true", "true", (False, True, True)),
+    "ephemeral": (True, "false", "false", (True, False, False)),
+    "default_cwd": ("a", "~/b", '"/c"', (Path("a"), Path("/nowhere/b"), Path("/c"))),
+    "allowed_root": (
+        ["a"],
+        "~/b,/d",
+        '["/c"]',
+        ((Path("a"),), (Path("/nowhere/b"), Path("/d")), (Path("/c"),)),
+    ),
+    "proxy": ("http://a", "http://b", '"http://c"', ("http://a", "http://b", "http://c")),
     "max_concurrency": ("1", "2", "3", (1, 2, 3)),
     "max_queue_size": ("0", "2", "3", (0, 2, 3)),
     "queue_timeout_seconds": ("0.5", "2", "3.5", (0.5, 2, 3.5)),
@@ -119,7 +138,19 @@ def test_flag_wins_over_variable_over_file_over_default(
 
 
 def test_every_setting_is_in_the_table_of_layers() -> None:
-    assert LAYERS.keys() | {"backend", "no_auth", "upstream_wire"} == Settings.model_fields.keys()
+    elsewhere = {"backend", "no_auth", "upstream_wire", "app_server_url", "app_server_token_env"}
+    assert LAYERS.keys() | elsewhere == Settings.model_fields.keys()
+
+
+def test_an_app_server_that_runs_already(monkeypatch: pytest.MonkeyPatch, write_config: WriteConfig) -> None:
+    base = {"backend": "app-server"}
+    write_config('app_server_url = "ws://a:1"\napp_server_token_env = "HOME"')
+    assert load(Settings, base).app_server_url == "ws://a:1"
+    monkeypatch.setenv("WIRELOOM_APP_SERVER_URL", "unix:///b")
+    assert load(Settings, base).app_server_url == "unix:///b"
+    monkeypatch.setenv("WIRELOOM_APP_SERVER_TOKEN_ENV", "PATH")
+    assert load(Settings, base).app_server_token == os.environ["PATH"]
+    assert load(Settings, {**base, "app_server_url": "wss://c:2"}).app_server_url == "wss://c:2"
 
 
 def test_defaults() -> None:
@@ -127,10 +158,10 @@ def test_defaults() -> None:
         "host": "127.0.0.1",
         "port": 4444,
         "backend": "chat",
-        "max_concurrency": 2000,
+        "max_concurrency": None,
         "max_queue_size": 64,
         "queue_timeout_seconds": 30,
-        "timeout_seconds": 0,
+        "timeout_seconds": None,
         "idle_timeout_seconds": 300,
         "heartbeat_seconds": 10,
         "max_body_mb": 50,
@@ -268,7 +299,10 @@ def test_provider_brings_its_upstream_and_profile() -> None:
         ({**DEMO, "extra_params": "{"}, ["--extra-params:", "not JSON", "character 2"]),
         ({**DEMO, "extra_params": f'["{SECRET}"]'}, ["--extra-params:", "dictionary"]),
         ({**DEMO, "strict": "maybe"}, ["--strict:", "'maybe'", "boolean"]),
-        ({"backend": "other"}, ["--backend:", "'other'", "'chat', 'responses' or 'demo'"]),
+        (
+            {"backend": "other"},
+            ["--backend:", "'other'", "'chat', 'responses', 'app-server', 'exec' or 'demo'"],
+        ),
         ({"upstream_wire": "other"}, ["--upstream-wire:", "'other'", "'chat' or 'responses'"]),
         ({"backend": "responses"}, ["no upstream is set", "--upstream URL"]),
         (
@@ -402,7 +436,9 @@ def test_names_are_derived_and_examples_hold(name: str, monkeypatch: pytest.Monk
     assert variable_name(name) == f"WIRELOOM_{name}".upper()
     flag = flag_of(Settings, name)
     monkeypatch.setenv("OPENROUTER_API_KEY", "k")
-    base = {} if name == "backend" else {"upstream": "http://127.0.0.1:1"}
+    monkeypatch.setenv("APP_SERVER_TOKEN", "k")
+    own: dict[str, dict[str, Any]] = {"backend": {}, "app_server_url": {"backend": "app-server"}}
+    base = own.get(name, {"upstream": "http://127.0.0.1:1"})
     assert getattr(load(Settings, {**base, name: flag.example}), name) is not None
     assert flag.secret is (name in ("api_key", "token"))
     assert bool(flag.metavar) is (Settings.model_fields[name].annotation is not bool)

@@ -24,6 +24,7 @@ from wireloom.api.responses import Responses
 from wireloom.backends.base import Backend
 from wireloom.backends.catalogue import Catalogue, of_profile
 from wireloom.config import Settings
+from wireloom.config.codex import codex_setup
 from wireloom.config.folders import private_folder
 from wireloom.config.history import history_file, history_limits
 from wireloom.config.seal_key import seal_keys
@@ -42,6 +43,10 @@ BACKENDS = {
     "demo": ("wireloom.backends.chat", "ChatBackend"),
     "responses": ("wireloom.backends.responses", "ResponsesBackend"),
 }
+CODEX_BACKENDS = {
+    "app-server": ("wireloom.backends.app_server", "AppServerBackend"),
+}
+CODEX = ("wireloom.backends.codex", "Codex")
 UPSTREAM = ("wireloom.backends.http", "Upstream")
 MEMORY = ("wireloom.history.memory", "Memory")
 SQLITE = ("wireloom.history.sqlite", "Sqlite")
@@ -114,26 +119,54 @@ def open_history(settings: Settings) -> History:
 async def open_backend(settings: Settings) -> AsyncIterator[Backend]:
     """The backend that the settings choose, open while the context lasts."""
     async with AsyncExitStack() as stack:
-        url = settings.upstream
-        if settings.backend == "demo":
-            url = await stack.enter_async_context(_load(*DEMO)())
-        key = settings.upstream_key
-        upstream = _load(*UPSTREAM)(
-            url,
-            None if key is None else key.get_secret_value(),
-            idle_seconds=settings.idle_timeout_seconds,
-            total_seconds=settings.timeout_seconds,
-        )
-        backend: Backend = _load(*BACKENDS[settings.backend])(
-            upstream,
-            settings.upstream_profile,
-            _load(*SLOTS)(settings.max_concurrency, settings.max_queue_size, settings.queue_timeout_seconds),
-            denied_tools=settings.tool_denylist,
-            extra_params=settings.extra_params,
-            drop_params=settings.drop_params,
-        )
+        slots = _load(*SLOTS)(settings.concurrency, settings.max_queue_size, settings.queue_timeout_seconds)
+        make = _codex if settings.backend in CODEX_BACKENDS else _upstream
+        backend = await make(settings, slots, stack)
         stack.push_async_callback(backend.aclose)
         yield backend
+
+
+async def _upstream(settings: Settings, slots: Any, stack: AsyncExitStack) -> Backend:
+    """A backend that asks a server."""
+    url = settings.upstream
+    if settings.backend == "demo":
+        url = await stack.enter_async_context(_load(*DEMO)())
+    key = settings.upstream_key
+    upstream = _load(*UPSTREAM)(
+        url,
+        None if key is None else key.get_secret_value(),
+        idle_seconds=settings.idle_timeout_seconds,
+        total_seconds=settings.total_seconds,
+    )
+    backend: Backend = _load(*BACKENDS[settings.backend])(
+        upstream,
+        settings.upstream_profile,
+        slots,
+        denied_tools=settings.tool_denylist,
+        extra_params=settings.extra_params,
+        drop_params=settings.drop_params,
+    )
+    return backend
+
+
+async def _codex(settings: Settings, slots: Any, _: AsyncExitStack) -> Backend:
+    """A backend that asks the local Codex CLI."""
+    codex = _load(*CODEX)(**codex_setup(settings)._asdict())
+    more: dict[str, Any] = {}
+    if settings.backend == "app-server":
+        more = {"url": settings.app_server_url, "token": settings.app_server_token}
+    backend = _load(*CODEX_BACKENDS[settings.backend])(
+        codex,
+        slots,
+        own_models=tuple(settings.models),
+        total_seconds=settings.total_seconds,
+        idle_seconds=settings.idle_timeout_seconds,
+        denied_tools=settings.tool_denylist,
+        **more,
+    )
+    await backend.start()
+    started: Backend = backend
+    return started
 
 
 def _load(module: str, name: str) -> Any:

@@ -13,7 +13,7 @@ from tests.cli.conftest import Invoke
 from wireloom.cli import COMMANDS, wireloom
 from wireloom.cli.lazy import resolve
 from wireloom.cli.options import SettingsCommand
-from wireloom.config import Settings, flag_name, variable_name
+from wireloom.config import Settings, flag_name, flag_of, variable_name
 
 SECRET = "s3cret-K9Qx"
 SLOW = {"fastapi", "uvicorn", "starlette", "httpx", "asyncio"}
@@ -61,7 +61,8 @@ def test_help_of_serve_lists_exactly_the_settings() -> None:
     assert options.keys() == Settings.model_fields.keys() | {"debug"}
     for name, field in Settings.model_fields.items():
         option = options[name]
-        assert option.opts == [flag_name(name)]
+        aliases = flag_of(Settings, name).aliases
+        assert option.opts == [flag_name(name), *aliases]
         assert option.help is not None
         assert option.help.startswith(str(field.description))
         assert f"[env: {variable_name(name)}" in option.help
@@ -77,7 +78,7 @@ def test_help_of_serve_lists_exactly_the_settings() -> None:
 def test_help_of_serve_shows_every_flag_and_default(invoke: Invoke) -> None:
     text = " ".join(invoke("serve", "--help").output.split())
     assert [name for name in Settings.model_fields if flag_name(name) not in text] == []
-    for default in ("127.0.0.1", "4444", "2000", "chat", "info"):
+    for default in ("127.0.0.1", "4444", "300", "chat", "info"):
         assert f"default: {default}]" in text
 
 
@@ -149,4 +150,4 @@ def test_the_shell_can_complete_commands_and_flags() -> None:
     assert [item.value for item in completion.get_completions([], "")] == list(COMMANDS)
     for before in (["serve"], ["--port", "1"]):
         flags = [item.value for item in completion.get_completions(before, "--no")]
-        assert flags == ["--no-auth", "--no-strict"]
+        assert flags == ["--no-auth", "--no-agent", "--no-fast", "--no-ephemeral", "--no-strict"]

@@ -18,13 +18,8 @@ log = logging.getLogger("wireloom.tools")
 LINGER_SECONDS = 0.25
 
 
-class Reader(Protocol):
-    """A translator that takes the data of events."""
-
-    @property
-    def done(self) -> bool:
-        """Whether the upstream said that nothing follows."""
-        ...
+class Report(Protocol):
+    """What is to be known of an answer besides what the client is told."""
 
     @property
     def called(self) -> list[str]:
@@ -34,6 +29,15 @@ class Reader(Protocol):
     @property
     def lost(self) -> list[str]:
         """What of the answer could not be told, in words for the log."""
+        ...
+
+
+class Reader(Report, Protocol):
+    """A translator that takes the data of events."""
+
+    @property
+    def done(self) -> bool:
+        """Whether the upstream said that nothing follows."""
         ...
 
     def feed(self, data: bytes) -> None:
@@ -90,7 +94,7 @@ def _feed(reader: Reader, wire: EventReader, chunk: bytes) -> None:
         raise UpstreamError(f"The upstream sent {error}.", code="upstream_invalid") from error
 
 
-def report(reader: Reader, request_id: str) -> None:
+def report(reader: Report, request_id: str) -> None:
     """Log what an answer called, and what of it was lost."""
     log.debug("%s tools called %s", request_id, reader.called)
     for lost in reader.lost:

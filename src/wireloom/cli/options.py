@@ -85,7 +85,7 @@ def _option(kind: type[Endpoint], name: str) -> click.Option:
         return click.Option([switch, name], is_flag=True, default=None, help=text)
     choices = [value for value in get_args(field.annotation) if isinstance(value, str)]
     return click.Option(
-        [flag_name(name), name],
+        [flag_name(name), *flag.aliases, name],
         type=click.Choice(choices) if choices else click.STRING,
         metavar=None if choices else flag.metavar,
         multiple=flag.repeatable,

@@ -4,7 +4,6 @@ import difflib
 import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -20,6 +19,8 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from wireloom.config.codex_fields import CodexFields
+from wireloom.config.flags import Flag, flag_name, flag_of
 from wireloom.config.layers import (
     ConfigError,
     Layer,
@@ -62,31 +63,6 @@ __all__ = [
     "state_folder",
     "variable_name",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Flag:
-    """How a setting looks on the command line and in messages.
-
-    metavar: what stands for the value in help; empty for a switch.
-    example: a value that would do.
-    secret: the value is a key.
-    private: the value may hold a key, so no message repeats it.
-    repeatable: may be given several times.
-    negatable: a switch that can also be turned off.
-    """
-
-    metavar: str = ""
-    example: str = "true"
-    secret: bool = False
-    private: bool = False
-    repeatable: bool = False
-    negatable: bool = False
-
-
-def flag_name(setting: str) -> str:
-    """Return the command-line flag of a setting."""
-    return f"--{setting.replace('_', '-')}"
 
 
 class Endpoint(BaseSettings):
@@ -134,7 +110,7 @@ class Endpoint(BaseSettings):
         return init_settings, Layer(settings_cls, read_environment(names)), Layer(settings_cls, file)
 
 
-class Settings(Endpoint):
+class Settings(CodexFields, Endpoint):
     """All settings of a gateway, checked against each other."""
 
     log_level: Annotated[
@@ -143,8 +119,11 @@ class Settings(Endpoint):
         Flag("LEVEL", "info"),
     ] = "info"
     backend: Annotated[
-        Literal["chat", "responses", "demo"],
-        Field(description="Where answers come from: a Chat Completions or Responses server, or a script."),
+        Literal["chat", "responses", "app-server", "exec", "demo"],
+        Field(
+            description="Where answers come from: a Chat Completions or Responses server, the local Codex CLI "
+            "by its app-server or by a process for each request, or a script."
+        ),
         Flag("NAME", "demo"),
     ] = "chat"
     upstream_wire: Annotated[
@@ -233,8 +212,12 @@ class Settings(Endpoint):
         Count, Field(description="What is stored at most, in megabytes."), Flag("N", "512")
     ] = 512
     max_concurrency: Annotated[
-        Count, Field(description="Requests that run at the same time."), Flag("N", "100")
-    ] = 2000
+        Count | None,
+        Field(
+            description="Requests that run at the same time; without this 2000, for app-server 64, for exec 4."
+        ),
+        Flag("N", "100"),
+    ] = None
     max_queue_size: Annotated[
         int,
         Field(ge=0, description="Requests that wait for their turn; the next one is refused."),
@@ -244,8 +227,12 @@ class Settings(Endpoint):
         Seconds, Field(description="Longest wait for a turn."), Flag("SECONDS", "30")
     ] = 30
     timeout_seconds: Annotated[
-        Seconds, Field(description="Longest time for a whole answer; 0 is no limit."), Flag("SECONDS", "300")
-    ] = 0
+        Seconds | None,
+        Field(
+            description="Longest time for a whole answer, 0 for no limit; without this no limit, for exec 300."
+        ),
+        Flag("SECONDS", "300"),
+    ] = None
     idle_timeout_seconds: Annotated[
         Seconds, Field(description="Longest silence of the upstream; 0 is no limit."), Flag("SECONDS", "300")
     ] = 300
@@ -291,10 +278,25 @@ class Settings(Endpoint):
         return self.api_key or (SecretStr(key) if key else None)
 
     @property
+    def concurrency(self) -> int:
+        """How many requests run at the same time."""
+        return self.max_concurrency or _CONCURRENCY.get(self.backend, 2000)
+
+    @property
+    def total_seconds(self) -> float:
+        """The longest time for a whole answer, 0 for no limit."""
+        if self.timeout_seconds is not None:
+            return self.timeout_seconds
+        return _TOTAL_SECONDS.get(self.backend, 0)
+
+    @property
     def seal_key_path(self) -> Path:
         """The file of the keys that seal: the one named, else that in the state folder."""
         return self.seal_key_file or state_folder() / "seal.key"
 
+
+_CONCURRENCY = {"app-server": 64, "exec": 4}
+_TOTAL_SECONDS = {"exec": 300.0}
 
 _RULES: tuple[tuple[Callable[[Settings], bool], str], ...] = (
     (
@@ -303,17 +305,22 @@ _RULES: tuple[tuple[Callable[[Settings], bool], str], ...] = (
         "leave one out.",
     ),
     (
-        lambda own: own.backend == "demo" and own.upstream is not None,
-        "--backend demo (WIRELOOM_BACKEND) is its own upstream, so --upstream (WIRELOOM_UPSTREAM) and "
+        lambda own: own.backend in ("demo", "app-server", "exec") and own.upstream is not None,
+        "--backend demo, app-server and exec (WIRELOOM_BACKEND) need no server, so --upstream (WIRELOOM_UPSTREAM) and "
         "--provider (WIRELOOM_PROVIDER) contradict it: leave one out.",
     ),
     (
         lambda own: own.backend in ("chat", "responses") and own.upstream is None,
         """There is nothing to answer requests with, because no upstream is set. Choose one:
   wireloom serve --upstream URL    a Chat Completions server (or WIRELOOM_UPSTREAM=URL)
+  wireloom serve --backend app-server  the local Codex CLI, with its own login
   wireloom serve --backend demo    a scripted model, without key or network
   wireloom demo                    the same model, with one exchange explained
   upstream = "URL"                 in {path}""",
+    ),
+    (
+        lambda own: own.app_server_url is not None and own.backend != "app-server",
+        "--app-server-url (WIRELOOM_APP_SERVER_URL) needs --backend app-server.",
     ),
     (
         lambda own: own.api_key_env is not None and variable(own.api_key_env) is None,
@@ -351,11 +358,6 @@ def load(kind: type[AnyEndpoint], given: Mapping[str, Any]) -> AnyEndpoint:
     except ValidationError as error:
         problems = [_sentence(kind, problem, given) for problem in error.errors(include_url=False)]
     raise ConfigError("\n".join(dict.fromkeys(problems)))
-
-
-def flag_of(kind: type[Endpoint], setting: str) -> Flag:
-    """Return how a field of ``kind`` looks on the command line."""
-    return next(each for each in kind.model_fields[setting].metadata if isinstance(each, Flag))
 
 
 def _sentence(kind: type[Endpoint], problem: ErrorDetails, given: Mapping[str, Any]) -> str:

@@ -14,13 +14,14 @@ CONFIG_VARIABLE = "WIRELOOM_CONFIG"
 # A choice in one layer takes back what the layers below it chose instead: setting, the values for which this
 # holds (None: any), the settings it takes back with the values that it takes back (None: any).
 _Values: TypeAlias = frozenset[str] | None
-_DEMO = frozenset({"demo"})
+_OWN = frozenset({"demo", "app-server", "exec"})
+"""Backends that need no upstream."""
 _OF_UPSTREAMS = ("upstream", "upstream_wire", "provider", "api_key", "api_key_env")
 _TAKES_BACK: tuple[tuple[str, _Values, Mapping[str, _Values]], ...] = (
-    ("upstream", None, {"backend": _DEMO}),
+    ("upstream", None, {"backend": _OWN}),
     ("upstream_wire", None, {"backend": None}),
-    ("provider", None, {"backend": _DEMO}),
-    ("backend", _DEMO, dict.fromkeys(_OF_UPSTREAMS)),
+    ("provider", None, {"backend": _OWN}),
+    ("backend", _OWN, dict.fromkeys(_OF_UPSTREAMS)),
     ("backend", None, {"upstream_wire": None}),
     ("api_key", None, {"api_key_env": None}),
     ("api_key_env", None, {"api_key": None}),

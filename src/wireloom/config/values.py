@@ -4,6 +4,7 @@ import ipaddress
 import json
 import os
 import re
+import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -115,6 +116,36 @@ def _file(path: Path) -> Path:
     return Path(os.path.expanduser(path))
 
 
+def _config_values(value: Any) -> Any:
+    """Turn `KEY=VALUE` entries into values by dotted key; what is no TOML value is a text."""
+    entries = [value] if isinstance(value, str) else value
+    if not isinstance(entries, list | tuple):
+        return entries
+    found = {}
+    for entry in entries:
+        key, equals, text = str(entry).partition("=")
+        if not key.strip() or not equals:
+            raise ValueError("each entry must be KEY=VALUE")
+        try:
+            found[key.strip()] = tomllib.loads(f"value = {text.strip()}")["value"]
+        except tomllib.TOMLDecodeError:
+            found[key.strip()] = text.strip()
+    return found
+
+
+def _paths(value: Any) -> Any:
+    return [Path(os.path.expanduser(each)) for each in _items(value)] if isinstance(value, str) else value
+
+
+def _socket_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme == "unix" and parts.path and not parts.netloc:
+        return value
+    if parts.scheme not in ("ws", "wss") or not parts.hostname or parts.username is not None:
+        raise ValueError("this must be ws://HOST:PORT or unix:///PATH")
+    return value
+
+
 def _history(value: str) -> str:
     kind, colon, path = value.partition(":")
     if kind in ("redis", "rediss", "postgres", "postgresql"):
@@ -124,6 +155,7 @@ def _history(value: str) -> str:
     return value
 
 
+ConfigValues = Annotated[dict[str, Any], BeforeValidator(_config_values)]
 Count = Annotated[int, Field(ge=1)]
 FilePath = Annotated[Path, AfterValidator(_file)]
 HistoryName = Annotated[str, AfterValidator(_history)]
@@ -132,8 +164,10 @@ HttpUrl = Annotated[str, AfterValidator(_http_url)]
 JsonObject = Annotated[dict[str, Any], BeforeValidator(json_object)]
 Key = Annotated[SecretStr, AfterValidator(_header_safe)]
 Names = Annotated[frozenset[str], BeforeValidator(_items)]
+Paths = Annotated[tuple[FilePath, ...], BeforeValidator(_paths)]
 Pairs = Annotated[dict[str, str], BeforeValidator(_pairs)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+SocketUrl = Annotated[str, AfterValidator(_socket_url)]
 TokenName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 Tokens = Annotated[dict[TokenName, Key], BeforeValidator(_tokens), AfterValidator(_distinct)]
 VariableName = Annotated[str, AfterValidator(_variable_name)]

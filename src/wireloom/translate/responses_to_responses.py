@@ -93,6 +93,18 @@ class ResponsesReader:
         if not isinstance(kind, str):
             kind = untold(event, data)
             event = {"response": event}
+        self.take(kind, event)
+
+    def take(self, kind: str, event: Json) -> None:
+        """Take an event.
+
+        Args:
+            kind: its type.
+            event: its members.
+
+        Raises:
+            GatewayError: the upstream reports a failure.
+        """
         rule = EVENTS.get(ALIASES.get(kind, kind))
         if rule is None:
             self.lost.append(f"an event of type {kind[:60]}")

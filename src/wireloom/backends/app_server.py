@@ -1,0 +1,193 @@
+"""The backend that asks the local Codex CLI through its app-server: a thread for each request, all in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any, TypeAlias
+
+from wireloom_protocol import app_server as m
+from wireloom_protocol import rpc
+
+from wireloom.backends.app_server_channels import Pipes, Socket
+from wireloom.backends.app_server_connection import Channel
+from wireloom.backends.app_server_process import AppServer
+from wireloom.backends.app_server_turn import AppServerTurn, Engine
+from wireloom.backends.base import Ask, ModelInfo
+from wireloom.backends.codex import Codex
+from wireloom.backends.codex_models import CodexModel, CodexModels
+from wireloom.backends.codex_tokens import without_asking
+from wireloom.backends.slots import Slots
+from wireloom.backends.suspended import SuspendedTurns
+from wireloom.errors import Unavailable
+from wireloom.translate import responses_to_app_server
+from wireloom.translate.app_server_to_responses import AppServerReader
+from wireloom.translate.response_stream import ResponseStream
+from wireloom.translate.responses_to_app_server import Plan
+from wireloom.translate.responses_to_chat import Options
+
+Json: TypeAlias = dict[str, Any]
+
+log = logging.getLogger("wireloom.tools")
+
+# How long `ready` waits for word of the account.
+READY_SECONDS = 1.0
+
+
+class AppServerBackend:
+    """The local Codex CLI behind its app-server.
+
+    Args:
+        codex: the CLI as it is started.
+        slots: how many turns run at once; one that waits for its client holds none.
+        own_models: names of models that the settings describe.
+        url: address of an app-server that runs already, `ws://...` or `unix://...`; None starts one.
+        token: what that one asks for.
+        total_seconds: longest time for a whole answer, 0 for no limit.
+        idle_seconds: longest silence, 0 for no limit.
+        denied_tools: names of tools that are never offered.
+    """
+
+    def __init__(
+        self,
+        codex: Codex,
+        slots: Slots,
+        *,
+        own_models: tuple[str, ...] = (),
+        url: str | None = None,
+        token: str | None = None,
+        total_seconds: float = 0,
+        idle_seconds: float = 0,
+        denied_tools: frozenset[str] = frozenset(),
+    ) -> None:
+        self._codex = codex
+        self._own_models = tuple(name for name in (codex.model, *own_models) if name)
+        self._url = url
+        self._token = token
+        self._denied = denied_tools
+        self._models: CodexModels | None = None
+        self._server = AppServer(self._open)
+        self._engine = Engine(
+            self._server, slots, SuspendedTurns(), self._settle, total_seconds, idle_seconds
+        )
+
+    async def start(self) -> None:
+        """Begin to start Codex, so that the first request need not wait for all of it."""
+        self._server.start()
+
+    async def _open(self) -> Channel:
+        if self._url is not None:
+            return await Socket.open(self._url, self._token)
+        await self._codex.prepare()
+        command = [str(self._codex.program()), "app-server", *self._codex.arguments()]
+        return await Pipes.open(command, self._codex.child_environment(), self._codex.cwd)
+
+    def route(self, model: str) -> str:
+        """See `Backend.route`."""
+        return f"codex/{model}"
+
+    def turn(self, ask: Ask, stream: ResponseStream) -> AppServerTurn:
+        """See `Backend.turn`."""
+        plan = self._plan(ask)
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("%s tools offered %s", ask.caller.request_id, list(plan.tools.by_flat_name))
+        reader = AppServerReader(
+            stream,
+            plan.tools,
+            plan.schemas,
+            partial(ask.seals["reasoning"].close, "reasoning"),
+            codex=ask.caller.codex,
+            agent=self._codex.agent,
+        )
+        return AppServerTurn(self._engine, ask, plan, stream, reader)
+
+    def _plan(self, ask: Ask) -> Plan:
+        options = Options(
+            model=ask.model,
+            lenient=ask.caller.codex,
+            denied_tools=self._denied,
+            unseal=ask.unseal,
+            recalled=ask.recalled,
+        )
+        return responses_to_app_server.plan(ask.body, options, ask.losses)
+
+    async def _settle(self, plan: Plan, metadata: Mapping[str, str]) -> Plan:
+        """A plan with its model found, and with what holds for every thread."""
+        codex = self._codex
+        model, effort = (await self._known_models()).resolve(plan.start["model"])
+        start: Json = {
+            **plan.start,
+            "approvalPolicy": "never",
+            "sandbox": codex.sandbox,
+            "cwd": str(codex.folder(metadata)),
+            "ephemeral": codex.ephemeral,
+            "experimentalRawEvents": True,
+        }
+        start |= {"model": model} if model else {}
+        if model is None:
+            del start["model"]
+        if codex.agent:
+            # What makes Codex an agent stands in its own instructions.
+            start["developerInstructions"] = start.pop("baseInstructions")
+        else:
+            start["environments"] = []
+        if self._url is not None:
+            start["config"] = {**codex.config(), **start.get("config", {})}
+        effort = effort or plan.turn.get("effort") or ("low" if codex.fast else None)
+        return replace(plan, start=start, turn=plan.turn | ({"effort": effort} if effort else {}))
+
+    async def count(self, ask: Ask) -> tuple[int, str]:
+        """See `Backend.count`: Codex does not tell."""
+        self._plan(ask)  # what would be refused is not counted
+        return await without_asking(ask)
+
+    async def models(self) -> list[ModelInfo]:
+        """See `Backend.models`."""
+        return (await self._known_models()).infos()
+
+    async def _known_models(self) -> CodexModels:
+        if self._models is None:
+            connection = await self._server.connection()
+            found: list[m.Model] = []
+            cursor = None
+            while True:
+                page = await connection.ask(rpc.MODEL_LIST, {"cursor": cursor} if cursor else {})
+                found += page.data
+                cursor = page.nextCursor
+                if not cursor:
+                    break
+            windows = {model["slug"]: model.get("context_window") for model in self._codex.catalogue}
+            self._models = CodexModels(
+                (_model(each, windows) for each in found if not each.hidden), self._own_models
+            )
+        return self._models
+
+    async def ready(self) -> None:
+        """See `Backend.ready`: Codex answers, and is logged in where its provider asks for that."""
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                connection = await self._server.connection()
+                account = await connection.ask(rpc.ACCOUNT_READ, {"refreshToken": False})
+        except TimeoutError as error:
+            raise Unavailable("Codex does not answer within a second.", retry_after=1) from error
+        if account.account is None and account.requiresOpenaiAuth:
+            raise Unavailable("Codex is not logged in. Run `codex login`.", code="not_logged_in")
+
+    async def aclose(self) -> None:
+        """See `Backend.aclose`."""
+        self._engine.suspended.give_up_all()
+        await self._server.aclose()
+
+
+def _model(model: m.Model, windows: Mapping[str, Any]) -> CodexModel:
+    window = windows.get(model.model)
+    return CodexModel(
+        model.model,
+        tuple(each.reasoningEffort for each in model.supportedReasoningEfforts),
+        tuple(kind for kind in model.inputModalities or () if kind in ("text", "image")),
+        window if isinstance(window, int) else None,
+        model.isDefault,
+    )

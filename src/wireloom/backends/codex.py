@@ -1,0 +1,245 @@
+"""The local Codex CLI as both engines start it: a home of its own, the user's login and model settings, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import msgspec
+
+from wireloom.errors import InvalidRequest, UpstreamError
+
+Json: TypeAlias = dict[str, Any]
+
+LOGIN = "auth.json"
+CATALOGUE = "wireloom-models.json"
+CATALOGUE_SECONDS = 20.0
+# What comes of reading JSON of another form as a catalogue.
+NO_LIST = (AttributeError, KeyError, TypeError)
+OWN_TOOLS = ("shell_tool", "unified_exec", "view_image")
+"""Features that let Codex act by itself; on under --agent alone."""
+
+# Without these Codex adds 15 to 37 kB of tools and texts to each request (measured with CLI 0.169.0).
+MINIMAL: Mapping[str, Any] = {
+    "web_search": "disabled",
+    "include_permissions_instructions": False,
+    "include_environment_context": False,
+    "include_apps_instructions": False,
+    "include_collaboration_mode_instructions": False,
+    "skills.include_instructions": False,
+    "project_doc_max_bytes": 0,
+    "tools.experimental_request_user_input.enabled": False,
+    **{
+        f"features.{name}": False
+        for name in (
+            *OWN_TOOLS,
+            "goals",
+            "multi_agent",
+            "apps",
+            "plugins",
+            "sleep_tool",
+            "image_generation",
+            "hooks",
+            "skill_search",
+            "tool_suggest",
+            "skill_mcp_dependency_install",
+            # It would write the whole environment, keys included, into a file.
+            "shell_snapshot",
+        )
+    },
+}
+# Unsubscribed threads would stay in memory.
+UNLOADING: Mapping[str, Any] = {"thread_unload_delay_secs": 1}
+# Members of a catalogued model that bring tools of their own, and what they are without.
+TOOLLESS: Mapping[str, Any] = {
+    "apply_patch_tool_type": None,
+    "tool_mode": None,
+    "multi_agent_version": None,
+    "use_responses_lite": False,
+    "experimental_supported_tools": [],
+}
+
+
+@dataclass(slots=True)
+class Codex:
+    """An installation of the Codex CLI and how it is used.
+
+    Args:
+        binary: name or path of the program.
+        home: a CODEX_HOME that is wireloom's alone.
+        user_home: the user's, of which only the login is linked.
+        environment: variables of the child, without CODEX_HOME.
+        overrides: dotted key of Codex's configuration -> value: what is carried over from the user's.
+        cwd: where it works when a request names no folder.
+        allowed_roots: folders within which a request may name one.
+        model: the model for requests that leave it to Codex, or None for Codex's own choice.
+        agent: whether Codex may use its own tools and write into its folder.
+        fast: whether a request that names no effort gets a low one.
+        ephemeral: whether Codex keeps no record of its threads.
+        catalogue: the models it knows, after `prepare`.
+    """
+
+    binary: str
+    home: Path
+    user_home: Path
+    environment: Mapping[str, str]
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    cwd: Path = Path("/")
+    allowed_roots: tuple[Path, ...] = ()
+    model: str | None = None
+    agent: bool = False
+    fast: bool = False
+    ephemeral: bool = True
+    catalogue: list[Json] = field(default_factory=list)
+
+    @property
+    def sandbox(self) -> str:
+        """What its commands may do."""
+        return "workspace-write" if self.agent else "read-only"
+
+    def program(self) -> Path:
+        """The program itself: behind the launcher from npm, which costs a quarter of a second, the native one.
+
+        Raises:
+            UpstreamError: there is none.
+        """
+        found = shutil.which(self.binary, path=self.environment.get("PATH"))
+        if found is None:
+            raise UpstreamError(
+                f"There is no program {self.binary!r}. Install the Codex CLI, or name it with --codex-bin.",
+                code="upstream_unreachable",
+                status=503,
+            )
+        path = Path(found).resolve()
+        if path.suffix != ".js":
+            return path
+        package = path.parent.parent
+        for folder in (package / "node_modules" / "@openai", package.parent, package):
+            for native in sorted(
+                (*folder.glob("codex-*/vendor/*/bin/codex"), *folder.glob("vendor/*/bin/codex"))
+            ):
+                if os.access(native, os.X_OK):
+                    return native
+        return path
+
+    def child_environment(self) -> dict[str, str]:
+        """All variables of the child; HOME is its own home too, since the user's may hold skills."""
+        return {**self.environment, "HOME": str(self.home), "CODEX_HOME": str(self.home)}
+
+    def config(self) -> dict[str, Any]:
+        """Dotted key -> value of the configuration, for a process or a thread."""
+        base = {name: value for name, value in MINIMAL.items() if not (self.agent and _acts(name))}
+        return {**base, **self.overrides}
+
+    def arguments(self) -> list[str]:
+        """The options of a process that say its configuration."""
+        catalogue = {"model_catalog_json": str(self.home / CATALOGUE)} if self.catalogue else {}
+        options = {**catalogue, **UNLOADING, **self.config()}
+        return [part for name, value in options.items() for part in ("-c", f"{name}={toml(value)}")]
+
+    def folder(self, metadata: Mapping[str, str]) -> Path:
+        """Where a request works.
+
+        Args:
+            metadata: of the request; its `cwd` names a folder.
+
+        Raises:
+            InvalidRequest: that folder is none, or not one that may be named.
+        """
+        named = metadata.get("cwd")
+        if named is None:
+            return self.cwd
+        path = Path(named)
+        resolved = path.resolve()
+        if not path.is_absolute() or not any(resolved.is_relative_to(root) for root in self.allowed_roots):
+            raise InvalidRequest(
+                "metadata.cwd: this is no folder within an --allowed-root.", param="metadata.cwd"
+            )
+        if not resolved.is_dir():
+            raise InvalidRequest("metadata.cwd: there is no such folder.", param="metadata.cwd")
+        return resolved
+
+    async def prepare(self) -> None:
+        """Make the home ready: private, with the user's login linked, and with the catalogue of models.
+
+        Raises:
+            UpstreamError: the program does not tell its models.
+        """
+        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.home.chmod(0o700)
+        self._link_login()
+        if not self.catalogue:
+            self.catalogue = await self._read_catalogue()
+            kept = [model if self.agent else {**model, **TOOLLESS} for model in self.catalogue]
+            _write(self.home / CATALOGUE, msgspec.json.encode({"models": kept}))
+
+    def _link_login(self) -> None:
+        """Codex reads and renews the login through the link; nothing of it is read here."""
+        link, target = self.home / LOGIN, self.user_home / LOGIN
+        if link.is_symlink() and (not target.exists() or link.readlink() != target):
+            link.unlink()
+        if target.exists() and not link.exists() and self.home.resolve() != self.user_home.resolve():
+            with suppress(FileExistsError):
+                link.symlink_to(target)
+
+    async def _read_catalogue(self) -> list[Json]:
+        output, code = b"", None
+        try:
+            process = await asyncio.create_subprocess_exec(
+                self.program(),
+                "debug",
+                "models",
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                env=self.child_environment(),
+                cwd=self.home,
+            )
+            try:
+                async with asyncio.timeout(CATALOGUE_SECONDS):
+                    output, _ = await process.communicate()
+                    code = process.returncode
+            finally:
+                with suppress(ProcessLookupError):
+                    process.kill()
+            models = msgspec.json.decode(output)["models"]
+            return [model for model in models if isinstance(model.get("slug"), str)]
+        except (OSError, TimeoutError, msgspec.MsgspecError, *NO_LIST) as error:
+            raise UpstreamError(
+                f"{self.binary} does not tell its models (exit code {code}). wireloom needs Codex CLI 0.169 or later.",
+                code="upstream_unreachable",
+                status=503,
+            ) from error
+
+
+def _acts(name: str) -> bool:
+    return name.removeprefix("features.") in OWN_TOOLS
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file for its owner alone, whole or not at all."""
+    handle, name = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+    os.replace(name, path)
+
+
+def toml(value: Any) -> str:
+    """A value as Codex's command line takes it.
+
+    Args:
+        value: what TOML and JSON both can say; objects become inline tables.
+    """
+    if isinstance(value, Mapping):
+        inside = ", ".join(f"{toml(str(name))} = {toml(each)}" for name, each in value.items())
+        return f"{{{inside}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(toml, value))}]"
+    return msgspec.json.encode(value).decode()

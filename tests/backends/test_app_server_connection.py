@@ -1,0 +1,163 @@
+"""Answers of the app-server find their requests, news its thread, and nothing is granted."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from wireloom_protocol import rpc
+
+from tests.support.fake_app_server import FakeAppServer
+from wireloom.backends.app_server_connection import Connection
+from wireloom.errors import GatewayError, InvalidRequest
+from wireloom.translate.app_server_requests import REQUESTS
+from wireloom.wire.jsonrpc import Frame
+
+
+@asynccontextmanager
+async def connected(server: FakeAppServer) -> AsyncIterator[Connection]:
+    connection = Connection(server)
+    running = asyncio.create_task(connection.run())
+    try:
+        yield connection
+    finally:
+        running.cancel()
+        await connection.aclose()
+        with suppress(asyncio.CancelledError):
+            await running
+
+
+def say(server: FakeAppServer, **message: Any) -> None:
+    server._frames.put_nowait([Frame(**message)])
+
+
+async def test_many_requests_at_once_get_their_own_answers() -> None:
+    async with connected(FakeAppServer()) as connection:
+        asked = [connection.ask(rpc.THREAD_START, {"model": str(n)}) for n in range(20)]
+        started = await asyncio.gather(*asked)
+        assert [each.thread.id for each in started] == [f"t{n}" for n in range(1, 21)]
+
+
+async def test_what_is_sent_is_held_against_the_contract() -> None:
+    server = FakeAppServer()
+    async with connected(server) as connection:
+        with pytest.raises(ValidationError):
+            connection.ask(rpc.THREAD_START, {"persistExtendedHistory": True})
+        assert server.asked == []
+
+
+async def test_a_refusal_is_an_error_in_words() -> None:
+    server = FakeAppServer()
+    server.errors = {"thread/inject_items": "bad item", "turn/start": "bad thread"}
+    async with connected(server) as connection:
+        with pytest.raises(InvalidRequest, match="bad item") as caught:
+            await connection.ask(rpc.THREAD_INJECT_ITEMS, {"threadId": "t", "items": []})
+        assert caught.value.param == "input"
+        with pytest.raises(GatewayError, match="bad thread"):
+            await connection.ask(rpc.TURN_START, {"threadId": "t", "input": []})
+
+
+async def test_an_answer_that_is_none() -> None:
+    server = FakeAppServer()
+    server.results["thread/start"] = lambda _: {"thread": "none"}
+    async with connected(server) as connection:
+        with pytest.raises(GatewayError) as caught:
+            await connection.ask(rpc.THREAD_START, {})
+        assert caught.value.code == "upstream_invalid"
+
+
+async def test_news_goes_to_its_thread_in_order() -> None:
+    server = FakeAppServer()
+    async with connected(server) as connection:
+        one, two = connection.inbox("one"), connection.inbox("two")
+        for thread, n in (("one", 1), ("two", 2), ("none", 3), ("one", 4)):
+            say(server, method="error", params={"threadId": thread, "n": n})
+        say(server, method="warning", params=None)
+        say(server, id=99, result={})
+        say(server, method="error", params={"threadId": "two", "n": 5})
+        told: list[int] = []
+        while len(told) < 2:
+            told += [frame.params["n"] for frame in await two.take(None)]
+        assert told == [2, 5]
+        assert [frame.params["n"] for frame in await one.take(None)] == [1, 4]
+
+
+async def test_waiting_for_news_ends_in_time() -> None:
+    async with connected(FakeAppServer()) as connection:
+        with pytest.raises(TimeoutError):
+            await connection.inbox("t").take(asyncio.get_running_loop().time() + 0.01)
+
+
+@pytest.mark.parametrize("method", sorted(rpc.SERVER_REQUESTS))
+async def test_nothing_that_the_app_server_asks_for_is_granted(method: str) -> None:
+    server = FakeAppServer()
+    async with connected(server) as connection:
+        say(server, method=method, id="q", params={"threadId": "t", "callId": "c"})
+        await connection.ask(rpc.ACCOUNT_READ, {})
+    rule = REQUESTS[method]
+    if server.answered:
+        ((request_id, answer),) = server.answered
+        assert request_id == "q"
+        rpc.SERVER_REQUESTS[method].read_result(answer)
+        assert not {"accept", "approved", "acceptForSession"} & {str(value) for value in answer.values()}
+    else:
+        assert server.refused == ["q"]
+    assert rule.note
+
+
+def test_every_request_of_the_contract_has_an_answer() -> None:
+    assert REQUESTS.keys() == rpc.SERVER_REQUESTS.keys()
+
+
+async def test_an_unheard_of_request_is_refused() -> None:
+    server = FakeAppServer()
+    async with connected(server) as connection:
+        say(server, method="grant/everything", id=3, params={})
+        await connection.ask(rpc.ACCOUNT_READ, {})
+    assert server.refused == [3]
+
+
+async def test_when_the_app_server_dies_all_that_waits_fails() -> None:
+    server = FakeAppServer()
+    server.silent = {"turn/start"}
+    async with connected(server) as connection:
+        box = connection.inbox("t")
+        asked = connection.ask(rpc.TURN_START, {"threadId": "t", "input": []})
+        say(server, method="error", params={"threadId": "t"})
+        server.die()
+        with pytest.raises(GatewayError, match="gone"):
+            await asked
+        assert len(await box.take(None)) == 1  # what came before is told before
+        with pytest.raises(GatewayError, match="gone"):
+            await box.take(None)
+        with pytest.raises(GatewayError, match="gone"):
+            await connection.ask(rpc.THREAD_START, {})
+        with pytest.raises(GatewayError, match="gone"):
+            await connection.inbox("later").take(None)
+        connection.tell(rpc.THREAD_UNSUBSCRIBE, {"threadId": "t"})
+        assert not connection.alive
+
+
+async def test_a_thread_that_was_dropped_is_heard_no_more() -> None:
+    server = FakeAppServer()
+    async with connected(server) as connection:
+        connection.inbox("t")
+        connection.drop("t")
+        say(server, method="item/tool/call", id="late", params={"threadId": "t", "callId": "c"})
+        await connection.ask(rpc.ACCOUNT_READ, {})
+    assert server.named("thread/unsubscribe") == [{"threadId": "t"}]
+    assert server.refused == ["late"]
+
+
+async def test_the_windows_of_the_account_are_kept() -> None:
+    server = FakeAppServer()
+    async with connected(server) as connection:
+        say(
+            server,
+            method="account/rateLimits/updated",
+            params={"rateLimits": {"primary": {"usedPercent": 4}}},
+        )
+        await connection.ask(rpc.ACCOUNT_READ, {})
+        assert connection.limits == {"primary": {"usedPercent": 4}}
