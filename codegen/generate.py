@@ -118,7 +118,9 @@ def emit(target: Path) -> None:
     parts["app_server"] = (app_server.document(base), app_server.DCG_OPTIONS)
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda part: model(target / f"{part[0]}.py", *part[1]), parts.items()))
-    (target / "routes.py").write_text(stubs.routes(served, document, tool_types(document)))
+    (target / "routes.py").write_text(
+        stubs.routes(served, document, tool_types(document), placed(operations))
+    )
     (target / "rpc.py").write_text(stubs.rpc(app_server.methods(base)))
     (target / "__init__.py").write_text(stubs.render("package.py.jinja"))
     (target / "bases.py").write_text(stubs.render("bases.py.jinja"))
@@ -130,16 +132,21 @@ def emit(target: Path) -> None:
 
 def divided(document: Json, operations: Json) -> dict[str, tuple[Json, tuple[str, ...]]]:
     """Module name -> (the part of the contract it holds, generator options)."""
-    placed = {operation: name for name, members in operations["modules"].items() for operation in members}
+    elsewhere = placed(operations)
     modules: dict[str, list[str]] = {"responses": []}
     for _, _, operation in select.operations(document):
-        modules.setdefault(placed.get(operation["operationId"], "responses"), []).append(
+        modules.setdefault(elsewhere.get(operation["operationId"], "responses"), []).append(
             operation["operationId"]
         )
     return {
         name: (normalise.models(select.surface(document, members), OPEN_UNIONS), (*DCG, *PYDANTIC))
         for name, members in modules.items()
     }
+
+
+def placed(operations: Json) -> dict[str, str]:
+    """Operation -> the module of its types, for those that are not in `responses`."""
+    return {operation: name for name, members in operations["modules"].items() for operation in members}
 
 
 def model(target: Path, document: Json, options: tuple[str, ...]) -> None:

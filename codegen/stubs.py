@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jinja2
@@ -16,6 +17,7 @@ Json = Any
 TEMPLATES = Path(__file__).parent / "templates"
 EVENT_STREAM = "text/event-stream"
 BOUNDS = {"minimum": "ge", "maximum": "le"}
+NOWHERE: Mapping[str, str] = MappingProxyType({})
 SCALARS = {"string": "str", "integer": "int", "boolean": "bool", "number": "float"}
 
 
@@ -40,6 +42,7 @@ class Operation(NamedTuple):
     name: str
     summary: str
     tag: str
+    module: str
     secured: bool
     body: str | None
     bodiless: bool
@@ -54,15 +57,18 @@ def snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
-def operations(document: Json, surface: Json) -> list[Operation]:
+def operations(document: Json, surface: Json, modules: Mapping[str, str] = NOWHERE) -> list[Operation]:
     """The operations of a contract as the templates see them.
 
     Args:
         document: the served contract.
         surface: the contract with everything that is understood, served or not.
+        modules: operation -> the module of its types; `responses` has those of the others.
     """
     return [
-        _operation(document, path, method, node, surface["paths"][path][method])
+        _operation(document, path, method, node, surface["paths"][path][method])._replace(
+            module=modules.get(node["operationId"], "responses")
+        )
         for path, method, node in select.operations(document)
     ]
 
@@ -84,6 +90,7 @@ def _operation(document: Json, path: str, method: str, node: Json, understood: J
         name=snake(node["operationId"]),
         summary=node.get("summary", ""),
         tag=node["tags"][0],
+        module="responses",
         secured=node.get("security", document["security"]) != [],
         body=_model(body),
         bodiless=not request.get("required", False),
@@ -123,7 +130,7 @@ def _parameter(node: Json) -> Parameter:
 
 def _type(schema: Json) -> str:
     if "$ref" in schema:
-        return f"m.{_model(schema)}"
+        return f"responses.{_model(schema)}"
     if schema["type"] == "array":
         return f"list[{_type(schema['items'])}]"
     if "enum" in schema:
@@ -157,21 +164,23 @@ def render(template: str, **values: object) -> str:
     return environment.get_template(template).render(**values)
 
 
-def routes(document: Json, surface: Json, tools: Iterable[str]) -> str:
+def routes(document: Json, surface: Json, tools: Iterable[str], modules: Mapping[str, str] = NOWHERE) -> str:
     """The module of route stubs.
 
     Args:
         document: the served contract.
         surface: the contract with everything that is understood, served or not.
         tools: tags of every kind of tool that is understood, served or not.
+        modules: operation -> the module of its types, where it is not `responses`.
     """
-    found = operations(document, surface)
+    found = operations(document, surface, modules)
     tags = {operation.tag: [o for o in found if o.tag == operation.tag] for operation in found}
-    bodies = sorted({operation.body for operation in found if operation.body})
+    bodies = sorted({(operation.body, operation.module) for operation in found if operation.body})
     return render(
         "routes.py.jinja",
         tags=tags,
         tools=sorted(tools),
+        modules=sorted({operation.module for operation in found}),
         bodies=bodies,
         queries=queries(found),
         operations=found,

@@ -75,15 +75,24 @@ class ChatCompletionMessageToolCallChunkFunction(Deferred):
     arguments: str | None = None
 
 
+class ChatCompletionMessageToolCallChunkCustom(Deferred):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    name: str | None = None
+    input: str | None = None
+
+
 class ChatCompletionMessageToolCallChunk(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     index: int
     id: str | None = None
-    type: Literal["function"] | None = None
+    type: Literal["function", "custom"] | None = None
     function: ChatCompletionMessageToolCallChunkFunction | None = None
     extra_content: dict[str, Any] | None = None
+    custom: ChatCompletionMessageToolCallChunkCustom | None = None
 
 
 ChatCompletionMessageToolCallsChatCompletionMessageToolCalls = TypeAliasType(
@@ -988,6 +997,11 @@ class ModerationParam(Deferred):
     )
     model: str
     policy: ModerationPolicyParam | None = None
+
+
+ChatCompletionStreamEvent = TypeAliasType(
+    "ChatCompletionStreamEvent", CreateChatCompletionStreamResponse | ErrorResponse
+)
 
 
 ChatCompletionRequestAssistantMessageContent = TypeAliasType(

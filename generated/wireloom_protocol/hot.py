@@ -88,12 +88,18 @@ class ChatCompletionMessageToolCallChunkFunction(Untracked):
     arguments: Any | None | UnsetType = UNSET
 
 
+class ChatCompletionMessageToolCallChunkCustom(Untracked):
+    name: str | None | UnsetType = UNSET
+    input: str | None | UnsetType = UNSET
+
+
 class ChatCompletionMessageToolCallChunk(Untracked):
     index: int | float | None | UnsetType = UNSET
     id: str | None | UnsetType = UNSET
     type: Any | None | UnsetType = UNSET
     function: ChatCompletionMessageToolCallChunkFunction | None | UnsetType = UNSET
     extra_content: Any | None | UnsetType = UNSET
+    custom: ChatCompletionMessageToolCallChunkCustom | None | UnsetType = UNSET
 
 
 class CompletionUsageCompletionTokensDetails(Untracked):

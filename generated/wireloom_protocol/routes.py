@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Generic, Literal, Protocol, TypeVar
 from fastapi import APIRouter, Request, Response
 from pydantic import Field, TypeAdapter
 
-from . import responses as m
+from . import chat, responses
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -96,18 +96,20 @@ class Edge(Protocol[Caller]):
         ...
 
 
-_CompactResponseMethodPublicBody = TypeAdapter(m.CompactResponseMethodPublicBody)
+_CompactResponseMethodPublicBody = TypeAdapter(responses.CompactResponseMethodPublicBody)
 
-_CreateConversationBody = TypeAdapter(m.CreateConversationBody)
+_CreateChatCompletionRequest = TypeAdapter(chat.CreateChatCompletionRequest)
 
-_CreateConversationItemsBody = TypeAdapter(m.CreateConversationItemsBody)
+_CreateConversationBody = TypeAdapter(responses.CreateConversationBody)
 
-_CreateResponse = TypeAdapter(m.CreateResponse)
+_CreateConversationItemsBody = TypeAdapter(responses.CreateConversationItemsBody)
 
-_TokenCountsBody = TypeAdapter(m.TokenCountsBody)
+_CreateResponse = TypeAdapter(responses.CreateResponse)
 
-_UpdateConversationBody = TypeAdapter(m.UpdateConversationBody)
-_include: TypeAdapter[list[m.IncludeEnum]] = TypeAdapter(list[m.IncludeEnum])
+_TokenCountsBody = TypeAdapter(responses.TokenCountsBody)
+
+_UpdateConversationBody = TypeAdapter(responses.UpdateConversationBody)
+_include: TypeAdapter[list[responses.IncludeEnum]] = TypeAdapter(list[responses.IncludeEnum])
 _include_obfuscation: TypeAdapter[bool | None] = TypeAdapter(bool | None)
 _limit: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=1, le=100)])
 _order: TypeAdapter[Literal["asc", "desc"]] = TypeAdapter(Literal["asc", "desc"])
@@ -121,8 +123,8 @@ class ResponsesApi(Protocol[Caller_contra]):
     async def create_response(
         self,
         caller: Caller_contra,
-        body: m.CreateResponse,
-    ) -> Reply[m.Response] | EventStream[m.ResponseStreamEvent]:
+        body: responses.CreateResponse,
+    ) -> Reply[responses.Response] | EventStream[responses.ResponseStreamEvent]:
         """Create a model response."""
         ...
 
@@ -130,9 +132,9 @@ class ResponsesApi(Protocol[Caller_contra]):
         self,
         caller: Caller_contra,
         response_id: str,
-        include: list[m.IncludeEnum],
+        include: list[responses.IncludeEnum],
         include_obfuscation: bool | None,
-    ) -> Reply[m.Response]:
+    ) -> Reply[responses.Response]:
         """Look up a stored response."""
         ...
 
@@ -140,7 +142,7 @@ class ResponsesApi(Protocol[Caller_contra]):
         self,
         caller: Caller_contra,
         response_id: str,
-    ) -> Reply[m.DeletedResponse]:
+    ) -> Reply[responses.DeletedResponse]:
         """Delete a stored response."""
         ...
 
@@ -151,25 +153,37 @@ class ResponsesApi(Protocol[Caller_contra]):
         limit: int,
         order: Literal["asc", "desc"],
         after: str | None,
-        include: list[m.IncludeEnum],
-    ) -> Reply[m.ResponseItemList]:
+        include: list[responses.IncludeEnum],
+    ) -> Reply[responses.ResponseItemList]:
         """List what a response was made from."""
         ...
 
     async def count_input_tokens(
         self,
         caller: Caller_contra,
-        body: m.TokenCountsBody,
-    ) -> Reply[m.TokenCountsResource]:
+        body: responses.TokenCountsBody,
+    ) -> Reply[responses.TokenCountsResource]:
         """Count the tokens of a request."""
         ...
 
     async def compact_response(
         self,
         caller: Caller_contra,
-        body: m.CompactResponseMethodPublicBody,
-    ) -> Reply[m.CompactResource]:
+        body: responses.CompactResponseMethodPublicBody,
+    ) -> Reply[responses.CompactResource]:
         """Compact a conversation."""
+        ...
+
+
+class ChatApi(Protocol[Caller_contra]):
+    """The operations of tag Chat."""
+
+    async def create_chat_completion(
+        self,
+        caller: Caller_contra,
+        body: chat.CreateChatCompletionRequest,
+    ) -> Reply[chat.CreateChatCompletionResponse] | EventStream[chat.ChatCompletionStreamEvent]:
+        """Create a chat completion."""
         ...
 
 
@@ -180,7 +194,7 @@ class ModelsApi(Protocol[Caller_contra]):
         self,
         caller: Caller_contra,
         client_version: str | None,
-    ) -> Reply[m.ListModelsResponse]:
+    ) -> Reply[responses.ListModelsResponse]:
         """List the models the gateway can reach."""
         ...
 
@@ -188,7 +202,7 @@ class ModelsApi(Protocol[Caller_contra]):
         self,
         caller: Caller_contra,
         model: str,
-    ) -> Reply[m.Model]:
+    ) -> Reply[responses.Model]:
         """Look up one model."""
         ...
 
@@ -199,8 +213,8 @@ class ConversationsApi(Protocol[Caller_contra]):
     async def create_conversation(
         self,
         caller: Caller_contra,
-        body: m.CreateConversationBody,
-    ) -> Reply[m.ConversationResource]:
+        body: responses.CreateConversationBody,
+    ) -> Reply[responses.ConversationResource]:
         """Begin a conversation."""
         ...
 
@@ -208,16 +222,16 @@ class ConversationsApi(Protocol[Caller_contra]):
         self,
         caller: Caller_contra,
         conversation_id: str,
-    ) -> Reply[m.ConversationResource]:
+    ) -> Reply[responses.ConversationResource]:
         """Look up a conversation."""
         ...
 
     async def update_conversation(
         self,
         caller: Caller_contra,
-        body: m.UpdateConversationBody,
+        body: responses.UpdateConversationBody,
         conversation_id: str,
-    ) -> Reply[m.ConversationResource]:
+    ) -> Reply[responses.ConversationResource]:
         """Write other metadata on a conversation."""
         ...
 
@@ -225,7 +239,7 @@ class ConversationsApi(Protocol[Caller_contra]):
         self,
         caller: Caller_contra,
         conversation_id: str,
-    ) -> Reply[m.DeletedConversationResource]:
+    ) -> Reply[responses.DeletedConversationResource]:
         """Delete a conversation."""
         ...
 
@@ -236,18 +250,18 @@ class ConversationsApi(Protocol[Caller_contra]):
         limit: int,
         order: Literal["asc", "desc"],
         after: str | None,
-        include: list[m.IncludeEnum],
-    ) -> Reply[m.ConversationItemList]:
+        include: list[responses.IncludeEnum],
+    ) -> Reply[responses.ConversationItemList]:
         """List the items of a conversation."""
         ...
 
     async def create_conversation_items(
         self,
         caller: Caller_contra,
-        body: m.CreateConversationItemsBody,
+        body: responses.CreateConversationItemsBody,
         conversation_id: str,
-        include: list[m.IncludeEnum],
-    ) -> Reply[m.ConversationItemList]:
+        include: list[responses.IncludeEnum],
+    ) -> Reply[responses.ConversationItemList]:
         """Add items to a conversation."""
         ...
 
@@ -256,8 +270,8 @@ class ConversationsApi(Protocol[Caller_contra]):
         caller: Caller_contra,
         conversation_id: str,
         item_id: str,
-        include: list[m.IncludeEnum],
-    ) -> Reply[m.ItemResource]:
+        include: list[responses.IncludeEnum],
+    ) -> Reply[responses.ItemResource]:
         """Look up an item of a conversation."""
         ...
 
@@ -266,7 +280,7 @@ class ConversationsApi(Protocol[Caller_contra]):
         caller: Caller_contra,
         conversation_id: str,
         item_id: str,
-    ) -> Reply[m.ConversationResource]:
+    ) -> Reply[responses.ConversationResource]:
         """Delete an item of a conversation."""
         ...
 
@@ -277,14 +291,14 @@ class OperationsApi(Protocol[Caller_contra]):
     async def health(
         self,
         caller: Caller_contra,
-    ) -> Reply[m.Health]:
+    ) -> Reply[responses.Health]:
         """Tell that the process answers."""
         ...
 
     async def ready(
         self,
         caller: Caller_contra,
-    ) -> Reply[m.Readiness]:
+    ) -> Reply[responses.Readiness]:
         """Tell whether requests can be served now."""
         ...
 
@@ -378,6 +392,30 @@ def responses_router(api: ResponsesApi[Caller], edge: Edge[Caller]) -> APIRouter
 
     # All is read here, so the route needs no dependency injection; a plain route of GET would answer HEAD as well.
     router.add_route("/v1/responses/compact", compact_response, methods=["POST"])
+
+    return router
+
+
+def chat_router(api: ChatApi[Caller], edge: Edge[Caller]) -> APIRouter:
+    """The routes of tag Chat.
+
+    Args:
+        api: what answers.
+        edge: what stands between HTTP and the answers.
+    """
+    router = APIRouter()
+
+    async def create_chat_completion(request: Request) -> Response:
+        caller = edge.admit(request, operation="createChatCompletion", secured=True)
+        body = await edge.read(request, _CreateChatCompletionRequest)
+        answer = api.create_chat_completion(
+            caller,
+            body,
+        )
+        return await edge.write(request, caller, answer)
+
+    # All is read here, so the route needs no dependency injection; a plain route of GET would answer HEAD as well.
+    router.add_route("/v1/chat/completions", create_chat_completion, methods=["POST"])
 
     return router
 
@@ -575,6 +613,7 @@ OPERATIONS: Final = (
     ("GET", "/v1/responses/{response_id}/input_items", "listInputItems", True),
     ("POST", "/v1/responses/input_tokens", "countInputTokens", True),
     ("POST", "/v1/responses/compact", "compactResponse", True),
+    ("POST", "/v1/chat/completions", "createChatCompletion", True),
     ("GET", "/v1/models", "listModels", True),
     ("GET", "/v1/models/{model}", "retrieveModel", True),
     ("POST", "/v1/conversations", "createConversation", True),

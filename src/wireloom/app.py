@@ -16,6 +16,7 @@ from wireloom_protocol import routes
 
 from wireloom.api import failures
 from wireloom.api.auth import Keys
+from wireloom.api.chat import ChatCompletions
 from wireloom.api.conversations import Conversations
 from wireloom.api.edge import HttpEdge, is_codex, request_id
 from wireloom.api.models import Models, catalogue
@@ -87,6 +88,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan)
     app.include_router(routes.responses_router(Responses(gateway), edge))
+    app.include_router(routes.chat_router(ChatCompletions(gateway), edge))
     app.include_router(routes.conversations_router(Conversations(gateway), edge))
     app.include_router(routes.models_router(Models(gateway), edge))
     app.include_router(routes.operations_router(Operations(gateway), edge))

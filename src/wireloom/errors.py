@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from copy import copy
+from typing import Any, ClassVar, Self
 
 LONGEST = 2000
 """Characters of a message or a parameter at most."""
@@ -39,6 +40,17 @@ class GatewayError(Exception):
         self.retry_after = retry_after
         self.code = code or self.code
         self.status = status or self.status
+
+    def moved(self, param: str) -> Self:
+        """The same failure of a request that names the parameter at fault otherwise.
+
+        Args:
+            param: its path there.
+        """
+        told = copy(self)
+        told.param = param
+        told.message = self.message.replace(self.param, param, 1) if self.param else self.message
+        return told
 
     def body(self) -> dict[str, Any]:
         """The error object, without its envelope."""

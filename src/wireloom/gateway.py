@@ -11,10 +11,11 @@ from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
+from wireloom_protocol import chat
 from wireloom_protocol import responses as m
 
 from wireloom.archive import Archive
-from wireloom.backends.base import Ask, Backend, Caller, ModelInfo, Turn
+from wireloom.backends.base import Ask, Backend, Caller, ModelInfo, Relayed, Relays, Turn
 from wireloom.backends.catalogue import Catalogue
 from wireloom.continuation import Continuation, Continuations
 from wireloom.errors import NotFound, Unavailable
@@ -101,7 +102,7 @@ class Gateway:
         self._sealer = sealer
         self._model_map = dict(model_map or {})
         self._catalogue = catalogue or Catalogue(model_map=model_map)
-        self._strict = strict
+        self.strict = strict
         self._now = now
         self._continuations = Continuations(history, new_id)
         self.archive = Archive(history, new_id, now)
@@ -148,6 +149,22 @@ class Gateway:
         turn = self.backend.turn(ask, stream)
         keep = partial(self._continuations.keep, begun, response, caller.principal) if begun.keeps else None
         return Run(stream, ask.losses, turn, keep)
+
+    def relay(self, body: chat.CreateChatCompletionRequest, caller: Caller) -> Relayed | None:
+        """Pass a chat completion on to an upstream that speaks Chat itself; nothing leaves yet.
+
+        Args:
+            body: the validated request.
+            caller: who asks.
+
+        Returns:
+            None where the backend speaks something else, so that the request has to be translated.
+        """
+        backend = self.backend
+        if not isinstance(backend, Relays):
+            return None
+        model = self._model_map.get(body.model, body.model)
+        return backend.relay(body.model_dump(mode="json", by_alias=True, exclude_unset=True), model, caller)
 
     async def compact(
         self, body: m.CompactResponseMethodPublicBody, caller: Caller
@@ -215,7 +232,7 @@ class Gateway:
             # Whatever model goes on from a summary can read it.
             "compaction": self._sealer.bind(caller.principal, "", nonce),
         }
-        return Ask(begun.body, model, caller, Losses(strict=self._strict), seals, begun.recalled)
+        return Ask(begun.body, model, caller, Losses(strict=self.strict), seals, begun.recalled)
 
     def _stream(self, ask: Ask, response: dict[str, Any]) -> ResponseStream:
         if compaction.asked(ask.body):

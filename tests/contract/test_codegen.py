@@ -157,8 +157,8 @@ def document(**parameters: list[Any]) -> Any:
         ),
         (
             query("a", type="array", items={"$ref": "#/components/schemas/Word"}),
-            "list[m.Word]",
-            "list[m.Word]",
+            "list[responses.Word]",
+            "list[responses.Word]",
             None,
         ),
     ],

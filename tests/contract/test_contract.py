@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, TypeAdapter
 from schemathesis.specs.openapi.definitions import OPENAPI_32_VALIDATOR
-from wireloom_protocol import hot, routes
+from wireloom_protocol import chat, hot, routes
 from wireloom_protocol import responses as m
 
 from codegen.select import METHODS, PROSE
@@ -136,7 +136,7 @@ def test_the_great_unions_are_tagged_in_the_document() -> None:
 
 @pytest.mark.parametrize("name", UNIONS)
 def test_unions_stay_tagged(name: str) -> None:
-    adapter = TypeAdapter[Any](getattr(m, name))
+    adapter = TypeAdapter[Any](getattr(m, name, None) or getattr(chat, name))
     adapter.rebuild(force=True)
     whole = schema = dict(adapter.core_schema)
     definitions = {each["ref"]: each for each in whole.get("definitions", [])}

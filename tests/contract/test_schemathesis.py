@@ -20,6 +20,7 @@ from schemathesis.core.failures import FailureGroup
 from wireloom_protocol import routes
 
 from tests.contract.varied_upstream import MODEL, VariedUpstream
+from tests.support.chat_grammar import events
 from tests.support.gateway import Gateway
 from wireloom.translate.refusals import declared
 
@@ -147,6 +148,14 @@ def whole(case: Case[Any], store: Store) -> None:
     case.body = {**body_of(case), "stream": False}
 
 
+def chat_streamed(case: Case[Any], _: Store) -> None:
+    case.body = {**body_of(case), "stream": True}
+
+
+def chat_whole(case: Case[Any], _: Store) -> None:
+    case.body = {**body_of(case), "stream": False}
+
+
 def body_of(case: Case[Any]) -> dict[str, Any]:
     assert isinstance(case.body, dict)
     return case.body
@@ -172,6 +181,7 @@ def stored(case: Case[Any], store: Store) -> None:
 OF_STORED = (unchanged, stored)
 CHANGES: dict[str, tuple[Change, ...]] = {
     "createResponse": (whole, streamed),
+    "createChatCompletion": (chat_whole, chat_streamed),
     "countInputTokens": (continued,),
     "compactResponse": (continued,),
     "retrieveModel": (unchanged, known_model),
@@ -203,7 +213,7 @@ RUNS = [
     for method, path, operation, _ in routes.OPERATIONS
     for number, change in enumerate(CHANGES.get(operation, (unchanged,)))
 ]
-GENERATING = frozenset({"createResponse"})
+GENERATING = frozenset({"createResponse", "createChatCompletion"})
 
 
 @pytest.mark.parametrize(("method", "path", "change", "seed"), RUNS)
@@ -247,6 +257,8 @@ def test_valid_requests(
         answered += response.status_code == 200
         if change is streamed and response.status_code == 200:
             check_end(response)
+        if change is chat_streamed and response.status_code == 200:
+            check_completion(response)
         if look is not None and response.status_code == 200:
             look(store, response)
 
@@ -270,6 +282,12 @@ def check_end(response: Response) -> None:
     *_, last, _ = response.text.rstrip("\n").split("\n\n")
     kind = json.loads(last.partition("data: ")[2])["type"]
     assert kind in ("response.completed", "response.incomplete", "response.failed")
+
+
+def check_completion(response: Response) -> None:
+    """Check how the stream of a chat completion ends; what the upstream says is passed on as it is."""
+    assert response.headers["content-type"][0].startswith(STREAM_TYPE)
+    assert any(choice["finish_reason"] for chunk in events(response.text) for choice in chunk["choices"])
 
 
 # -- the judge itself ------------------------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ def turn_for(body: Json, number: int) -> Turn:
 
     A summary that is asked for is always given, since without one there is no answer to look at.
     """
-    if body["messages"][-1]["content"] == PROMPT:
+    if body["messages"][-1].get("content") == PROMPT:
         return TURNS[0]
     functions = offered(body)
     if not functions or number % 2:
@@ -59,14 +59,17 @@ def turn_for(body: Json, number: int) -> Turn:
 
 def offered(body: Json) -> list[Json]:
     """The functions that a request lets the model call."""
-    functions = [tool["function"] for tool in body.get("tools", [])]
-    match body.get("tool_choice"):
-        case "none":
+    tools = body.get("tools") or []
+    functions = [tool["function"] for tool in tools if tool["type"] == "function"] + (
+        body.get("functions") or []
+    )
+    match body.get("tool_choice") or body.get("function_call"):
+        case "none" | {"type": "custom"}:
             return []
         case {"type": "function", "function": {"name": name}}:
             return [function for function in functions if function["name"] == name]
         case {"type": "allowed_tools", "allowed_tools": {"tools": tools}}:
-            names = {tool["function"]["name"] for tool in tools}
+            names = {tool["function"]["name"] for tool in tools if "name" in tool.get("function", {})}
             return [function for function in functions if function["name"] in names]
     return functions
 

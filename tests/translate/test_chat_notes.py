@@ -11,7 +11,7 @@ from tests.support import contract, cuts
 from tests.support.chat_answers import STOP, Session, call, chunk
 from tests.support.grammar import Told
 from tests.support.streams import new_stream, unseal
-from wireloom.translate.chat_to_responses import completion
+from wireloom.translate.chat_chunk import completion
 
 Json: TypeAlias = dict[str, Any]
 A = '{"a":1}'

@@ -15,12 +15,8 @@ from tests.support.grammar import Told
 from tests.support.streams import unseal
 from tests.support.transcripts import TRANSCRIPTS, Transcript
 from wireloom.errors import GatewayError, UpstreamError
-from wireloom.translate.chat_to_responses import (
-    CHUNK_FIELDS,
-    FAILED,
-    INCOMPLETE,
-    completion,
-)
+from wireloom.translate.chat_chunk import FAILED, completion
+from wireloom.translate.chat_to_responses import CHUNK_FIELDS, INCOMPLETE
 
 Json: TypeAlias = dict[str, Any]
 A = '{"a":1}'
@@ -377,7 +373,7 @@ def test_nothing_after_the_end_is_read() -> None:
 def test_a_completion_is_one_chunk() -> None:
     value = {"object": "chat.completion", "choices": [{"index": 0, "message": {"content": "a"}}], "extra": 1}
     assert json.loads(completion(json.dumps(value).encode())) == {
-        "object": "chat.completion",
+        "object": "chat.completion.chunk",
         "choices": [{"index": 0, "delta": {"content": "a"}}],
         "extra": 1,
     }

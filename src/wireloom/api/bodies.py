@@ -189,7 +189,7 @@ def prepare(value: Any) -> None:
             if isinstance(item, dict):
                 _prepare_item(item)
     tools = value.get("tools")
-    if isinstance(tools, list):
+    if isinstance(tools, list) and "messages" not in value:  # a chat completion knows its kinds itself
         _wrap_unknown(tools)
 
 
@@ -233,8 +233,8 @@ _TAG_ERRORS = frozenset({"union_tag_invalid", "union_tag_not_found"})
 
 def _problem(error: ValidationError, value: Any) -> InvalidRequest:
     """What to tell of all that is wrong; never a value that the client sent."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    paths = [_path(problem["loc"], problem["type"], value) for problem in found]
+    found = error.errors(include_url=False, include_input=False)
+    paths = [_path(problem, value) for problem in found]
     best = _meant(found, paths)
     kind, path = found[best]["type"], _joined(paths[best])
     if kind == "missing":
@@ -267,8 +267,9 @@ def _is_tag(problem: ErrorDetails) -> bool:
     return problem["type"] == "literal_error" and problem["loc"][-1:] == ("type",)
 
 
-def _path(loc: tuple[str | int, ...], kind: str, value: Any) -> list[str | int]:
+def _path(problem: ErrorDetails, value: Any) -> list[str | int]:
     """The part of a location that is in the request; the rest are names of union branches."""
+    loc, kind = problem["loc"], problem["type"]
     path: list[str | int] = []
     for position, part in enumerate(loc):
         last = position == len(loc) - 1
@@ -277,7 +278,9 @@ def _path(loc: tuple[str | int, ...], kind: str, value: Any) -> list[str | int]:
             value = value[part]
         elif last and kind == "missing":
             path.append(part)
-    return [*path, "type"] if kind in _TAG_ERRORS else path
+    if kind not in _TAG_ERRORS:
+        return path
+    return [*path, str(problem.get("ctx", {}).get("discriminator", "type")).strip("'")]
 
 
 def _leads_into(value: Any, part: str | int) -> bool:

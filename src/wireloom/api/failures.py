@@ -9,6 +9,7 @@ import msgspec
 from fastapi.responses import Response
 
 from wireloom.errors import GatewayError
+from wireloom.wire import sse
 
 # Codes that a response object may carry; any other becomes the general one.
 RESPONSE_CODES = frozenset(
@@ -57,6 +58,15 @@ def response(error: GatewayError, request_id: str, *, codex: bool = False) -> Re
         media_type="application/json",
         headers=headers,
     )
+
+
+def chunk(error: GatewayError) -> bytes:
+    """The failure as the last event of a chat completion.
+
+    Args:
+        error: what went wrong.
+    """
+    return sse.data_only({"error": error.body()})
 
 
 def _codex_status(error: GatewayError) -> int:

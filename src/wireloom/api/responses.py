@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from typing import Any, Literal
 
 from wireloom_protocol import responses as m
 from wireloom_protocol.routes import EventStream, Reply
 
 from wireloom.api import failures
+from wireloom.api.replies import folded, loss_header
 from wireloom.archive import Page
 from wireloom.backends.base import Caller
 from wireloom.errors import GatewayError
 from wireloom.gateway import Gateway, Run
-from wireloom.translate.response_fold import fold
 
 
 class Responses:
@@ -32,10 +30,10 @@ class Responses:
     ) -> Reply[m.Response] | EventStream[m.ResponseStreamEvent]:
         """See the contract's createResponse."""
         run = await self._gateway.respond(body, caller)
-        headers = _headers(run.losses.header())
+        headers = loss_header(run.losses.header())
         if body.stream:
             return _stream(run, caller, headers)
-        return Reply(await _folded(run.events()), headers)
+        return Reply(await folded(run.events()), headers)
 
     async def get_response(
         self,
@@ -69,18 +67,14 @@ class Responses:
     ) -> Reply[m.TokenCountsResource]:
         """See the contract's countInputTokens."""
         tokens, lost = await self._gateway.count_input_tokens(body, caller)
-        return Reply({"object": "response.input_tokens", "input_tokens": tokens}, _headers(lost))
+        return Reply({"object": "response.input_tokens", "input_tokens": tokens}, loss_header(lost))
 
     async def compact_response(
         self, caller: Caller, body: m.CompactResponseMethodPublicBody
     ) -> Reply[m.CompactResource]:
         """See the contract's compactResponse."""
         made, lost = await self._gateway.compact(body, caller)
-        return Reply(made, _headers(lost))
-
-
-def _headers(lost: str | None) -> dict[str, str]:
-    return {"x-wireloom-loss": lost} if lost else {}
+        return Reply(made, loss_header(lost))
 
 
 def _stream(run: Run, caller: Caller, headers: dict[str, str]) -> EventStream[m.ResponseStreamEvent]:
@@ -100,13 +94,3 @@ def _stream(run: Run, caller: Caller, headers: dict[str, str]) -> EventStream[m.
         return stream.take()
 
     return EventStream(run.events(), lambda: run.turn.queued, start, heartbeat, fail, headers)
-
-
-async def _folded(batches: AsyncGenerator[list[Any], None]) -> dict[str, Any]:
-    response = None
-    async with aclosing(batches):
-        async for batch in batches:
-            response = fold(batch, response)
-    if response is None:
-        raise failures.internal()
-    return response

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from wireloom.backends.http import Answer, map_exceptions
 from wireloom.errors import UpstreamError
-from wireloom.translate.output_items import Event
-from wireloom.translate.response_stream import ResponseStream
 from wireloom.wire.sse import EventReader, EventTooLarge, is_event_stream
+
+T = TypeVar("T")
 
 log = logging.getLogger("wireloom.tools")
 
@@ -61,9 +61,17 @@ async def begun(answer: Answer) -> tuple[bool, bytes, AsyncIterator[bytes]]:
     return is_event_stream(answer.content_type, chunk), chunk, source
 
 
+class Writer(Protocol[T]):
+    """What a reader speaks to."""
+
+    def take(self) -> list[T]:
+        """What was written since the last call."""
+        ...
+
+
 async def batches(
-    chunk: bytes, source: AsyncIterator[bytes], reader: Reader, stream: ResponseStream
-) -> AsyncGenerator[list[Event], None]:
+    chunk: bytes, source: AsyncIterator[bytes], reader: Reader, stream: Writer[T]
+) -> AsyncGenerator[list[T], None]:
     """Feed a stream of events to a reader: what it tells of each read, as soon as there is something.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from wireloom_protocol import responses as m
 
@@ -93,6 +93,40 @@ class Turn(Protocol):
 
     def events(self) -> AsyncGenerator[list[Event], None]:
         """Do it: batches of events, each as soon as there is something to tell."""
+        ...
+
+
+class Relayed(Protocol):
+    """A chat completion that an upstream makes and that is passed on."""
+
+    queued: bool
+    """See `Turn.queued`."""
+
+    def events(self) -> AsyncGenerator[list[bytes], None]:
+        """Do it: batches of frames of an event stream, each as soon as there is one."""
+        ...
+
+    def left(self) -> list[bytes]:
+        """What came before a failure and was not told yet."""
+        ...
+
+    async def whole(self) -> bytes:
+        """Do it without a stream: JSON of the completion."""
+        ...
+
+
+@runtime_checkable
+class Relays(Protocol):
+    """A backend whose upstream speaks Chat Completions itself."""
+
+    def relay(self, body: dict[str, Any], model: str, caller: Caller) -> Relayed:
+        """Take a request as it came, without doing anything yet.
+
+        Args:
+            body: JSON of the request.
+            model: the model's name upstream.
+            caller: who asks.
+        """
         ...
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
@@ -11,29 +12,35 @@ from typing import Any
 import msgspec
 
 from wireloom.backends.answers import LINGER_SECONDS, batches, begun, report
-from wireloom.backends.base import Ask, ModelInfo, Turn
+from wireloom.backends.base import Ask, Caller, ModelInfo, Turn
 from wireloom.backends.catalogue import of_profile
+from wireloom.backends.chat_relay import PATH, RelayTurn, outgoing
 from wireloom.backends.counting import count
 from wireloom.backends.http import MAX_ANSWER_BYTES, Upstream
 from wireloom.backends.slots import Slots
 from wireloom.errors import UpstreamError
 from wireloom.providers.profile import Profile
 from wireloom.translate import responses_to_chat
-from wireloom.translate.chat_to_responses import ChatReader, completion
+from wireloom.translate.chat_chunk import completion
+from wireloom.translate.chat_to_responses import ChatReader
 from wireloom.translate.output_items import Event
 from wireloom.translate.response_stream import ResponseStream
 
 log = logging.getLogger("wireloom.tools")
 
-PATH = "chat/completions"
 # What is larger is no count of tokens, and would make the Codex CLI refuse the whole catalogue.
 LARGEST_WINDOW = 2**53
 # How often an upstream that searches by calling is asked within one response.
 MAX_ROUNDS = 16
 
 
-class ChatBackend:
-    """A Chat Completions upstream.
+def new_id(prefix: str) -> str:
+    """A fresh id for a call that its upstream gave none."""
+    return f"{prefix}_{secrets.token_hex(12)}"
+
+
+class UpstreamBackend:
+    """A server of models: listed, watched and closed in the same way, whatever it is asked in.
 
     Args:
         upstream: the server.
@@ -64,12 +71,6 @@ class ChatBackend:
     def route(self, model: str) -> str:
         """See `Backend.route`."""
         return f"{self._profile.name}/{model}"
-
-    def turn(self, ask: Ask, stream: ResponseStream) -> Turn:
-        """See `Backend.turn`."""
-        request = self._request(ask)
-        reader = ChatReader(stream, request.tools, self._profile, codex=ask.caller.codex)
-        return ChatTurn(self._upstream, self._slots, request.body, stream, reader, ask.caller.request_id)
 
     async def count(self, ask: Ask) -> tuple[int, str]:
         """See `Backend.count`."""
@@ -126,6 +127,26 @@ class ChatBackend:
             context_window=next(filter(_is_size, windows), None),
             modalities=_read(unlisted.modalities, _at(entry, self._profile.modalities_field)),
         )
+
+
+class ChatBackend(UpstreamBackend):
+    """A Chat Completions upstream.
+
+    Args:
+        See `UpstreamBackend`.
+    """
+
+    def turn(self, ask: Ask, stream: ResponseStream) -> Turn:
+        """See `Backend.turn`."""
+        request = self._request(ask)
+        reader = ChatReader(stream, request.tools, self._profile, codex=ask.caller.codex)
+        return ChatTurn(self._upstream, self._slots, request.body, stream, reader, ask.caller.request_id)
+
+    def relay(self, body: dict[str, Any], model: str, caller: Caller) -> RelayTurn:
+        """See `Relays.relay`."""
+        sent = outgoing(body, model, denied=self._denied, extra=self._extra, dropped=self._drop)
+        told = None if model == body["model"] else body["model"]
+        return RelayTurn(self._upstream, self._slots, sent, told, new_id, caller.request_id)
 
 
 def _is_size(value: Any) -> bool:

@@ -19,7 +19,7 @@ import msgspec
 
 from wireloom.backends.answers import LINGER_SECONDS, batches, begun, report
 from wireloom.backends.base import Ask, Turn
-from wireloom.backends.chat import ChatBackend
+from wireloom.backends.chat import UpstreamBackend
 from wireloom.backends.counting import post_for_count
 from wireloom.backends.http import MAX_ANSWER_BYTES, Upstream
 from wireloom.backends.slots import Slots
@@ -43,11 +43,11 @@ NOT_COUNTED = ("include", "max_output_tokens", "metadata", "store", "stream", "s
 Reader: TypeAlias = ResponseRelay | ResponsesReader
 
 
-class ResponsesBackend(ChatBackend):
-    """A Responses upstream: listed, watched and closed as one for Chat Completions is.
+class ResponsesBackend(UpstreamBackend):
+    """A Responses upstream.
 
     Args:
-        See `ChatBackend`.
+        See `UpstreamBackend`.
     """
 
     def route(self, model: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
 from wireloom_protocol import hot
@@ -76,11 +77,70 @@ def _opaque(part: Json) -> bool:
     return bool(part.get("signature") or part.get("data"))
 
 
-class Calls:
+class Found(Protocol):
+    """A call while its fragments arrive, as far as it matters to find it."""
+
+    call_id: str
+    name: str
+
+    @property
+    def whole(self) -> bool:
+        """Whether its arguments are a JSON value already."""
+        ...
+
+
+C = TypeVar("C", bound=Found)
+
+
+class Finder(Generic[C]):
     """Finds out which call a fragment belongs to.
 
     A known id names its call; a new id begins one, also on an index that is taken; without an id a known index
     counts; with neither, a name begins a call and anything else continues the last one.
+
+    Args:
+        new: makes a call.
+    """
+
+    def __init__(self, new: Callable[[], C]) -> None:
+        self._new = new
+        self.calls: list[C] = []
+        """In the order in which they went on last, so that one may be there several times."""
+        self._by_id: dict[str, C] = {}
+        self._by_index: dict[int, C] = {}
+
+    def find(self, chunk: hot.ChatCompletionMessageToolCallChunk) -> C:
+        """The call that a fragment is of; it may be a new one."""
+        named = bool(chunk.function and chunk.function.name)
+        call = self._find(chunk.id or None, chunk.index, named)
+        if chunk.id:
+            self._by_id[chunk.id] = call
+        if isinstance(chunk.index, int):
+            self._by_index[chunk.index] = call
+        if not self.calls or self.calls[-1] is not call:
+            self.calls.append(call)
+        return call
+
+    def _find(self, call_id: str | None, index: Any, named: bool) -> C:
+        if call_id is not None:
+            found = self._by_id.get(call_id)
+            if found is None and isinstance(index, int):
+                # The id of a call may come after its first fragment.
+                other = self._by_index.get(index)
+                if other is not None and not other.call_id and not (named and other.name):
+                    found = other
+            return found or self._new()
+        if isinstance(index, int) and (index in self._by_index or named):
+            known = self._by_index.get(index)
+            # A second whole call on an index that is never counted up.
+            again = known is not None and named and known.name and known.whole
+            return self._new() if known is None or again else known
+        last = self.calls[-1] if self.calls else None
+        return self._new() if last is None or (named and last.name) else last
+
+
+class Calls:
+    """Tells the calls of one answer.
 
     Args:
         stream: hears of the calls.
@@ -94,9 +154,7 @@ class Calls:
         self._tools = tools
         self._state = state
         self._echo = echo
-        self._calls: list[_Call] = []
-        self._by_id: dict[str, _Call] = {}
-        self._by_index: dict[int, _Call] = {}
+        self._found = Finder(self._new)
         self._count = 0
 
     def feed(self, chunk: hot.ChatCompletionMessageToolCallChunk) -> None:
@@ -106,13 +164,7 @@ class Calls:
             UpstreamError: it makes no sense, or calls what may not be called.
         """
         function = chunk.function or hot.ChatCompletionMessageToolCallChunkFunction()
-        call = self._find(chunk.id or None, chunk.index, bool(function.name))
-        if chunk.id:
-            self._by_id[chunk.id] = call
-        if isinstance(chunk.index, int):
-            self._by_index[chunk.index] = call
-        if not self._calls or self._calls[-1] is not call:
-            self._calls.append(call)  # the last one is the one that went on last
+        call = self._found.find(chunk)
         call.feed(chunk.id or "", function.name or "", function.arguments or "")
         if isinstance(chunk.extra_content, dict):
             _merge(call.extra, chunk.extra_content)
@@ -123,7 +175,7 @@ class Calls:
         Raises:
             UpstreamError: a call has no name, so it is none.
         """
-        calls = list(dict.fromkeys(self._calls))
+        calls = list(dict.fromkeys(self._found.calls))
         if not all(call.name for call in calls):
             raise UpstreamError("The upstream called a tool without naming it.", code="invalid_tool_call")
         for call in calls:
@@ -136,10 +188,10 @@ class Calls:
 
         There are none where the client has to answer other calls first; the upstream then calls again.
         """
-        calls = list(dict.fromkeys(self._calls))
+        calls = list(dict.fromkeys(self._found.calls))
         if not calls or any(call.name != self._echo for call in calls):
             return []
-        self._calls, self._by_id, self._by_index = [], {}, {}
+        self._found = Finder(self._new)
         made: list[Json] = [
             {
                 "id": call.told_id,
@@ -158,23 +210,6 @@ class Calls:
             for call in made
         ]
         return [{"role": "assistant", "content": "", "tool_calls": made}, *answers]
-
-    def _find(self, call_id: str | None, index: Any, named: bool) -> _Call:
-        if call_id is not None:
-            found = self._by_id.get(call_id)
-            if found is None and isinstance(index, int):
-                # The id of a call may come after its first fragment.
-                other = self._by_index.get(index)
-                if other is not None and not other.call_id and not (named and other.name):
-                    found = other
-            return found or self._new()
-        if isinstance(index, int) and (index in self._by_index or named):
-            known = self._by_index.get(index)
-            # A second whole call on an index that is never counted up.
-            again = known is not None and named and known.name and known.whole
-            return self._new() if known is None or again else known
-        last = self._calls[-1] if self._calls else None
-        return self._new() if last is None or (named and last.name) else last
 
     def _new(self) -> _Call:
         self._count += 1

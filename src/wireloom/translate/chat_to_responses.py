@@ -6,24 +6,22 @@ from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import Any, TypeAlias
 
-import msgspec
 from wireloom_protocol import hot
 
-from wireloom.errors import UpstreamError, UpstreamRefused
+from wireloom.errors import UpstreamRefused
 from wireloom.providers.profile import Profile
 from wireloom.translate import tools as t
 from wireloom.translate.chat_calls import Calls, State
-from wireloom.translate.chat_errors import cut_off, upstream_error
+from wireloom.translate.chat_chunk import DONE, look_at, read_chunk
+from wireloom.translate.chat_errors import cut_off
 from wireloom.translate.chat_usage import usage
 from wireloom.translate.response_stream import ResponseStream
 from wireloom.translate.think_tags import ThinkTags
 
 Json: TypeAlias = dict[str, Any]
 
-DONE = b"[DONE]"
 # Members of a delta that few deltas have.
 RARE = ("refusal", "tool_calls", "function_call", "annotations", "extra_content", "reasoning_details")
-_decode = msgspec.json.Decoder(hot.CreateChatCompletionStreamResponse).decode
 
 # Why a model stopped -> why the response is incomplete; None where it is complete. A reason that is not here is
 # an upstream's own word for a proper end.
@@ -36,12 +34,6 @@ INCOMPLETE: Mapping[str, str | None] = {
     "model_length": "max_output_tokens",
     "content_filter": "content_filter",
     "sensitive": "content_filter",
-}
-# Reasons that are failures in the clothes of an end.
-FAILED: Mapping[str, tuple[str, int]] = {
-    "error": ("upstream_error", 502),
-    "network_error": ("upstream_error", 502),
-    "insufficient_system_resource": ("server_is_overloaded", 503),
 }
 
 
@@ -90,18 +82,12 @@ class ChatReader:
         if data == DONE or self.done:
             self.done = True
             return
-        try:
-            chunk = _decode(data)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            if not data.strip():  # an empty event, sent to keep the connection alive
-                return
-            raise _garbage(data, error) from error
-        choices = chunk.choices
-        if chunk.error or (not choices and (chunk.object == "error" or _is_complaint(chunk, data))):
-            raise upstream_error(200, data)  # Mistral and older vLLM send the bare error object
+        chunk = read_chunk(data)
+        if chunk is None:
+            return
         if chunk.usage:
             self._usage = chunk.usage
-        for choice in choices or ():
+        for choice in chunk.choices or ():
             if choice.index:  # 0, null or missing is the one answer that was asked for
                 continue
             if choice.finish_reason or choice.usage:
@@ -130,9 +116,7 @@ class ChatReader:
         reason = self._finish_reason
         if reason is None and not (self.done and self._stream.spoke):
             raise cut_off()
-        if reason is not None and reason in FAILED:
-            code, status = FAILED[reason]
-            raise UpstreamError(f"The upstream gave up ({reason}).", code=code, status=status)
+        look_at(reason)
         self.called += self._calls.close()
         incomplete = INCOMPLETE.get(reason or "stop")
         if self._codex and incomplete == "content_filter":
@@ -254,27 +238,6 @@ class ChatReader:
         self._stream.text(text)
 
 
-def completion(data: bytes) -> bytes:
-    """A completion that was not streamed as the one chunk that says the same.
-
-    Args:
-        data: JSON of a `chat.completion` object.
-
-    Raises:
-        UpstreamError: this is no completion.
-    """
-    try:
-        value = msgspec.json.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise _garbage(data, error) from error
-    if not isinstance(value, dict) or value.get("error") or not isinstance(value.get("choices"), list):
-        raise upstream_error(200, data)
-    for choice in value["choices"]:
-        if isinstance(choice, dict):
-            choice["delta"] = choice.pop("message", None)
-    return msgspec.json.encode(value)
-
-
 def _reader(names: tuple[str, ...]) -> Callable[[hot.ChatCompletionStreamResponseDelta], tuple[Any, ...]]:
     """What reads some fields of a delta, in order."""
     known = [name for name in names if name in hot.ChatCompletionStreamResponseDelta.__struct_fields__]
@@ -323,18 +286,6 @@ def _details(parts: list[Json]) -> str:
     return "".join(text for text in said if isinstance(text, str))
 
 
-def _is_complaint(chunk: hot.CreateChatCompletionStreamResponse, data: bytes) -> bool:
-    """Whether what has nothing of a chunk is an error in FastAPI's form."""
-    return chunk.choices is msgspec.UNSET and not chunk.usage and b'"detail"' in data
-
-
-def _garbage(data: bytes, error: Exception) -> UpstreamError:
-    kind = "an HTML page" if data.lstrip()[:1] == b"<" else "something that is no JSON"
-    if isinstance(error, msgspec.ValidationError):
-        kind = f"JSON that is no chunk of an answer: {error}"  # names a place and types, never a value
-    return UpstreamError(f"The upstream answered with {kind}.", code="upstream_invalid")
-
-
 # -- what is read of a chunk, member by member ---------------------------------------------------------------------
 
 CHUNK_FIELDS: Mapping[str, Mapping[str, str]] = {
@@ -375,6 +326,7 @@ CHUNK_FIELDS: Mapping[str, Mapping[str, str]] = {
         "id": "mapped",
         "function": "mapped",
         "type": "ignored: always a function",
+        "custom": "ignored: only functions are offered",
         "extra_content": "emulated: sealed, and sent back with the call",
     },
 }

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from wireloom.translate.chat_chunk import DONE
 from wireloom.translate.chat_errors import cut_off, upstream_error
-from wireloom.translate.chat_to_responses import DONE
 from wireloom.translate.item_resource import FORMS
 from wireloom.translate.response_stream import ResponseStream
 from wireloom.translate.upstream_events import decoded, failure

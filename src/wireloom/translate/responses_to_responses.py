@@ -16,8 +16,9 @@ from wireloom_protocol import responses as m
 
 from wireloom.errors import UpstreamRefused
 from wireloom.translate import tools as t
+from wireloom.translate.chat_chunk import DONE
 from wireloom.translate.chat_errors import cut_off
-from wireloom.translate.chat_to_responses import DONE, INCOMPLETE, logprob
+from wireloom.translate.chat_to_responses import INCOMPLETE, logprob
 from wireloom.translate.item_resource import FORMS
 from wireloom.translate.loss import How, Rule
 from wireloom.translate.response_stream import ResponseStream

@@ -103,15 +103,28 @@ def encode(events: list[Any]) -> bytes:
     """Frame stream events: name and data, an empty line after each.
 
     Args:
-        events: objects with a `type` (dictionaries, or structs tagged with it), JSON otherwise.
+        events: objects with a `type` (dictionaries, or structs tagged with it), JSON otherwise; bytes are frames
+            already.
     """
     out = bytearray()
     for event in events:
         kind = event.__class__
+        if kind is bytes:
+            out += event
+            continue
         out += _HEADS.get(kind) or _head(kind, event)
         _encode_into(event, out, -1)
         out += b"\n\n"
     return bytes(out)
+
+
+def data_only(value: Any) -> bytes:
+    """A frame without a name.
+
+    Args:
+        value: anything JSON can hold.
+    """
+    return b"data: %b\n\n" % msgspec.json.encode(value)
 
 
 def _head(kind: type, event: Any) -> bytes:

@@ -1,0 +1,120 @@
+"""The Chat face: fills the stubs of tag Chat."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing, contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import msgspec
+from pydantic import TypeAdapter
+from wireloom_protocol import chat
+from wireloom_protocol import responses as m
+from wireloom_protocol.routes import EventStream, Reply
+
+from wireloom.api import bodies, failures
+from wireloom.api.replies import folded, loss_header
+from wireloom.backends.base import Caller
+from wireloom.errors import GatewayError
+from wireloom.gateway import Gateway, Run
+from wireloom.translate.chat_request import HubRequest, hub_request
+from wireloom.translate.loss import Losses
+from wireloom.translate.responses_to_chat_chunks import ChatChunks
+from wireloom.translate.responses_to_chat_completion import completion
+from wireloom.wire import sse
+
+REQUEST: TypeAdapter[m.CreateResponse] = TypeAdapter(m.CreateResponse)
+
+log = logging.getLogger("wireloom.request")
+
+
+class ChatCompletions:
+    """Answers requests for chat completions.
+
+    Args:
+        gateway: the road to a backend.
+    """
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    async def create_chat_completion(
+        self, caller: Caller, body: chat.CreateChatCompletionRequest
+    ) -> Reply[chat.CreateChatCompletionResponse] | EventStream[chat.ChatCompletionStreamEvent]:
+        """See the contract's createChatCompletion."""
+        relayed = self._gateway.relay(body, caller)
+        if relayed is None:
+            return await self._translated(caller, body)
+        if body.stream:
+            fail = partial(_failed, relayed.left)
+            return EventStream(relayed.events(), lambda: relayed.queued, _alive, _alive, fail)
+        return Reply(msgspec.Raw(await relayed.whole()))  # type: ignore[arg-type]
+
+    async def _translated(
+        self, caller: Caller, body: chat.CreateChatCompletionRequest
+    ) -> Reply[chat.CreateChatCompletionResponse] | EventStream[chat.ChatCompletionStreamEvent]:
+        """Through the hub, to a backend that speaks something else."""
+        losses = Losses(strict=self._gateway.strict)
+        asked = hub_request(body, losses)
+        with _told_as(asked):
+            run = await self._gateway.respond(bodies.validate(REQUEST, asked.body), caller)
+        moved = [replace(loss, path=asked.path(loss.path)) for loss in run.losses.items]
+        run.losses.items[:] = [*losses.items, *moved]
+        headers = loss_header(run.losses.header())
+        made = f"chatcmpl-{run.stream.response['id'].removeprefix('resp_')}"
+        legacy = body.functions is not None
+        if body.stream:
+            options = body.stream_options
+            chunks = ChatChunks(
+                made,
+                run.stream.response["created_at"],
+                body.model,
+                include_usage=options is not None and bool(options.include_usage),
+                legacy=legacy,
+            )
+            batches = _chunked(run, chunks, asked, caller)
+            fail = partial(_failed, partial(_rest, run, chunks))
+            return EventStream(batches, lambda: run.turn.queued, _alive, _alive, fail, headers)
+        with _told_as(asked):
+            response = await folded(run.events())
+        return Reply(completion(response, made, body.model, legacy=legacy), headers)
+
+
+@contextmanager
+def _told_as(asked: HubRequest) -> Iterator[None]:
+    """Failures name the parameter at fault as the client knows it."""
+    try:
+        yield
+    except GatewayError as error:
+        if error.param is None:
+            raise
+        raise error.moved(asked.path(error.param)) from error
+
+
+async def _chunked(
+    run: Run, chunks: ChatChunks, asked: HubRequest, caller: Caller
+) -> AsyncGenerator[list[Any], None]:
+    with _told_as(asked):
+        async with aclosing(run.events()) as batches:
+            async for batch in batches:
+                frames = chunks.feed(batch)
+                if frames:
+                    yield frames
+    for lost in chunks.lost:
+        log.warning("%s lost: %s", caller.request_id, lost)
+
+
+def _alive() -> list[Any]:
+    return [sse.COMMENT]
+
+
+def _failed(left: Callable[[], list[bytes]], error: Exception) -> list[Any]:
+    """What came before a failure, and the failure."""
+    return [*left(), failures.chunk(error if isinstance(error, GatewayError) else failures.internal())]
+
+
+def _rest(run: Run, chunks: ChatChunks) -> list[bytes]:
+    return [*chunks.take(), *chunks.feed(run.stream.take())]

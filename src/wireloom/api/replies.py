@@ -1,0 +1,30 @@
+"""What the answers of both faces have in common."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+from wireloom.api import failures
+from wireloom.translate.response_fold import fold
+
+
+def loss_header(lost: str | None) -> dict[str, str]:
+    """The header that tells what of a request was not carried, if anything was."""
+    return {"x-wireloom-loss": lost} if lost else {}
+
+
+async def folded(batches: AsyncGenerator[list[Any], None]) -> dict[str, Any]:
+    """The response that a stream tells.
+
+    Raises:
+        GatewayError: the stream has no end.
+    """
+    response = None
+    async with aclosing(batches):
+        async for batch in batches:
+            response = fold(batch, response)
+    if response is None:
+        raise failures.internal()
+    return response
