@@ -46,6 +46,7 @@ BACKENDS = {
 }
 CODEX_BACKENDS = {
     "app-server": ("wireloom.backends.app_server", "AppServerBackend"),
+    "exec": ("wireloom.backends.exec", "ExecBackend"),
 }
 CODEX = ("wireloom.backends.codex", "Codex")
 UPSTREAM = ("wireloom.backends.http", "Upstream")
@@ -156,14 +157,17 @@ async def _codex(settings: Settings, slots: Any, _: AsyncExitStack) -> Backend:
     codex = _load(*CODEX)(**codex_setup(settings)._asdict())
     more: dict[str, Any] = {}
     if settings.backend == "app-server":
-        more = {"url": settings.app_server_url, "token": settings.app_server_token}
+        more = {
+            "url": settings.app_server_url,
+            "token": settings.app_server_token,
+            "idle_seconds": settings.idle_timeout_seconds,
+            "denied_tools": settings.tool_denylist,
+        }
     backend = _load(*CODEX_BACKENDS[settings.backend])(
         codex,
         slots,
         own_models=tuple(settings.models),
         total_seconds=settings.total_seconds,
-        idle_seconds=settings.idle_timeout_seconds,
-        denied_tools=settings.tool_denylist,
         **more,
     )
     await backend.start()

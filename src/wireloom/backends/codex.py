@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from wireloom.backends.codex_models import CodexModel
 from wireloom.errors import InvalidRequest, UpstreamError
 
 Json: TypeAlias = dict[str, Any]
@@ -144,6 +145,12 @@ class Codex:
         options = {**catalogue, **UNLOADING, **self.config()}
         return [part for name, value in options.items() for part in ("-c", f"{name}={toml(value)}")]
 
+    def exec_options(self) -> list[str]:
+        """The options of `codex exec`: what it may do, what it reads, and its configuration."""
+        kept = ["--ephemeral"] if self.ephemeral else []
+        safe = ["--json", "--skip-git-repo-check", "--ignore-user-config", "--ignore-rules", *kept]
+        return [*safe, "--sandbox", self.sandbox, *self.arguments()]
+
     def folder(self, metadata: Mapping[str, str]) -> Path:
         """Where a request works.
 
@@ -165,6 +172,10 @@ class Codex:
         if not resolved.is_dir():
             raise InvalidRequest("metadata.cwd: there is no such folder.", param="metadata.cwd")
         return resolved
+
+    def models(self) -> list[CodexModel]:
+        """The models of the catalogue that may be chosen."""
+        return [_model(entry) for entry in self.catalogue if entry.get("visibility") == "list"]
 
     async def prepare(self) -> None:
         """Make the home ready: private, with the user's login linked, and with the catalogue of models.
@@ -217,6 +228,20 @@ class Codex:
                 code="upstream_unreachable",
                 status=503,
             ) from error
+
+
+def _model(entry: Json) -> CodexModel:
+    levels = entry.get("supported_reasoning_levels")
+    kinds, window = entry.get("input_modalities"), entry.get("context_window")
+    return CodexModel(
+        entry["slug"],
+        tuple(str(level["effort"]) for level in levels if "effort" in level)
+        if isinstance(levels, list)
+        else (),
+        tuple(kind for kind in ("text", "image") if kind in kinds) if isinstance(kinds, list) else ("text",),
+        window if isinstance(window, int) else None,
+        entry.get("priority") == 1,
+    )
 
 
 def _acts(name: str) -> bool:

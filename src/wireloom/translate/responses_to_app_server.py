@@ -10,11 +10,12 @@ from wireloom_protocol import responses as m
 
 from wireloom.providers.profile import Profile, ResponsesWire
 from wireloom.translate import tools as t
+from wireloom.translate.codex_fields import COMMON, JSON_ONLY, SUMMARIES, carried, report_settings
 from wireloom.translate.codex_items import thread_items
 from wireloom.translate.codex_schemas import Schema, unsaid
 from wireloom.translate.effort import updated
-from wireloom.translate.loss import How, Losses, Rule, Severity, refused
-from wireloom.translate.responses_to_chat import ENCRYPTED_REASONING, LOGPROBS, Options, Refuse
+from wireloom.translate.loss import How, Losses, Rule, Severity
+from wireloom.translate.responses_to_chat import Options
 from wireloom.translate.upstream_tools import offer
 
 Json: TypeAlias = dict[str, Any]
@@ -32,9 +33,6 @@ PROFILE = Profile(
     responses=ResponsesWire(tools=(), reasoning="encrypted", output_parts=True, instructions_anywhere=True),
 )
 """What Codex takes, in the terms in which upstreams are described (measured with CLI 0.169.0)."""
-
-JSON_ONLY = "Answer with one JSON object and nothing else."
-SUMMARIES = frozenset({"auto", "concise", "detailed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +119,6 @@ def _tool(tool: Json, schema: Schema) -> Json:
 Apply: TypeAlias = Callable[[_Build, str, Any], None]
 
 
-def _done(*_: Any) -> None:
-    """Carried elsewhere in this module, or answered by the gateway itself."""
-
-
 def _instructions(build: _Build, _: str, value: str) -> None:
     build.instructions.insert(0, value)
 
@@ -135,9 +129,7 @@ def _reasoning(build: _Build, path: str, value: Json) -> None:
     summary = value.get("summary") or value.get("generate_summary")
     if summary in SUMMARIES:
         build.turn["summary"] = summary
-    for name in ("mode", "context"):
-        if value.get(name) not in (None, "auto", "standard"):
-            build.losses.add(f"{path}.{name}", "dropped", "Codex has no such setting")
+    report_settings(build.losses, path, value)
 
 
 def _text(build: _Build, path: str, value: Json) -> None:
@@ -162,80 +154,21 @@ def _parallel_tool_calls(build: _Build, path: str, value: bool) -> None:
         build.losses.add(path, "dropped", "Codex asks for calls in parallel")
 
 
-def _top_logprobs(_: _Build, path: str, value: int) -> None:
-    if value:
-        raise refused(path, "Codex tells no log probabilities")
-
-
-def _include(build: _Build, path: str, value: list[str]) -> None:
-    for index, name in enumerate(value):
-        if name == LOGPROBS:
-            raise refused(f"{path}[{index}]", "Codex tells no log probabilities")
-        if name != ENCRYPTED_REASONING:
-            build.losses.add(
-                f"{path}[{index}]", "dropped", "nothing of the kind to include", Severity.IMMATERIAL
-            )
-
-
 def _service_tier(build: _Build, _: str, value: str) -> None:
     if value not in ("auto", "default"):
         build.turn["serviceTier"] = value
 
 
-_IMMATERIAL = Severity.IMMATERIAL
-_HISTORY = "by the gateway's history"
-
-
-def _ignored(reason: str, severity: Severity = Severity.DEGRADING, *, harmless: object = None) -> Rule[Apply]:
-    def rule(build: _Build, path: str, value: Any) -> None:
-        if value != harmless:
-            build.losses.add(path, "dropped", reason, severity)
-
-    return Rule(How.IGNORED, rule, reason)
-
-
-def _refuse(reason: str, harmless: object = None) -> Rule[Apply]:
-    return Rule(How.REFUSED, Refuse(reason, harmless), reason)
-
-
-_UNSET = _ignored("Codex has no such setting")
-_UNHEARD = _ignored("Codex hears nothing of it", _IMMATERIAL)
-
 FIELDS: Mapping[str, Rule[Apply]] = {
-    "model": Rule(How.NATIVE, _done, "under the name that the model map gives"),
-    "input": Rule(How.NATIVE, _done, "item by item, injected before the turn"),
+    **COMMON,
+    "input": Rule(How.NATIVE, carried, "item by item, injected before the turn"),
     "instructions": Rule(How.NATIVE, _instructions, "the first message, of role developer"),
-    "tools": Rule(How.EMULATED, _done, "as dynamic tools; a call ends the response and suspends the turn"),
-    "tool_choice": Rule(How.EMULATED, _done, "auto, none and allowed tools; Codex cannot be made to call"),
+    "tools": Rule(How.EMULATED, carried, "as dynamic tools; a call ends the response and suspends the turn"),
+    "tool_choice": Rule(How.EMULATED, carried, "auto, none and allowed tools; Codex cannot be made to call"),
     "parallel_tool_calls": Rule(How.IGNORED, _parallel_tool_calls, "Codex asks for calls in parallel"),
-    "stream": Rule(How.NATIVE, _done),
-    "stream_options": _ignored("obfuscation is never added", _IMMATERIAL),
     "text": Rule(How.NATIVE, _text, "a schema is always enforced; json_object is asked for in words"),
     "reasoning": Rule(How.NATIVE, _reasoning, "effort and summary"),
     "service_tier": Rule(How.NATIVE, _service_tier, "where the model has the tier"),
-    "include": Rule(How.NATIVE, _include, "sealed reasoning; log probabilities are refused"),
-    "top_logprobs": Rule(How.REFUSED, _top_logprobs, "Codex tells no log probabilities"),
-    "max_output_tokens": _UNSET,
-    "temperature": _UNSET,
-    "top_p": _UNSET,
-    "presence_penalty": _UNSET,
-    "frequency_penalty": _UNSET,
-    "moderation": _UNSET,
-    "truncation": _ignored("nothing is cut; a request that is too long fails", harmless="disabled"),
-    "max_tool_calls": _ignored("it bounds tools that run inside the provider", _IMMATERIAL),
-    "metadata": _ignored("only `cwd` is read, by the gateway", _IMMATERIAL),
-    "user": _UNHEARD,
-    "safety_identifier": _UNHEARD,
-    "prompt_cache_key": _UNHEARD,
-    "prompt_cache_retention": _UNHEARD,
-    "prompt_cache_options": _UNHEARD,
-    "client_metadata": _UNHEARD,
-    "store": Rule(How.EMULATED, _done, _HISTORY),
-    "previous_response_id": Rule(How.EMULATED, _done, _HISTORY),
-    "conversation": Rule(How.EMULATED, _done, _HISTORY),
-    "background": _refuse("responses are not made in the background", harmless=False),
-    "prompt": _refuse("stored prompts live at the provider that stores them"),
-    "context_management": _refuse("the context is not managed by the server"),
 }
 
 
