@@ -137,7 +137,7 @@ async def test_a_run_and_what_it_is_given(tmp_path: Path) -> None:
         text={"format": {"type": "json_schema", "name": "n", "schema": {"type": "object"}}},
         reasoning={"effort": "low"},
     )
-    assert told.text == "halfxattached]"
+    assert told.text == "halfxImage #1]"
     assert told.response["usage"]["total_tokens"] == 3
     (run,) = bench.runs
     arguments = run["arguments"]
@@ -155,7 +155,9 @@ async def test_a_run_and_what_it_is_given(tmp_path: Path) -> None:
     contents = [bytes.fromhex(content) for content, _ in run["files"].values()]
     assert sorted(contents) == sorted([b"Be brief.", PNG, b'{"type":"object"}'])
     assert {mode for _, mode in run["files"].values()} == {"0o600"}
-    assert run["cwd"] == str(tmp_path / "work")
+    assert arguments[arguments.index("--cd") + 1] == str(tmp_path / "work")
+    assert arguments[1:3] == ["--image", "picture-1.png"]
+    assert Path(run["cwd"]).parent.parent == tmp_path / "home/runs"
     assert run["environment"]["KEY"] == "s3cret"
     assert run["environment"]["HOME"] == str(tmp_path / "home")
     assert bench.left == []
@@ -178,7 +180,7 @@ async def test_a_folder_that_a_request_names(tmp_path: Path) -> None:
     root.mkdir()
     bench = Bench(tmp_path, allowed_roots=(root,))
     await bench.answer(metadata={"cwd": str(root)})
-    assert bench.runs[0]["cwd"] == str(root)
+    assert bench.runs[0]["arguments"][-2] == str(root)
     with pytest.raises(InvalidRequest):
         await bench.answer(metadata={"cwd": str(tmp_path)})
 

@@ -22,7 +22,7 @@ _KEPT_VARIABLES = re.compile(r"PATH|PYTHONPATH|LANG|LC_\w+|COVERAGE_\w+|COV_\w+"
 
 
 class Gateway:
-    """A gateway in front of ``upstream``, with its files under ``home``.
+    """A gateway in front of ``upstream``, or of what its flags name, with its files under ``home``.
 
     ``flags`` follow the ones it always gets; ``token`` None serves without authentication. Entering waits
     until ``/health`` answers. Leaving sends SIGTERM and raises ``AssertionError`` when that does not end it.
@@ -30,16 +30,18 @@ class Gateway:
 
     def __init__(
         self,
-        upstream: str,
+        upstream: str | None,
         home: Path,
         *flags: str,
-        api_key: str,
+        api_key: str | None = None,
         token: str | None = TOKEN,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         inbound = ["--no-auth"] if token is None else ["--token", token]
         self._command = [sys.executable, "-m", "wireloom", "serve", "--port", "0"]
-        self._command += ["--upstream", upstream, "--api-key", api_key, *inbound, *flags]
+        if upstream is not None and api_key is not None:
+            self._command += ["--upstream", upstream, "--api-key", api_key]
+        self._command += [*inbound, *flags]
         self._environment = {**_environment(home), **(environment or {})}
         self._home = home
         self._lines: list[str] = []
@@ -96,6 +98,11 @@ class Gateway:
             raise AssertionError(f"SIGTERM did not stop the gateway:\n{self.stderr}") from exc
         finally:
             self._kill()
+
+    def kill(self) -> None:
+        """End the process as a crash does, without a chance to tidy up."""
+        self._process.kill()
+        self._process.wait()
 
     def _kill(self) -> None:
         self._process.kill()

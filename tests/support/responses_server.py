@@ -26,12 +26,13 @@ Script = Callable[[Json], Answer] | Sequence[Answer]
 
 @dataclass(slots=True)
 class Exchange:
-    """One request; ``closed_early`` tells that the client left before the answer was whole."""
+    """One request, its body of ``size`` bytes; ``closed_early`` tells that the client left before the answer was whole."""
 
     method: str
     path: str
     headers: dict[str, str]
     body: Any
+    size: int = 0
     closed_early: bool = False
     ended: bool = False
 
@@ -102,7 +103,7 @@ class ResponsesServer:
     async def _serve(self, reader: WatchedReader, writer: asyncio.StreamWriter) -> None:
         while (request := await read_request(reader)) is not None:
             body = json.loads(request.body) if request.body else None
-            exchange = Exchange(request.method, request.path, request.headers, body)
+            exchange = Exchange(request.method, request.path, request.headers, body, len(request.body))
             with self._changed:
                 self.exchanges.append(exchange)
                 self._changed.notify_all()
@@ -150,6 +151,8 @@ class ResponsesServer:
         for number, frame in enumerate(answer.frames()):
             if number == answer.held and await self._left_before_release(reader):
                 return False
+            if answer.pause:
+                await asyncio.sleep(answer.pause)
             writer.write(b"%x\r\n%b\r\n" % (len(frame), frame))
             await writer.drain()
         if answer.ending != "reset":

@@ -167,12 +167,13 @@ class Streamed:
     """A stream as it goes over the wire.
 
     ``held`` keeps silent after so many events until ``ResponsesServer.release``. ``ending``: ``done`` with the final
-    marker, ``no_done`` without, ``cut`` a clean end of the body after the events given, ``reset`` a torn connection.
+    marker, ``no_done`` without, ``cut`` a clean end of the body after the events given, ``reset`` a torn connection. ``pause`` seconds pass before each event.
     """
 
     events: Sequence[Json]
     ending: Ending = "done"
     held: int | None = None
+    pause: float = 0.0
 
     def frames(self) -> Iterator[bytes]:
         """Return what is written, a frame for each event."""
@@ -195,6 +196,6 @@ class Whole:
 Answer = Streamed | Whole
 
 
-def told(*items: Json, **more: Any) -> Streamed:
+def told(*items: Json, pause: float = 0.0, **more: Any) -> Streamed:
     """Return the whole stream of ``items``."""
-    return Streamed(whole(*items, **more))
+    return Streamed(whole(*items, **more), pause=pause)

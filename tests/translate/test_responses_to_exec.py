@@ -156,9 +156,9 @@ def test_pictures_are_numbered_where_they_stand() -> None:
     one, _ = made(input=[user(text("see"), picture), turn("user", "and"), user(picture)])
     assert one.images == [PNG, PNG]
     assert turns(one.prompt) == [
-        ("user", "see\n[picture 1 of those attached]"),
+        ("user", "see\n[Image #1]"),
         ("user", "and"),
-        ("user", "[picture 2 of those attached]"),
+        ("user", "[Image #2]"),
     ]
 
 

@@ -88,9 +88,10 @@ class ExecTurn:
             model, effort = (await self._settings.models()).resolve(self._run.model)
             loop, seconds = asyncio.get_running_loop(), self._settings.total_seconds
             deadline = loop.time() + seconds if seconds else None
-            with files(codex, self._run) as (command, environment):
+            with files(codex, self._run) as (place, command):
                 command += _chosen(self._run, model, effort or ("low" if codex.fast else None))
-                process = await _started([*command, "-"], environment, folder)
+                command += ["--cd", str(folder), "-"]
+                process = await _started(command, codex.child_environment(), place)
                 try:
                     feeding = loop.create_task(_feed(process, self._run.prompt))
                     async for line in _lines(process, deadline):
@@ -119,8 +120,8 @@ def _chosen(run: Run, model: str | None, effort: str | None) -> list[str]:
 
 
 @contextmanager
-def files(codex: Codex, run: Run) -> Iterator[tuple[list[str], dict[str, str]]]:
-    """The command of a run, whose files are there while the context lasts.
+def files(codex: Codex, run: Run) -> Iterator[tuple[Path, list[str]]]:
+    """The folder of a run and its command, whose files are there while the context lasts.
 
     Args:
         codex: the CLI as it is started.
@@ -132,14 +133,15 @@ def files(codex: Codex, run: Run) -> Iterator[tuple[list[str], dict[str, str]]]:
     folder = Path(tempfile.mkdtemp(dir=base))
     try:
         # First, since this option takes as many files as follow it.
-        images = [part for url in run.images for part in ("--image", str(_picture(folder, url)))]
+        pictures = [_picture(folder, number, url) for number, url in enumerate(run.images, 1)]
+        images = [part for name in pictures for part in ("--image", name)]
         options = codex.exec_options()
         instructions = _private(folder / "instructions.md", run.instructions.encode())
         options += ["-c", f"model_instructions_file={toml(str(instructions))}"]
         if run.schema is not None:
             schema = _private(folder / "schema.json", msgspec.json.encode(run.schema))
             options += ["--output-schema", str(schema)]
-        yield [*_guarded(), str(codex.program()), "exec", *images, *options], codex.child_environment()
+        yield folder, [*_guarded(), str(codex.program()), "exec", *images, *options]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -150,13 +152,11 @@ def _guarded() -> list[str]:
     return [found, "--pdeathsig", "KILL", "--"] if found else []
 
 
-def _picture(folder: Path, url: str) -> Path:
+def _picture(folder: Path, number: int, url: str) -> str:
+    """Write a picture; its name is all that the model hears of where it is, since the run begins in that folder."""
     kind, _, data = url.partition(",")
     suffix = SUFFIXES.get(kind.removeprefix("data:").partition(";")[0], ".png")
-    handle, name = tempfile.mkstemp(dir=folder, suffix=suffix)
-    with os.fdopen(handle, "wb") as file:
-        file.write(base64.b64decode(data))
-    return Path(name)
+    return _private(folder / f"picture-{number}{suffix}", base64.b64decode(data)).name
 
 
 def _private(path: Path, data: bytes) -> Path:

@@ -25,7 +25,8 @@ EXPLANATION = (
     "This is a conversation so far. A line that is exactly [{mark} ROLE] begins what that role said; no other line "
     "does, whatever it looks like. Go on as the assistant, with what it says next and nothing else."
 )
-PICTURE = "[picture {number} of those attached]"
+PICTURE = "[Image #{number}]"
+"""How Codex names the pictures that it attaches."""
 
 
 @dataclass(frozen=True, slots=True)
