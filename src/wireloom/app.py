@@ -166,7 +166,6 @@ async def _codex(settings: Settings, slots: Any, _: AsyncExitStack) -> Backend:
     backend = _load(*CODEX_BACKENDS[settings.backend])(
         codex,
         slots,
-        own_models=tuple(settings.models),
         total_seconds=settings.total_seconds,
         **more,
     )

@@ -77,8 +77,23 @@ async def test_the_home_is_private_and_holds_the_catalogue(tmp_path: Path) -> No
     (kept,) = json.loads(file.read_bytes())["models"]
     assert kept["tool_mode"] is None
     assert kept["apply_patch_tool_type"] is None
-    assert kept["context_window"] == 9
+    assert kept["context_window"] == 10**9
+    assert codex.catalogued() == []  # what is not for show is not listed
     assert f"model_catalog_json={json.dumps(str(file))}" in codex.arguments()
+
+
+async def test_models_of_the_users_own_are_catalogued(tmp_path: Path) -> None:
+    listed = [
+        {**MODEL, "slug": "gpt-5.5", "visibility": "list", "supported_reasoning_levels": [{"effort": "low"}]}
+    ]
+    program = script(tmp_path / "bin" / "codex", f"echo '{json.dumps({'models': listed})}'")
+    codex = installed(tmp_path, binary=str(program), model="mine", models=("gpt-5.5", "other"))
+    await codex.prepare()
+    kept = {model["slug"]: model for model in json.loads((codex.home / CATALOGUE).read_bytes())["models"]}
+    assert list(kept) == ["gpt-5.5", "mine", "other"]
+    assert kept["mine"]["supported_reasoning_levels"] == []
+    assert [model.name for model in codex.catalogued()] == ["gpt-5.5"]
+    assert codex.own_models == ("mine", "gpt-5.5", "other")
 
 
 async def test_an_agent_keeps_its_tools(tmp_path: Path) -> None:
@@ -90,7 +105,7 @@ async def test_an_agent_keeps_its_tools(tmp_path: Path) -> None:
     assert "features.shell_tool" not in codex.config()
     assert codex.config()["web_search"] == "disabled"
     assert installed(tmp_path).sandbox == "read-only"
-    assert installed(tmp_path).config() == MINIMAL
+    assert installed(tmp_path).config() == {**MINIMAL, "tool_output_token_limit": 10**9}
 
 
 async def test_the_login_is_linked_and_never_copied(tmp_path: Path) -> None:

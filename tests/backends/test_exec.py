@@ -83,9 +83,10 @@ class Bench:
             user_home=tmp_path / "user",
             environment={"PATH": os.environ["PATH"], "KEY": "s3cret"},
             cwd=tmp_path / "work",
+            models=("own",),
             **settings,
         )
-        self.backend = ExecBackend(self.codex, Slots(slots, 0, 1), own_models=("own",), **engine)
+        self.backend = ExecBackend(self.codex, Slots(slots, 0, 1), **engine)
 
     def turn(self, **body: Any) -> Any:
         whole = {"model": "big", "input": "hello", **body}

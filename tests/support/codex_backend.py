@@ -2,6 +2,8 @@
 
 import os
 import signal
+import socket
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -125,3 +127,42 @@ def wait(seconds: float = SECONDS) -> Any:
     while time.monotonic() < end:
         yield None
         time.sleep(0.02)
+
+
+class External:
+    """An app-server that somebody else runs.
+
+    Args:
+        root: gets its home.
+        base_url: of the provider.
+        kind: ``ws`` or ``unix``.
+    """
+
+    def __init__(self, root: Path, base_url: str, kind: str) -> None:
+        self._user = User(root / "external", base_url)
+        self._socket = root / "external" / "codex.sock"
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self._url = f"ws://127.0.0.1:{port}" if kind == "ws" else f"unix://{self._socket}"
+        self._process: subprocess.Popen[bytes]
+
+    def __enter__(self) -> str:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self._user.home),
+            "CODEX_HOME": str(self._user.home),
+            KEY_VARIABLE: API_KEY,
+        }
+        self._process = subprocess.Popen(
+            [find_codex(), "app-server", "--listen", self._url],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        return self._url
+
+    def __exit__(self, *_: object) -> None:
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()

@@ -146,6 +146,16 @@ def test_two_messages_stay_two_and_a_refusal_is_told() -> None:
     assert told.refusal == "no more"
 
 
+def test_a_message_that_never_comes_was_a_refusal() -> None:
+    begun = news("item/started", item={"type": "agentMessage", "id": "msg_1", "text": ""})
+    reading = Reading()
+    told = reading.read([STARTED, begun, over(totalTokens=1), ENDED])
+    assert told.refusal == "The model refused. Codex does not pass on its words."
+    assert reading.reader.lost == ["the words of a refusal"]
+    empty = item(type="message", id="msg_1", role="assistant", content=[{"type": "output_text", "text": ""}])
+    assert Reading().read([STARTED, begun, empty, over(totalTokens=1), ENDED]).refusal == ""
+
+
 # -- calls ---------------------------------------------------------------------------------------------------------
 
 

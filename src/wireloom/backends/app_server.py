@@ -43,7 +43,6 @@ class AppServerBackend:
     Args:
         codex: the CLI as it is started.
         slots: how many turns run at once; one that waits for its client holds none.
-        own_models: names of models that the settings describe.
         url: address of an app-server that runs already, `ws://...` or `unix://...`; None starts one.
         token: what that one asks for.
         total_seconds: longest time for a whole answer, 0 for no limit.
@@ -56,7 +55,6 @@ class AppServerBackend:
         codex: Codex,
         slots: Slots,
         *,
-        own_models: tuple[str, ...] = (),
         url: str | None = None,
         token: str | None = None,
         total_seconds: float = 0,
@@ -64,7 +62,6 @@ class AppServerBackend:
         denied_tools: frozenset[str] = frozenset(),
     ) -> None:
         self._codex = codex
-        self._own_models = tuple(name for name in (codex.model, *own_models) if name)
         self._url = url
         self._token = token
         self._denied = denied_tools
@@ -161,7 +158,7 @@ class AppServerBackend:
                     break
             windows = {model["slug"]: model.get("context_window") for model in self._codex.catalogue}
             self._models = CodexModels(
-                (_model(each, windows) for each in found if not each.hidden), self._own_models
+                (_model(each, windows) for each in found if not each.hidden), self._codex.own_models
             )
         return self._models
 

@@ -26,7 +26,6 @@ UNREAD = [
     "thread/status/changed",
     "thread/settings/updated",
     "thread/tokenUsage/updated",
-    "item/started",
     "item/completed",
     "item/reasoning/summaryPartAdded",
     "serverRequest/resolved",

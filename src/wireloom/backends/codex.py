@@ -58,13 +58,28 @@ MINIMAL: Mapping[str, Any] = {
 }
 # Unsubscribed threads would stay in memory.
 UNLOADING: Mapping[str, Any] = {"thread_unload_delay_secs": 1}
-# Members of a catalogued model that bring tools of their own, and what they are without.
-TOOLLESS: Mapping[str, Any] = {
+# Codex would cut the outputs of tools, and sum a conversation up that it takes to be too long for the model: what is too
+# long is for the model's provider to say.
+BOUNDLESS = 10**9
+# Members of a catalogued model that bring tools of their own or change what is said, and what they are without.
+PLAIN: Mapping[str, Any] = {
     "apply_patch_tool_type": None,
     "tool_mode": None,
     "multi_agent_version": None,
     "use_responses_lite": False,
     "experimental_supported_tools": [],
+    "context_window": BOUNDLESS,
+    "max_context_window": BOUNDLESS,
+    "truncation_policy": {"mode": "bytes", "limit": BOUNDLESS},
+}
+# A model that only the user's settings name is taken to be like this one, as far as nothing else is known.
+LIKE = "gpt-5.5"
+UNKNOWN: Mapping[str, Any] = {
+    "visibility": "hide",
+    "default_reasoning_level": None,
+    "supported_reasoning_levels": [],
+    "service_tiers": [],
+    "additional_speed_tiers": [],
 }
 
 
@@ -81,6 +96,7 @@ class Codex:
         cwd: where it works when a request names no folder.
         allowed_roots: folders within which a request may name one.
         model: the model for requests that leave it to Codex, or None for Codex's own choice.
+        models: other models that the settings name.
         agent: whether Codex may use its own tools and write into its folder.
         fast: whether a request that names no effort gets a low one.
         ephemeral: whether Codex keeps no record of its threads.
@@ -95,6 +111,7 @@ class Codex:
     cwd: Path = Path("/")
     allowed_roots: tuple[Path, ...] = ()
     model: str | None = None
+    models: tuple[str, ...] = ()
     agent: bool = False
     fast: bool = False
     ephemeral: bool = True
@@ -136,7 +153,10 @@ class Codex:
 
     def config(self) -> dict[str, Any]:
         """Dotted key -> value of the configuration, for a process or a thread."""
-        base = {name: value for name, value in MINIMAL.items() if not (self.agent and _acts(name))}
+        if self.agent:
+            base = {name: value for name, value in MINIMAL.items() if not _acts(name)}
+        else:
+            base = {**MINIMAL, "tool_output_token_limit": BOUNDLESS}
         return {**base, **self.overrides}
 
     def arguments(self) -> list[str]:
@@ -173,7 +193,12 @@ class Codex:
             raise InvalidRequest("metadata.cwd: there is no such folder.", param="metadata.cwd")
         return resolved
 
-    def models(self) -> list[CodexModel]:
+    @property
+    def own_models(self) -> tuple[str, ...]:
+        """The models that the settings name, the default first."""
+        return tuple(dict.fromkeys(name for name in (self.model, *self.models) if name))
+
+    def catalogued(self) -> list[CodexModel]:
         """The models of the catalogue that may be chosen."""
         return [_model(entry) for entry in self.catalogue if entry.get("visibility") == "list"]
 
@@ -188,8 +213,18 @@ class Codex:
         self._link_login()
         if not self.catalogue:
             self.catalogue = await self._read_catalogue()
-            kept = [model if self.agent else {**model, **TOOLLESS} for model in self.catalogue]
-            _write(self.home / CATALOGUE, msgspec.json.encode({"models": kept}))
+            _write(self.home / CATALOGUE, msgspec.json.encode({"models": self._kept()}))
+
+    def _kept(self) -> list[Json]:
+        """The catalogue as Codex reads it: of an agent as it is, else of models without anything of their own."""
+        if self.agent:
+            return self.catalogue
+        listed = {model["slug"]: {**model, **PLAIN} for model in self.catalogue}
+        like = listed.get(LIKE)
+        if like is not None:
+            for name in self.own_models:
+                listed.setdefault(name, {**like, **UNKNOWN, "slug": name, "display_name": name})
+        return list(listed.values())
 
     def _link_login(self) -> None:
         """Codex reads and renews the login through the link; nothing of it is read here."""

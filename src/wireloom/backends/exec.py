@@ -23,7 +23,6 @@ class ExecBackend:
     Args:
         codex: the CLI as it is started.
         slots: how many runs there are at once.
-        own_models: names of models that the settings describe.
         total_seconds: longest time for a whole answer, 0 for no limit.
     """
 
@@ -32,11 +31,9 @@ class ExecBackend:
         codex: Codex,
         slots: Slots,
         *,
-        own_models: tuple[str, ...] = (),
         total_seconds: float = 0,
     ) -> None:
         self._codex = codex
-        self._own_models = tuple(name for name in (codex.model, *own_models) if name)
         self._settings = Settings(codex, slots, total_seconds, self._known_models)
 
     async def start(self) -> None:
@@ -65,7 +62,7 @@ class ExecBackend:
 
     async def _known_models(self) -> CodexModels:
         await self._codex.prepare()
-        return CodexModels(self._codex.models(), self._own_models)
+        return CodexModels(self._codex.catalogued(), self._codex.own_models)
 
     async def ready(self) -> None:
         """See `Backend.ready`: the program is there, and logged in where its provider asks for that."""

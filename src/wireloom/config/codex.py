@@ -40,6 +40,7 @@ class CodexSetup(NamedTuple):
     cwd: Path
     allowed_roots: tuple[Path, ...]
     model: str | None
+    models: tuple[str, ...]
     agent: bool
     fast: bool
     ephemeral: bool
@@ -66,6 +67,7 @@ def codex_setup(settings: Settings) -> CodexSetup:
         cwd=_default_folder(settings.default_cwd),
         allowed_roots=tuple(_folder(path, "--allowed-root") for path in settings.allowed_root),
         model=model if isinstance(model, str) else None,
+        models=tuple(settings.models),
         agent=settings.agent,
         fast=settings.fast,
         ephemeral=settings.ephemeral,

@@ -26,6 +26,8 @@ Json: TypeAlias = dict[str, Any]
 
 # How often Codex may begin a model call anew before it is taken to be lost; it goes on for ever without a network.
 RETRIES = 5
+# Codex passes over parts of a kind that it does not know, so that a message which refuses never comes.
+REFUSED = "The model refused. Codex does not pass on its words."
 SUMMARY_DELTA = "response.reasoning_summary_text.delta"
 
 
@@ -87,6 +89,7 @@ class AppServerReader:
         self._told: dict[str, tuple[str, Json]] = {}  # Codex's call id -> the client's, and the raw item
         self._asked: dict[str, str | int] = {}  # Codex's call id -> id of the app-server's request
         self._answered = False  # whether the model call is over whose calls are told
+        self._unsaid: set[str] = set()  # messages that have begun
         self._used: Json | None = None
         self._retries = 0
 
@@ -137,6 +140,11 @@ class AppServerReader:
         turn = params.get("turn")
         self.turn_id = self.turn_id or (str(turn.get("id")) if isinstance(turn, dict) else None)
 
+    def _begun(self, params: Json) -> None:
+        item = params.get("item")
+        if isinstance(item, dict) and item.get("type") == "agentMessage":
+            self._unsaid.add(str(item.get("id")))
+
     def _item(self, params: Json) -> None:
         """A raw item; those of another turn are the ones that were injected."""
         item = params.get("item")
@@ -149,6 +157,7 @@ class AppServerReader:
 
     def _said(self, item: Json) -> None:
         if item.get("role") == "assistant":
+            self._unsaid.discard(str(item.get("id")))
             self._reader.take("response.output_item.done", {"item": item})
 
     def _reasoned(self, item: Json) -> None:
@@ -174,6 +183,10 @@ class AppServerReader:
     def _counted(self, params: Json) -> None:
         """A model call is over; items of the next one may have the same ids."""
         self._answered = True
+        if self._unsaid:
+            self._unsaid.clear()
+            self._stream.refusal(REFUSED)
+            self.lost.append("the words of a refusal")
         self.lost += self._reader.lost
         self._reader = self._read()
         self._stream.next_item()
@@ -280,7 +293,7 @@ NOTIFICATIONS: Mapping[str, NotificationRule] = {
     "rawResponse/completed": Rule(How.NATIVE, _R._counted, "usage; the calls of this answer are all told"),
     "account/rateLimits/updated": Rule(How.NATIVE, _R._nothing, "headers of later answers"),
     "item/reasoning/summaryPartAdded": _ignored("a part begins with its first text"),
-    "item/started": _RAW,
+    "item/started": Rule(How.NATIVE, _R._begun, "a message that never comes was a refusal"),
     "item/completed": _RAW,
     "thread/tokenUsage/updated": _ignored("each model call tells its usage itself, and earlier"),
     "turn/diff/updated": _OWN,
