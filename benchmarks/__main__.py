@@ -9,17 +9,21 @@ import time
 from collections.abc import Sequence
 
 from benchmarks.chain import command as chain
+from benchmarks.codex import command as codex
 from benchmarks.contestants import CONTESTANTS, version
 from benchmarks.figures import FIGURES
 from benchmarks.measure import FULL, MEASURES, QUICK, Measure
 from benchmarks.report import render
 from benchmarks.rounds import Rounds
 
-_CHAIN = "`python -m benchmarks chain` measures long conversations by previous_response_id instead."
+_OTHERS = (
+    "`python -m benchmarks chain` measures long conversations by previous_response_id instead, and "
+    "`python -m benchmarks codex` gateways before the local Codex CLI."
+)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, epilog=_CHAIN)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, epilog=_OTHERS)
     parser.add_argument("--quick", action="store_true", help="one short round, less than a minute")
     names = ",".join(measure.name for measure in MEASURES)
     parser.add_argument("--only", metavar="NAME,...", type=_selected, default=MEASURES, help=f"of {names}")
@@ -40,8 +44,9 @@ def _say(line: str) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the benchmark; 0 when everything ran, 1 when something did not, whatever the figures are."""
-    if arguments[:1] == ["chain"]:
-        return chain.main(arguments[1:])
+    other = {"chain": chain.main, "codex": codex.main}.get(arguments[0] if arguments else "")
+    if other is not None:
+        return other(arguments[1:])
     given = _parser().parse_args(arguments)
     plan = QUICK if given.quick else FULL
     # A terminated run must still end the processes it has started.

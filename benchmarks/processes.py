@@ -81,15 +81,23 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         child.kill()
 
 
-def wait_ready(process: subprocess.Popen[bytes], port: int, path: str, log: Path, limit: float) -> None:
+def wait_ready(
+    process: subprocess.Popen[bytes],
+    port: int,
+    path: str,
+    log: Path,
+    limit: float,
+    headers: Mapping[str, str] | None = None,
+) -> None:
     """Return as soon as `GET path` answers 200.
 
-    process: what should answer. port: on loopback. log: its output, quoted on failure. limit: seconds.
+    process: what should answer. port: on loopback. log: its output, quoted on failure. limit: seconds. headers: of the
+    request.
     Raises DidNotRun when the process ends first or the time is over.
     """
     until = time.monotonic() + limit
     while time.monotonic() < until:
-        if _answers(port, path):
+        if _answers(port, path, headers or {}):
             return
         if process.poll() is not None:
             raise DidNotRun(f"ended with code {process.returncode} before it was ready: {_last_line(log)}")
@@ -97,10 +105,10 @@ def wait_ready(process: subprocess.Popen[bytes], port: int, path: str, log: Path
     raise DidNotRun(f"GET {path} did not answer 200 within {limit:.0f} s: {_last_line(log)}")
 
 
-def _answers(port: int, path: str) -> bool:
+def _answers(port: int, path: str, headers: Mapping[str, str]) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers=dict(headers))
         return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):
         return False

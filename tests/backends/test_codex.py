@@ -86,7 +86,7 @@ async def test_models_of_the_users_own_are_catalogued(tmp_path: Path) -> None:
     listed = [
         {**MODEL, "slug": "gpt-5.5", "visibility": "list", "supported_reasoning_levels": [{"effort": "low"}]}
     ]
-    program = script(tmp_path / "bin" / "codex", f"echo '{json.dumps({'models': listed})}'")
+    program = script(tmp_path / "other", f"echo '{json.dumps({'models': listed})}'")
     codex = installed(tmp_path, binary=str(program), model="mine", models=("gpt-5.5", "other"))
     await codex.prepare()
     kept = {model["slug"]: model for model in json.loads((codex.home / CATALOGUE).read_bytes())["models"]}
@@ -136,6 +136,30 @@ def test_the_child_has_a_home_of_its_own(tmp_path: Path) -> None:
     codex = installed(tmp_path)
     home = str(tmp_path / "home")
     assert codex.child_environment() == {"PATH": "/bin", "HOME": home, "CODEX_HOME": home}
+
+
+@pytest.mark.parametrize(
+    ("provider", "more", "trusts"),
+    [
+        ({"base_url": "http://127.0.0.1:1/v1"}, {}, False),
+        ({"base_url": "https://example.com/v1"}, {}, True),
+        ({"base_url": "http://127.0.0.1:1/v1", "requires_openai_auth": True}, {}, True),
+        ({}, {}, True),
+        ({"base_url": "http://127.0.0.1:1/v1"}, {"model_providers.mine.base_url": "https://a"}, True),
+        ({"base_url": "http://127.0.0.1:1/v1"}, {"model_provider": "openai"}, True),
+    ],
+)
+async def test_certificates_are_read_where_something_is_encrypted(
+    tmp_path: Path, provider: dict[str, Any], more: dict[str, Any], trusts: bool
+) -> None:
+    overrides = {"model_provider": "mine", "model_providers": {"mine": provider}, **more}
+    codex = installed(tmp_path, overrides=overrides)
+    await codex.prepare()
+    variables = codex.child_environment()
+    assert ("SSL_CERT_FILE" not in variables) is trusts
+    if not trusts:
+        assert Path(variables["SSL_CERT_FILE"]).read_bytes() == b""
+        assert "SSL_CERT_FILE" not in installed(tmp_path, overrides=overrides, agent=True).child_environment()
 
 
 # -- options -------------------------------------------------------------------------------------------------------

@@ -109,7 +109,9 @@ def test_forty_deltas_are_forty_chunks(client: OpenAI, provider: ResponsesServer
     text = "".join(f"{n:05}" for n in range(40))
     provider.play([r.told(r.message(text), pause=0.02)] * 2)
     pieces, times = [], []
-    for chunk in client.chat.completions.create(model=MODEL, messages=[user("count")], stream=True):  # type: ignore[list-item]
+    asked: Any = {"model": MODEL, "messages": [user("count")], "stream": True}
+    chunks: Any = client.chat.completions.create(**asked)
+    for chunk in chunks:
         if chunk.choices[0].delta.content:
             pieces.append(chunk.choices[0].delta.content)
             times.append(time.monotonic())
@@ -191,17 +193,13 @@ def test_two_tools_at_once_and_in_rounds(client: OpenAI, provider: ResponsesServ
 def test_tools_on_the_other_face_by_the_last_response(client: OpenAI, provider: ResponsesServer) -> None:
     provider.play([r.told(*CALLS), r.told(r.message("both fine"))])
     first = client.responses.create(model=MODEL, input="what weather?", tools=[TOOL])  # type: ignore[list-item]
-    answers = [
+    answers: Any = [
         {"type": "function_call_output", "call_id": item.call_id, "output": item.arguments}
         for item in first.output
         if item.type == "function_call"
     ]
-    second = client.responses.create(
-        model=MODEL,
-        input=answers,
-        previous_response_id=first.id,
-        tools=[TOOL],  # type: ignore[arg-type,list-item]
-    )
+    tools: Any = [TOOL]
+    second = client.responses.create(model=MODEL, input=answers, previous_response_id=first.id, tools=tools)
     assert second.output_text == "both fine"
     assert outputs(provider) == [("theirs_0", ODD[0]), ("theirs_1", ODD[1])]
 

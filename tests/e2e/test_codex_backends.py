@@ -128,13 +128,10 @@ def _responses(client: OpenAI, messages: list[Json], stream: bool, fields: Json)
                     made = event.response
     else:
         made = client.responses.create(**body)
-    used = made.usage
-    usage = used and (
-        used.input_tokens,
-        used.output_tokens,
-        used.input_tokens_details.cached_tokens,
-        used.output_tokens_details.reasoning_tokens,
-    )
+    used, usage = made.usage, None
+    if used is not None:
+        cached, thought = used.input_tokens_details.cached_tokens, used.output_tokens_details.reasoning_tokens
+        usage = used.input_tokens, used.output_tokens, cached, thought
     details = made.incomplete_details
     return Answer(made.output_text, (details.reason if details else None) or str(made.status), usage, pieces)
 

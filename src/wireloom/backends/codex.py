@@ -20,6 +20,8 @@ from wireloom.errors import InvalidRequest, UpstreamError
 Json: TypeAlias = dict[str, Any]
 
 LOGIN = "auth.json"
+# Variables that name what is trusted -> an empty file, and a folder that is not there.
+NO_ROOTS: Mapping[str, str] = {"SSL_CERT_FILE": "no-roots.pem", "SSL_CERT_DIR": "no-roots"}
 CATALOGUE = "wireloom-models.json"
 CATALOGUE_SECONDS = 20.0
 # What comes of reading JSON of another form as a catalogue.
@@ -148,8 +150,27 @@ class Codex:
         return path
 
     def child_environment(self) -> dict[str, str]:
-        """All variables of the child; HOME is its own home too, since the user's may hold skills."""
-        return {**self.environment, "HOME": str(self.home), "CODEX_HOME": str(self.home)}
+        """All variables of the child; HOME is its own home too, since the user's may hold skills.
+
+        For each thread Codex reads every certificate it is to trust, which takes as long as all its other work for a
+        short turn (measured with CLI 0.169.0); where nothing is asked over TLS there are none.
+        """
+        roots = {} if self.agent or not self._unencrypted() else NO_ROOTS
+        own = {"HOME": str(self.home), "CODEX_HOME": str(self.home)}
+        return {**self.environment, **{name: str(self.home / file) for name, file in roots.items()}, **own}
+
+    def _unencrypted(self) -> bool:
+        """Whether the provider is the user's own, is asked over plain HTTP, and has no login that is renewed elsewhere."""
+        providers = self.overrides.get("model_providers")
+        provider = (
+            providers.get(self.overrides.get("model_provider")) if isinstance(providers, Mapping) else None
+        )
+        if not isinstance(provider, Mapping) or any(
+            name.startswith("model_providers.") for name in self.overrides
+        ):
+            return False
+        plain = str(provider.get("base_url", "")).startswith("http://")
+        return plain and not provider.get("requires_openai_auth")
 
     def config(self) -> dict[str, Any]:
         """Dotted key -> value of the configuration, for a process or a thread."""
@@ -210,6 +231,7 @@ class Codex:
         """
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.home.chmod(0o700)
+        (self.home / NO_ROOTS["SSL_CERT_FILE"]).touch(mode=0o600)
         self._link_login()
         if not self.catalogue:
             self.catalogue = await self._read_catalogue()

@@ -1,0 +1,1 @@
+"""`python -m benchmarks codex`: what a gateway costs between an OpenAI client and the local Codex CLI."""
