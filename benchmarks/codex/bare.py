@@ -44,7 +44,7 @@ class Bare:
         """Return the seconds of as many turns, all begun before any is over."""
         begin = time.perf_counter()
         asked = [self._send("thread/start", _thread()) for _ in range(number)]
-        threads = []
+        threads: list[str] = []
         while len(threads) < number:
             message = self._read()
             if message.get("id") in asked:

@@ -140,11 +140,8 @@ def main(arguments: Sequence[str]) -> int:
         ours = next((engine for engine in chosen if engine.name == "wireloom"), None)
         if ours is not None and given.memory and ours.name not in missing:
             _watch_memory(ours, found[ours.name], _folder(name, "memory"), provider, codex, given.memory)
-    facts = [
-        *(described(engine) for engine in chosen if "," not in engine.name),
-        f"Python {platform.python_version()}",
-        f"{os.cpu_count()} cores",
-    ]
+    programs = [described(engine) for engine in chosen if "," not in engine.name]
+    facts = [*programs, f"Python {platform.python_version()}", f"{os.cpu_count()} cores"]
     print(
         render(
             facts, {name: one for name, one in found.items() if name not in missing}, missing, given.memory

@@ -15,9 +15,15 @@ _USAGE = {
     "output_tokens_details": {"reasoning_tokens": 0},
     "total_tokens": 16,
 }
-_BASE = {"id": "resp_1", "object": "response", "created_at": 1_700_000_000, "model": "scripted", "output": []}
-_AT = {"output_index": 0, "item_id": "msg_1", "content_index": 0}
-_EVENTS = [
+_BASE: dict[str, object] = {
+    "id": "resp_1",
+    "object": "response",
+    "created_at": 1_700_000_000,
+    "model": "scripted",
+    "output": [],
+}
+_AT: dict[str, object] = {"output_index": 0, "item_id": "msg_1", "content_index": 0}
+_EVENTS: list[dict[str, object]] = [
     {"type": "response.created", "response": {**_BASE, "status": "in_progress"}},
     {"type": "response.output_item.added", "output_index": 0, "item": {**_ITEM, "content": []}},
     {"type": "response.content_part.added", **_AT, "part": {**_PART, "text": ""}},

@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from wireloom_protocol import chat
 from wireloom_protocol import responses as m
 
 from wireloom.archive import Archive
-from wireloom.backends.base import Ask, Backend, Caller, ModelInfo, Relayed, Relays, Turn
+from wireloom.backends.base import Ask, Backend, Caller, Metered, ModelInfo, Relayed, Relays, Turn
 from wireloom.backends.catalogue import Catalogue
 from wireloom.continuation import Continuation, Continuations
 from wireloom.errors import NotFound, Unavailable
@@ -57,12 +57,19 @@ class Run:
         losses: what could not be carried.
         turn: the work, not begun yet.
         keep: keeps the response once it has ended well, or None where nothing is kept.
+        limits: headers that tell of the backend's account.
     """
 
     stream: ResponseStream
     losses: Losses
     turn: Turn
     keep: Callable[[], Any] | None = None
+    limits: Mapping[str, str] = field(default_factory=dict)
+
+    def headers(self) -> dict[str, str]:
+        """The headers of the answer: what was lost, and how the backend's account is."""
+        lost = self.losses.header()
+        return {**({"x-wireloom-loss": lost} if lost else {}), **self.limits}
 
     def events(self) -> AsyncGenerator[list[Event], None]:
         """Do the work: batches of events; the last one comes when what it tells has been kept."""
@@ -148,7 +155,8 @@ class Gateway:
             ask = replace(ask, body=compaction.request(ask.body))
         turn = self.backend.turn(ask, stream)
         keep = partial(self._continuations.keep, begun, response, caller.principal) if begun.keeps else None
-        return Run(stream, ask.losses, turn, keep)
+        limits = self.backend.limits() if isinstance(self.backend, Metered) else {}
+        return Run(stream, ask.losses, turn, keep, limits)
 
     def relay(self, body: chat.CreateChatCompletionRequest, caller: Caller) -> Relayed | None:
         """Pass a chat completion on to an upstream that speaks Chat itself; nothing leaves yet.

@@ -17,13 +17,13 @@ def test_each_model_is_listed_alone_and_with_its_efforts() -> None:
 
 
 def test_what_an_id_asks_for() -> None:
-    models = CodexModels(KNOWN, ["own", "big"])
+    models = CodexModels(KNOWN, ["own", "big"], "own")
     assert models.resolve("big") == ("big", None)
     assert models.resolve("big@ultra") == ("big", "ultra")
     assert models.resolve("own") == ("own", None)
     assert models.resolve("codex-local") == ("own", None)
     assert CodexModels(KNOWN).resolve("codex-local") == ("small", None)
-    assert CodexModels(KNOWN, ["big"]).resolve("codex-local@low") == ("big", "low")
+    assert CodexModels(KNOWN, ["big"], "big").resolve("codex-local@low") == ("big", "low")
     assert CodexModels([]).resolve("codex-local") == (None, None)
 
 

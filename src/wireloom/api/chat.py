@@ -16,7 +16,7 @@ from wireloom_protocol import responses as m
 from wireloom_protocol.routes import EventStream, Reply
 
 from wireloom.api import bodies, failures
-from wireloom.api.replies import folded, loss_header
+from wireloom.api.replies import folded
 from wireloom.backends.base import Caller
 from wireloom.errors import GatewayError
 from wireloom.gateway import Gateway, Run
@@ -63,7 +63,7 @@ class ChatCompletions:
             run = await self._gateway.respond(bodies.validate(REQUEST, asked.body), caller)
         moved = [replace(loss, path=asked.path(loss.path)) for loss in run.losses.items]
         run.losses.items[:] = [*losses.items, *moved]
-        headers = loss_header(run.losses.header())
+        headers = run.headers()
         made = f"chatcmpl-{run.stream.response['id'].removeprefix('resp_')}"
         legacy = body.functions is not None
         if body.stream:

@@ -30,7 +30,7 @@ class Responses:
     ) -> Reply[m.Response] | EventStream[m.ResponseStreamEvent]:
         """See the contract's createResponse."""
         run = await self._gateway.respond(body, caller)
-        headers = loss_header(run.losses.header())
+        headers = run.headers()
         if body.stream:
             return _stream(run, caller, headers)
         return Reply(await folded(run.events()), headers)

@@ -25,6 +25,7 @@ from wireloom.backends.suspended import SuspendedTurns
 from wireloom.errors import Unavailable
 from wireloom.translate import responses_to_app_server
 from wireloom.translate.app_server_to_responses import AppServerReader
+from wireloom.translate.codex_limits import limit_headers
 from wireloom.translate.response_stream import ResponseStream
 from wireloom.translate.responses_to_app_server import Plan
 from wireloom.translate.responses_to_chat import Options
@@ -158,7 +159,9 @@ class AppServerBackend:
                     break
             windows = {model["slug"]: model.get("context_window") for model in self._codex.catalogue}
             self._models = CodexModels(
-                (_model(each, windows) for each in found if not each.hidden), self._codex.own_models
+                (_model(each, windows) for each in found if not each.hidden),
+                self._codex.own_models,
+                self._codex.model,
             )
         return self._models
 
@@ -172,6 +175,10 @@ class AppServerBackend:
             raise Unavailable("Codex does not answer within a second.", retry_after=1) from error
         if account.account is None and account.requiresOpenaiAuth:
             raise Unavailable("Codex is not logged in. Run `codex login`.", code="not_logged_in")
+
+    def limits(self) -> Mapping[str, str]:
+        """See `Metered.limits`, under the names by which Codex hears of them itself."""
+        return limit_headers(self._server.limits)
 
     async def aclose(self) -> None:
         """See `Backend.aclose`."""

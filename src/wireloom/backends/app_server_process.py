@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import version
+from typing import Any
 
 from wireloom_protocol import rpc
 
@@ -71,6 +72,11 @@ class AppServer:
         except TimeoutError as error:
             raise Unavailable("Codex does not start.", retry_after=1) from error
         return self._live
+
+    @property
+    def limits(self) -> Mapping[str, Any] | None:
+        """The account's windows, where it has told of them."""
+        return None if self._live is None else self._live.limits
 
     async def aclose(self) -> None:
         """End it."""

@@ -130,6 +130,15 @@ class Relays(Protocol):
         ...
 
 
+@runtime_checkable
+class Metered(Protocol):
+    """A backend whose account has limits that it tells of."""
+
+    def limits(self) -> Mapping[str, str]:
+        """Headers that tell how much of the account's windows is used, as far as is known."""
+        ...
+
+
 class Backend(Protocol):
     """A place where answers come from."""
 

@@ -39,15 +39,18 @@ class CodexModels:
 
     Args:
         known: the models Codex lists.
-        own: names that the user's settings add, the default first.
+        own: names that the user's settings add.
+        default: the model behind the alias; None where that is Codex's own choice.
     """
 
-    def __init__(self, known: Iterable[CodexModel], own: Sequence[str] = ()) -> None:
+    def __init__(
+        self, known: Iterable[CodexModel], own: Sequence[str] = (), default: str | None = None
+    ) -> None:
         self._models = {model.name: model for model in known}
         for name in own:
             self._models.setdefault(name, CodexModel(name))
         chosen = next((model.name for model in self._models.values() if model.default), None)
-        self.default = own[0] if own else chosen
+        self.default = default or chosen
         """The model behind the alias, or None to leave it to Codex."""
 
     def resolve(self, name: str) -> tuple[str | None, str | None]:

@@ -62,7 +62,7 @@ class ExecBackend:
 
     async def _known_models(self) -> CodexModels:
         await self._codex.prepare()
-        return CodexModels(self._codex.catalogued(), self._codex.own_models)
+        return CodexModels(self._codex.catalogued(), self._codex.own_models, self._codex.model)
 
     async def ready(self) -> None:
         """See `Backend.ready`: the program is there, and logged in where its provider asks for that."""
