@@ -1,4 +1,4 @@
-"""The page on what becomes of each part of the Responses contract, written from the translators' own tables."""
+"""The page on what becomes of each part of the contracts, written from the translators' own tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,17 @@ from typing import Any
 
 from wireloom_protocol.routes import OPERATIONS
 
-from wireloom.translate import tools
+from wireloom.translate import (
+    app_server_requests,
+    app_server_to_responses,
+    chat_request,
+    chat_request_messages,
+    exec_to_responses,
+    responses_to_app_server,
+    responses_to_chat_chunks,
+    responses_to_exec,
+    tools,
+)
 from wireloom.translate.chat_to_responses import CHUNK_FIELDS
 from wireloom.translate.content_parts import PARTS
 from wireloom.translate.items_to_messages import ITEMS
@@ -26,8 +36,9 @@ PUBLISHED = Path(__file__).parents[1] / "openapi" / "openai.json"
 HEAD = """\
 # Conformance
 
-What becomes of each part of the Responses contract when a Chat Completions model answers. These tables are the ones
-that the translators work by, and tests hold them equal to the generated types: a part that is not here does not exist.
+What becomes of each part of the contracts: first of the Responses contract when a Chat Completions model answers, then of
+the Chat contract when something else than a Chat server does, then of both when the local Codex CLI answers. These are the
+tables that the translators work by, and tests hold them equal to the generated types: what is not here does not exist.
 
 - **native**: the other protocol has the same.
 - **emulated**: said in the other protocol's own means; the note says how.
@@ -74,6 +85,10 @@ def page(table: Table) -> str:
         "\n## What is read of a Chat answer\n\n",
         table(("member", "how", "note"), _chunks()),
     ]
+    for section, words, tables in _SECTIONS:
+        parts.append(f"\n# {section}\n\n{words}\n")
+        for title, rules in tables.items():
+            parts += [f"\n## {title}\n\n", _counted(rules), table(("name", "how", "note"), _rules(rules))]
     return "".join(parts)
 
 
@@ -83,6 +98,51 @@ _RULES: Mapping[str, Mapping[str, Rule[Any]]] = {
     "Content parts": PARTS,
     "Tools": {kind: rule for kind, rule in tools.TOOLS.items() if kind != "unknown"},
 }
+
+
+_CHAT_WORDS = """\
+A Chat server as upstream (`chat`, `demo`) gets a Chat request as it came, and its answer goes back as it came: no table
+applies. Before any other backend the request is said as one for a response, with these rules, and then has those of that
+backend."""
+_APP_SERVER_WORDS = """\
+`--backend app-server`: a thread of `codex app-server` for each request ([codex-backend.md](codex-backend.md))."""
+_EXEC_WORDS = """\
+`--backend exec`: a run of `codex exec` for each request. Its events and items have no published schema; these are those that
+were recorded with CLI 0.169.0."""
+_SECTIONS: tuple[tuple[str, str, Mapping[str, Mapping[str, Rule[Any]]]], ...] = (
+    (
+        "The Chat face",
+        _CHAT_WORDS,
+        {
+            "Fields of a chat completion": chat_request.FIELDS,
+            "Messages": chat_request_messages.MESSAGES,
+            "Content parts of a user's message": chat_request_messages.PARTS,
+            "Content parts of an assistant's message": chat_request_messages.SAID,
+            "Calls in an assistant's message": chat_request_messages.CALLS,
+            "Tools of a chat completion": chat_request.TOOLS,
+            "Events of a response as chunks": responses_to_chat_chunks.EVENTS,
+        },
+    ),
+    (
+        "The Codex CLI by its app-server",
+        _APP_SERVER_WORDS,
+        {
+            "Fields of a request to the app-server": responses_to_app_server.FIELDS,
+            "Notifications of the app-server": app_server_to_responses.NOTIFICATIONS,
+            "Raw items of a turn": app_server_to_responses.ITEMS,
+            "What the app-server asks of its client": app_server_requests.REQUESTS,
+        },
+    ),
+    (
+        "The Codex CLI by `codex exec`",
+        _EXEC_WORDS,
+        {
+            "Fields of a request to a run": responses_to_exec.FIELDS,
+            "Events of a run": exec_to_responses.EVENTS,
+            "Items of a run": exec_to_responses.ITEMS,
+        },
+    ),
+)
 
 
 def _rules(rules: Mapping[str, Rule[Any]]) -> Iterator[Row]:
