@@ -29,7 +29,13 @@ OPENAPI = ROOT / "openapi"
 PACKAGE = ROOT / "generated" / "wireloom_protocol"
 API_PREFIX = "/v1"
 # The Codex CLI adds tool kinds with each release; one that is new is left out of a turn, not the turn refused.
-OPEN_UNIONS = ("Tool",)
+# A Chat upstream may have kinds of its own of what the others hold, and is given them as they are.
+OPEN_UNIONS = (
+    "Tool",
+    "ChatCompletionRequestTool",
+    "ChatCompletionRequestToolCall",
+    "ChatCompletionRequestUserMessageContentPart",
+)
 TOOLS = ("datamodel-code-generator", "jinja2", "jsonpath-ng", "ruff")
 
 DCG = (
@@ -119,7 +125,7 @@ def emit(target: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda part: model(target / f"{part[0]}.py", *part[1]), parts.items()))
     (target / "routes.py").write_text(
-        stubs.routes(served, document, tool_types(document), placed(operations))
+        stubs.routes(served, document, open_types(document), placed(operations))
     )
     (target / "rpc.py").write_text(stubs.rpc(app_server.methods(base)))
     (target / "__init__.py").write_text(stubs.render("package.py.jinja"))
@@ -218,9 +224,10 @@ def _lines(path: Path) -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
 
 
-def tool_types(document: Json) -> Iterable[str]:
-    """Tags of the union of tools, for the reader of request bodies."""
-    return normalise.tags(document["components"]["schemas"]["Tool"])
+def open_types(document: Json) -> dict[str, list[str]]:
+    """Tags of each open union, for the reader of request bodies."""
+    schemas = document["components"]["schemas"]
+    return {name: sorted(normalise.tags(schemas[name])) for name in OPEN_UNIONS}
 
 
 if __name__ == "__main__":

@@ -164,13 +164,15 @@ def render(template: str, **values: object) -> str:
     return environment.get_template(template).render(**values)
 
 
-def routes(document: Json, surface: Json, tools: Iterable[str], modules: Mapping[str, str] = NOWHERE) -> str:
+def routes(
+    document: Json, surface: Json, known: Mapping[str, list[str]], modules: Mapping[str, str] = NOWHERE
+) -> str:
     """The module of route stubs.
 
     Args:
         document: the served contract.
         surface: the contract with everything that is understood, served or not.
-        tools: tags of every kind of tool that is understood, served or not.
+        known: open union -> tags of every kind that is understood, served or not.
         modules: operation -> the module of its types, where it is not `responses`.
     """
     found = operations(document, surface, modules)
@@ -179,7 +181,7 @@ def routes(document: Json, surface: Json, tools: Iterable[str], modules: Mapping
     return render(
         "routes.py.jinja",
         tags=tags,
-        tools=sorted(tools),
+        known=known,
         modules=sorted({operation.module for operation in found}),
         bodies=bodies,
         queries=queries(found),

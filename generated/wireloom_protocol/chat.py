@@ -91,8 +91,8 @@ class ChatCompletionMessageToolCallChunk(Deferred):
     id: str | None = None
     type: Literal["function", "custom"] | None = None
     function: ChatCompletionMessageToolCallChunkFunction | None = None
-    extra_content: dict[str, Any] | None = None
     custom: ChatCompletionMessageToolCallChunkCustom | None = None
+    extra_content: dict[str, Any] | None = None
 
 
 ChatCompletionMessageToolCallsChatCompletionMessageToolCalls = TypeAliasType(
@@ -338,6 +338,9 @@ class CompletionUsage(Deferred):
     cached_tokens: int | None = None
 
 
+MaxCompletionTokens = TypeAliasType("MaxCompletionTokens", Annotated[int, Field(ge=1)])
+
+
 FrequencyPenalty = TypeAliasType(
     "FrequencyPenalty", Annotated[float, Field(ge=-2.0, le=2.0)]
 )
@@ -418,7 +421,7 @@ class CustomToolChatCompletionsCustom(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    name: str
+    name: Annotated[str, Field(min_length=1)]
     description: str | None = None
     format: (
         CustomToolChatCompletionsCustomFormat
@@ -696,12 +699,20 @@ class WebSearchLocation(Deferred):
     timezone: str | None = None
 
 
+class UnknownChatCompletionRequestTool(Deferred):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    type: Literal["unknown"]
+    member: dict[str, Any]
+
+
 class ChatCompletionFunctions(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     description: str | None = None
-    name: str
+    name: Annotated[str, Field(min_length=1)]
     parameters: FunctionParameters | None = None
 
 
@@ -762,7 +773,8 @@ ChatCompletionRequestUserMessageContentPart = TypeAliasType(
         ChatCompletionRequestMessageContentPartText
         | ChatCompletionRequestMessageContentPartImage
         | ChatCompletionRequestMessageContentPartAudio
-        | ChatCompletionRequestMessageContentPartFile,
+        | ChatCompletionRequestMessageContentPartFile
+        | UnknownChatCompletionRequestTool,
         Field(discriminator="type"),
     ],
 )
@@ -789,7 +801,7 @@ class FunctionObject(Deferred):
         extra="allow",
     )
     description: str | None = None
-    name: str
+    name: Annotated[str, Field(min_length=1)]
     parameters: FunctionParameters | None = None
     strict: bool | None = None
 
@@ -851,6 +863,17 @@ class ResponseFormatJsonSchema(Deferred):
 
 VoiceIdsOrCustomVoice = TypeAliasType(
     "VoiceIdsOrCustomVoice", VoiceIdsShared | ChatCompletionRequestAssistantMessageAudio
+)
+
+
+ChatCompletionRequestToolCall = TypeAliasType(
+    "ChatCompletionRequestToolCall",
+    Annotated[
+        ChatCompletionMessageToolCall
+        | ChatCompletionMessageCustomToolCall
+        | UnknownChatCompletionRequestTool,
+        Field(discriminator="type"),
+    ],
 )
 
 
@@ -942,14 +965,6 @@ class Audio(Deferred):
     format: Literal["wav", "aac", "mp3", "flac", "opus", "pcm16"]
 
 
-Tools = TypeAliasType(
-    "Tools",
-    Annotated[
-        ChatCompletionTool | CustomToolChatCompletions, Field(discriminator="type")
-    ],
-)
-
-
 class CreateChatCompletionResponse(Deferred):
     model_config = ConfigDict(
         extra="allow",
@@ -999,6 +1014,17 @@ class ModerationParam(Deferred):
     policy: ModerationPolicyParam | None = None
 
 
+ChatCompletionRequestTool = TypeAliasType(
+    "ChatCompletionRequestTool",
+    Annotated[
+        ChatCompletionTool
+        | CustomToolChatCompletions
+        | UnknownChatCompletionRequestTool,
+        Field(discriminator="type"),
+    ],
+)
+
+
 ChatCompletionStreamEvent = TypeAliasType(
     "ChatCompletionStreamEvent", CreateChatCompletionStreamResponse | ErrorResponse
 )
@@ -1021,7 +1047,7 @@ class ChatCompletionRequestAssistantMessage(Deferred):
     role: Literal["assistant"]
     name: str | None = None
     audio: ChatCompletionRequestAssistantMessageAudio | None = None
-    tool_calls: ChatCompletionMessageToolCalls | None = None
+    tool_calls: Many[ChatCompletionRequestToolCall] | None = None
     function_call: ChatCompletionRequestAssistantMessageFunctionCall | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
@@ -1052,9 +1078,9 @@ class CreateChatCompletionRequest(CreateModelResponseProperties):
     modalities: ResponseModalities | None = None
     verbosity: Verbosity | None = None
     reasoning_effort: ReasoningEffort | None = None
-    max_completion_tokens: int | None = None
-    frequency_penalty: FrequencyPenalty | None = 0
-    presence_penalty: FrequencyPenalty | None = 0
+    max_completion_tokens: MaxCompletionTokens | None = None
+    frequency_penalty: FrequencyPenalty | None = None
+    presence_penalty: FrequencyPenalty | None = None
     web_search_options: WebSearchOptions | None = None
     top_logprobs: TopLogprobs | TopLogprobs1 | None = None
     response_format: Annotated[
@@ -1065,18 +1091,18 @@ class CreateChatCompletionRequest(CreateModelResponseProperties):
         Field(discriminator="type"),
     ] = None
     audio: Audio | None = None
-    store: bool | None = False
+    store: bool | None = None
     moderation: ModerationParam | None = None
-    stream: bool | None = False
+    stream: bool | None = None
     stop: StopConfiguration | None = None
     logit_bias: Map[str, int] | None = None
-    logprobs: bool | None = False
-    max_tokens: int | None = None
-    n: N | None = 1
+    logprobs: bool | None = None
+    max_tokens: MaxCompletionTokens | None = None
+    n: N | None = None
     prediction: PredictionContent | None = None
     seed: Seed | None = None
     stream_options: ChatCompletionStreamOptions | None = None
-    tools: Many[Tools] | None = None
+    tools: Many[ChatCompletionRequestTool] | None = None
     tool_choice: ChatCompletionToolChoiceOption | None = None
     parallel_tool_calls: ParallelToolCalls | None = True
     function_call: Literal["none", "auto"] | ChatCompletionFunctionCallOption | None = (

@@ -98,8 +98,8 @@ class ChatCompletionMessageToolCallChunk(Untracked):
     id: str | None | UnsetType = UNSET
     type: Any | None | UnsetType = UNSET
     function: ChatCompletionMessageToolCallChunkFunction | None | UnsetType = UNSET
-    extra_content: Any | None | UnsetType = UNSET
     custom: ChatCompletionMessageToolCallChunkCustom | None | UnsetType = UNSET
+    extra_content: Any | None | UnsetType = UNSET
 
 
 class CompletionUsageCompletionTokensDetails(Untracked):

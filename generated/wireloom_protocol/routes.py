@@ -17,29 +17,51 @@ T_co = TypeVar("T_co", covariant=True)
 Caller = TypeVar("Caller")
 Caller_contra = TypeVar("Caller_contra", contravariant=True)
 
-TOOL_TYPES: Final = frozenset(
-    {
-        "apply_patch",
-        "code_interpreter",
-        "computer",
-        "computer_use_preview",
-        "custom",
-        "file_search",
-        "function",
-        "image_generation",
-        "local_shell",
-        "mcp",
-        "namespace",
-        "programmatic_tool_calling",
-        "shell",
-        "tool_search",
-        "web_search",
-        "web_search_2025_08_26",
-        "web_search_preview",
-        "web_search_preview_2025_03_11",
-    }
-)
-"""Tags of the union of tools; a reader of bodies turns any other into the tag `unknown`."""
+KNOWN: Final[Mapping[str, frozenset[str]]] = {
+    "Tool": frozenset(
+        {
+            "apply_patch",
+            "code_interpreter",
+            "computer",
+            "computer_use_preview",
+            "custom",
+            "file_search",
+            "function",
+            "image_generation",
+            "local_shell",
+            "mcp",
+            "namespace",
+            "programmatic_tool_calling",
+            "shell",
+            "tool_search",
+            "web_search",
+            "web_search_2025_08_26",
+            "web_search_preview",
+            "web_search_preview_2025_03_11",
+        }
+    ),
+    "ChatCompletionRequestTool": frozenset(
+        {
+            "custom",
+            "function",
+        }
+    ),
+    "ChatCompletionRequestToolCall": frozenset(
+        {
+            "custom",
+            "function",
+        }
+    ),
+    "ChatCompletionRequestUserMessageContentPart": frozenset(
+        {
+            "file",
+            "image_url",
+            "input_audio",
+            "text",
+        }
+    ),
+}
+"""Tags of each open union; a reader of bodies turns any other into the tag `unknown`."""
 
 
 @dataclass(frozen=True, slots=True)

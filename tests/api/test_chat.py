@@ -76,6 +76,24 @@ async def test_a_request_goes_upstream_as_it_came_and_its_answer_back() -> None:
     assert "x-wireloom-loss" not in response.headers
 
 
+async def test_kinds_of_the_upstream_s_own_go_there_as_they_are() -> None:
+    video = {"type": "video_url", "video_url": {"url": "data:video/mp4;base64,AA=="}}
+    called = {"id": "c", "type": "builtin", "builtin": {"name": "search"}}
+    body = {
+        **ASK,
+        "tools": [{"type": "builtin", "builtin": {"name": "search"}}, {"type": "unknown", "member": 1}, ADD],
+        "messages": [
+            {"role": "user", "content": [video]},
+            {"role": "assistant", "tool_calls": [called]},
+            {"role": "tool", "tool_call_id": "c", "content": "x"},
+        ],
+    }
+    async with raw(says(*WHOLE, DONE)) as (url, upstream), gateway(url) as base:
+        response = await post(base, {**body, "stream": True})
+    assert response.status_code == 200, response.text
+    assert json.loads(upstream.bodies[0]) == {**body, "stream": True}
+
+
 async def test_one_object_comes_back_as_it_was() -> None:
     choice = {"index": 0, "message": {"role": "assistant", "content": "hi", "x": 1}, "finish_reason": "stop"}
     sent = json.dumps({**HEAD, "object": "chat.completion", "choices": [choice]}, indent=1).encode()
@@ -220,11 +238,12 @@ async def test_a_client_that_leaves_ends_the_request_upstream(stream: bool) -> N
         ({"messages": []}, "messages"),
         ({"messages": [{"role": "nobody", "content": "x"}]}, "messages[0].role"),
         (
-            {"messages": [{"role": "user", "content": [{"type": "video", "x": 1}]}]},
+            {"messages": [{"role": "user", "content": [{"x": 1}]}]},
             "messages[0].content[0].type",
         ),
         ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].tool_call_id"),
-        ({"tools": [{"type": "unheard_of"}]}, "tools[0].type"),
+        ({"tools": [{"function": {"name": "x"}}]}, "tools[0].type"),
+        ({"tools": [{"type": "function", "function": {"name": 5}}]}, "tools[0].function.name"),
         ({"temperature": 3}, "temperature"),
         ({"model": None}, "model"),
     ],

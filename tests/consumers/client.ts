@@ -30,7 +30,7 @@ function textOf(response: Schemas["Response"]): string {
   return parts.map((part) => (part.type === "output_text" ? part.text : part.refusal)).join("");
 }
 
-async function* eventsOf(body: ReadableStream<Uint8Array>): AsyncGenerator<StreamEvent | "[DONE]"> {
+async function* eventsOf<T>(body: ReadableStream<Uint8Array>): AsyncGenerator<T | "[DONE]"> {
   const decoder = new TextDecoder();
   let rest = "";
   for await (const chunk of body) {
@@ -38,7 +38,7 @@ async function* eventsOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Strea
     rest = frames.pop() ?? "";
     for (const frame of frames) {
       const data = /^data: (.*)$/m.exec(frame)?.[1];
-      if (data !== undefined) yield data === "[DONE]" ? data : (JSON.parse(data) as StreamEvent);
+      if (data !== undefined) yield data === "[DONE]" ? data : (JSON.parse(data) as T);
     }
   }
 }
@@ -65,7 +65,7 @@ async function stream() {
   const events = demand(await client.POST("/v1/responses", { body, parseAs: "stream" }));
   const seen = { types: [] as string[], numbers: [] as number[], deltas: "", text: "", final: "", done: false };
   if (events === null) throw new Error("The stream has no body.");
-  for await (const event of eventsOf(events)) {
+  for await (const event of eventsOf<StreamEvent>(events)) {
     seen.done = event === "[DONE]";
     if (event === "[DONE]") continue;
     seen.types.push(event.type);
@@ -73,6 +73,28 @@ async function stream() {
     if (event.type === "response.output_text.delta") seen.deltas = seen.deltas.concat(event.delta);
     else if (event.type === "response.output_text.done") seen.text = event.text;
     else if (event.type === "response.completed") seen.final = textOf(event.response);
+  }
+  return seen;
+}
+
+async function chat() {
+  const messages: Schemas["ChatCompletionRequestMessage"][] = [{ role: "user", content: "hello" }];
+  const body = { model: "demo", messages };
+  const whole = demand(await client.POST("/v1/chat/completions", { body }));
+  const asked = { ...body, stream: true, stream_options: { include_usage: true } };
+  const chunks = demand(await client.POST("/v1/chat/completions", { body: asked, parseAs: "stream" }));
+  const seen = { text: whole.choices[0]?.message.content, deltas: "", finish: "", total: 0, done: false };
+  if (chunks === null) throw new Error("The stream has no body.");
+  for await (const chunk of eventsOf<Schemas["CreateChatCompletionStreamResponse"]>(chunks)) {
+    seen.done = chunk === "[DONE]";
+    if (chunk === "[DONE]") continue;
+    const { usage } = chunk;
+    if (usage) seen.total = usage.total_tokens;
+    for (const { delta, finish_reason } of chunk.choices) {
+      // Some providers stream parts, which a gateway to them passes on.
+      if (typeof delta.content === "string") seen.deltas = seen.deltas.concat(delta.content);
+      seen.finish = finish_reason ?? seen.finish;
+    }
   }
   return seen;
 }
@@ -95,6 +117,7 @@ const report = {
   create: await create(),
   call: await call(),
   stream: await stream(),
+  chat: await chat(),
   failures: await failures(),
 };
 process.stdout.write(JSON.stringify(report));

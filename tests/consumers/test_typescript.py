@@ -41,7 +41,7 @@ MISTAKES = {
     "unknown_parameter": Mistake('path: { model: "unknown" }', 'path: { name: "unknown" }', "TS2353"),
     "missing_input": Mistake('{ model: "demo", input: "hello" };', '{ model: "demo" };', "TS2322"),
     "wrong_temperature": Mistake("temperature: 9", 'temperature: "warm"', "TS2322"),
-    "unknown_answer_field": Mistake("usage?.total_tokens", "usage?.tokens", "TS2339"),
+    "unknown_answer_field": Mistake("response.usage?.total_tokens", "response.usage?.tokens", "TS2339"),
     "usage_may_be_null": Mistake("response.usage?.total", "response.usage.total", "TS18047"),
     "unknown_event": Mistake('"response.output_text.done"', '"response.output_text.end"', "TS2367 TS2339"),
     "field_of_another_event": Mistake("event.delta", "event.text", "TS2339"),
@@ -49,6 +49,8 @@ MISTAKES = {
         "seen.types.push(event.type)", "seen.types.push(event.delta)", "TS2339"
     ),
     "field_of_another_item": Mistake("item.arguments]", "item.content]", "TS2339"),
+    "missing_messages": Mistake('{ model: "demo", messages };', '{ model: "demo" };', "TS2322 TS2322 TS2345"),
+    "unknown_role": Mistake('role: "user"', 'role: "guest"', "TS2322"),
     "unknown_error_field": Mistake(
         "const { type, code, param }", "const { type, code, params: param }", "TS2339"
     ),
@@ -180,6 +182,13 @@ def test_stream(report: Any) -> None:
     assert stream["types"].count("response.output_text.delta") > 1
     assert stream["numbers"] == list(range(len(stream["types"])))
     assert stream["done"]
+
+
+def test_chat(report: Any) -> None:
+    chat = report["chat"]
+    assert chat["deltas"] == chat["text"] == "You said: hello"
+    assert (chat["finish"], chat["done"]) == ("stop", True)
+    assert chat["total"] > 0
 
 
 def test_errors(report: Any) -> None:

@@ -296,3 +296,127 @@ ALL = [
     *wrong_wrapping(),
     *too_large(),
 ]
+
+
+# -- the Chat face ---------------------------------------------------------------------------------------------------
+
+CHAT_REQUEST: Mapping[str, Any] = {"model": "m", "messages": [{"role": "user", "content": CANARY}]}
+CHAT_GOOD = encoded(CHAT_REQUEST)
+CHAT_TOOL: Mapping[str, Any] = {"type": "function", "function": {"name": "add", "description": CANARY}}
+
+CHAT_MEMBERS: list[tuple[str, str, Mapping[str, Any]]] = [
+    ("model", TYPE, {"model": None}),
+    ("model", TYPE, {"model": STRANGE}),
+    ("messages", TYPE, {"messages": None}),
+    ("messages", TYPE, {"messages": CANARY}),
+    ("messages", TYPE, {"messages": STRANGE}),
+    ("messages", VALUE, {"messages": []}),
+    ("stream", TYPE, {"stream": CANARY}),
+    ("stream_options", TYPE, {"stream_options": CANARY}),
+    ("stream_options.include_usage", TYPE, {"stream_options": {"include_usage": CANARY}}),
+    ("temperature", VALUE, {"temperature": 3}),
+    ("temperature", TYPE, {"temperature": CANARY}),
+    ("top_p", VALUE, {"top_p": -1}),
+    ("max_tokens", VALUE, {"max_tokens": 0}),
+    ("max_completion_tokens", VALUE, {"max_completion_tokens": 1.5}),
+    ("n", VALUE, {"n": 0}),
+    ("n", VALUE, {"n": 129}),
+    ("stop", VALUE, {"stop": [CANARY] * 5}),
+    ("stop[0]", TYPE, {"stop": [5]}),
+    ("logit_bias", TYPE, {"logit_bias": [CANARY]}),
+    ("logit_bias.5", TYPE, {"logit_bias": {"5": CANARY}}),
+    ("logprobs", TYPE, {"logprobs": CANARY}),
+    ("top_logprobs", VALUE, {"top_logprobs": 21}),
+    ("seed", TYPE, {"seed": CANARY}),
+    ("reasoning_effort", VALUE, {"reasoning_effort": CANARY}),
+    ("verbosity", VALUE, {"verbosity": CANARY}),
+    ("modalities[0]", VALUE, {"modalities": [CANARY]}),
+    ("service_tier", VALUE, {"service_tier": CANARY}),
+    ("metadata.a", TYPE, {"metadata": {"a": 5}}),
+    ("response_format", TYPE, {"response_format": CANARY}),
+    ("response_format.type", VALUE, {"response_format": {"type": CANARY}}),
+    ("response_format.json_schema", MISSING, {"response_format": {"type": "json_schema"}}),
+    ("response_format.json_schema.name", MISSING, {"response_format": {"type": "json_schema", "json_schema": {}}}),
+    ("tools", TYPE, {"tools": STRANGE}),
+    ("tools[0]", TYPE, {"tools": [CANARY]}),
+    ("tools[1]", TYPE, {"tools": [CHAT_TOOL, None]}),
+    ("tools[0].type", VALUE, {"tools": [{"function": {"name": CANARY}}]}),
+    ("tools[0].type", VALUE, {"tools": [{"type": [CANARY]}]}),
+    ("tools[0].function", MISSING, {"tools": [{"type": "function"}]}),
+    ("tools[0].function.name", MISSING, {"tools": [{"type": "function", "function": {}}]}),
+    ("tools[0].function.name", VALUE, {"tools": [{"type": "function", "function": {"name": ""}}]}),
+    ("tools[0].function.name", TYPE, {"tools": [{"type": "function", "function": {"name": STRANGE}}]}),
+    ("tools[0].function.parameters", TYPE, {"tools": [{"type": "function", "function": {"name": "a", "parameters": [CANARY]}}]}),
+    ("tools[0].custom.name", MISSING, {"tools": [{"type": "custom", "custom": {}}]}),
+    ("tool_choice", VALUE, {"tool_choice": CANARY}),
+    ("tool_choice.type", VALUE, {"tool_choice": {"type": CANARY}}),
+    ("tool_choice.function", MISSING, {"tool_choice": {"type": "function"}}),
+    ("tool_choice.function.name", TYPE, {"tool_choice": {"type": "function", "function": {"name": STRANGE}}}),
+    ("tool_choice.allowed_tools.mode", VALUE, {"tool_choice": {"type": "allowed_tools", "allowed_tools": {"mode": CANARY, "tools": []}}}),
+    ("functions", VALUE, {"functions": []}),
+    ("functions[0].name", MISSING, {"functions": [{}]}),
+    ("function_call", VALUE, {"function_call": CANARY}),
+    ("parallel_tool_calls", TYPE, {"parallel_tool_calls": CANARY}),
+    ("web_search_options.search_context_size", VALUE, {"web_search_options": {"search_context_size": CANARY}}),
+]  # fmt: skip
+
+# (path within the message, code, the message)
+CHAT_MESSAGES: list[tuple[str, str, Any]] = [
+    ("", TYPE, 5),
+    ("", TYPE, None),
+    ("", TYPE, CANARY),
+    (".role", VALUE, {}),
+    (".role", VALUE, {"content": CANARY}),
+    (".role", VALUE, {"role": CANARY, "content": "x"}),
+    (".role", VALUE, {"role": 5, "content": "x"}),
+    (".content", MISSING, {"role": "user"}),
+    (".content", TYPE, {"role": "user", "content": None}),
+    (".content", TYPE, {"role": "user", "content": STRANGE}),
+    (".content", VALUE, {"role": "user", "content": []}),
+    (".content[0]", TYPE, {"role": "user", "content": [CANARY]}),
+    (".content[0].type", VALUE, {"role": "user", "content": [{"text": CANARY}]}),
+    (".content[0].text", MISSING, {"role": "user", "content": [{"type": "text"}]}),
+    (".content[0].text", TYPE, {"role": "user", "content": [{"type": "text", "text": 5}]}),
+    (".content[0].image_url", TYPE, {"role": "user", "content": [{"type": "image_url", "image_url": CANARY}]}),
+    (".content[0].image_url.url", MISSING, {"role": "user", "content": [{"type": "image_url", "image_url": {}}]}),
+    (".content[0].image_url.detail", VALUE, {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x", "detail": CANARY}}]}),
+    (".content[0].input_audio.format", VALUE, {"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": "", "format": CANARY}}]}),
+    (".content[0].file", MISSING, {"role": "user", "content": [{"type": "file"}]}),
+    (".tool_calls", TYPE, {"role": "assistant", "tool_calls": CANARY}),
+    (".tool_calls[0].type", VALUE, {"role": "assistant", "tool_calls": [{"id": "c"}]}),
+    (".tool_calls[0].id", MISSING, {"role": "assistant", "tool_calls": [{"type": "function", "function": {"name": "a", "arguments": ""}}]}),
+    (".tool_calls[0].function.arguments", TYPE, {"role": "assistant", "tool_calls": [{"id": "c", "type": "function", "function": {"name": "a", "arguments": STRANGE}}]}),
+    (".function_call.name", MISSING, {"role": "assistant", "function_call": {"arguments": "{}"}}),
+    (".reasoning_content", TYPE, {"role": "assistant", "reasoning_content": STRANGE}),
+    (".tool_call_id", MISSING, {"role": "tool", "content": CANARY}),
+    (".content", MISSING, {"role": "tool", "tool_call_id": "c"}),
+    (".name", MISSING, {"role": "function", "content": CANARY}),
+]  # fmt: skip
+
+
+def chat_members() -> Iterator[Bad]:
+    """Chat requests with one member that is wrong."""
+    yield Bad("no model", "model", MISSING, encoded(without(CHAT_REQUEST, "model")))
+    yield Bad("no messages", "messages", MISSING, encoded(without(CHAT_REQUEST, "messages")))
+    for number, (param, code, member) in enumerate(CHAT_MEMBERS, 1):
+        yield Bad(f"member {number} {param} {code}", param, code, encoded({**CHAT_REQUEST, **member}))
+    for number, (path, code, message) in enumerate(CHAT_MESSAGES, 1):
+        body = {**CHAT_REQUEST, "messages": [{"role": "user", "content": CANARY}, message]}
+        yield Bad(f"message {number} {path} {code}", f"messages[1]{path}", code, encoded(body))
+
+
+def chat_errors() -> Iterator[Bad]:
+    """A megabyte of members each of which is wrong, and a name of half a megabyte."""
+    many = LIMIT_MB * 2**20 // 4
+    user: Any = {"role": "user", "content": [5] * many}
+    for param, member in {
+        "messages[0]": {"messages": [5] * many},
+        "messages[0].content[0]": {"messages": [user]},
+        "tools[0]": {"tools": [5] * many},
+    }.items():
+        yield Bad(f"many errors {param}", param, TYPE, encoded({**CHAT_REQUEST, **member}))
+    key = {"logit_bias": {"n" * (LIMIT_MB * 2**19): CANARY}}
+    yield Bad("long key", f"logit_bias.{'n' * LONGEST}"[:LONGEST], TYPE, encoded({**CHAT_REQUEST, **key}))
+
+
+CHAT_ALL = [*no_json(), *chat_members(), *chat_errors(), *wrong_wrapping(), *too_large()]

@@ -178,7 +178,7 @@ def test_parameters_that_are_understood_and_not_served_are_refused() -> None:
     )
     (operation,) = stubs.operations(served, surface)
     assert operation.refused == ("b", "c")
-    assert "edge.refuse(request, ('b', 'c'))" in stubs.routes(served, surface, [])
+    assert "edge.refuse(request, ('b', 'c'))" in stubs.routes(served, surface, {})
 
 
 def test_parameters_of_one_name_are_of_one_type() -> None:

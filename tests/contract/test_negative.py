@@ -8,13 +8,24 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.contract.bad_inputs import ALL, CANARY, GOOD, JSON_TYPE, LIMIT_MB, LONGEST, Bad
+from tests.contract.bad_inputs import (
+    ALL,
+    CANARY,
+    CHAT_ALL,
+    CHAT_GOOD,
+    GOOD,
+    JSON_TYPE,
+    LIMIT_MB,
+    LONGEST,
+    Bad,
+)
 from tests.contract.varied_upstream import API_KEY, VariedUpstream
 from tests.support.gateway import Gateway
 
 pytestmark = pytest.mark.contract
 
 SECONDS = 30.0
+CHAT = "/v1/chat/completions"
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +50,16 @@ def client(small_gateway: Gateway) -> Iterator[httpx.Client]:
 
 @pytest.mark.parametrize("bad", ALL, ids=lambda bad: bad.name)
 def test_bad_inputs_are_refused_by_name(bad: Bad, client: httpx.Client) -> None:
-    response = client.post("/v1/responses", content=bad.body, headers=bad.headers)
+    refuse("/v1/responses", bad, client)
+
+
+@pytest.mark.parametrize("bad", CHAT_ALL, ids=lambda bad: bad.name)
+def test_bad_chat_inputs_are_refused_by_name(bad: Bad, client: httpx.Client) -> None:
+    refuse(CHAT, bad, client)
+
+
+def refuse(path: str, bad: Bad, client: httpx.Client) -> None:
+    response = client.post(path, content=bad.body, headers=bad.headers)
     error = response.json()["error"]
     assert (response.status_code, error["code"], error["param"]) == (bad.status, bad.code, bad.param), error
     assert error["type"] == "invalid_request_error"
@@ -61,6 +81,7 @@ def test_a_large_body_of_unknown_length_is_refused(client: httpx.Client) -> None
 
 def test_names_of_bad_inputs_differ() -> None:
     assert len({bad.name for bad in ALL}) == len(ALL) >= 60
+    assert len({bad.name for bad in CHAT_ALL}) == len(CHAT_ALL) >= 100
 
 
 @pytest.mark.parametrize(
@@ -70,8 +91,16 @@ def test_good_inputs_are_answered(body: bytes, client: httpx.Client) -> None:
     assert client.post("/v1/responses", content=body, headers=JSON_TYPE).status_code == 200
 
 
+@pytest.mark.parametrize("more", [b"", b', "unheard_of": {"a": [1]}', b', "tools": [{"type": "vendor"}]'])
+def test_good_chat_inputs_are_answered(more: bytes, client: httpx.Client) -> None:
+    body = CHAT_GOOD[:-1] + more + b"}"
+    assert client.post(CHAT, content=body, headers=JSON_TYPE).status_code == 200
+
+
 def test_nothing_bad_went_upstream(client: httpx.Client, varied_upstream: VariedUpstream) -> None:
     before = len(varied_upstream.bodies)
     for bad in ALL:
         client.post("/v1/responses", content=bad.body, headers=bad.headers)
+    for bad in CHAT_ALL:
+        client.post(CHAT, content=bad.body, headers=bad.headers)
     assert len(varied_upstream.bodies) == before

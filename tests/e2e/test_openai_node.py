@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.chat_roads import ROADS, Refused, Said, called, road
 from tests.support.chat_server import API_KEY, MODEL, ChatServer
 from tests.support.chat_turns import ToolCall, Turn, Usage, call, failure
 from tests.support.gateway import Gateway
@@ -125,3 +126,33 @@ def test_rate_limit(upstream: ChatServer, gateway: Gateway) -> None:
     upstream.play([limit, limit])
     expected = ["RateLimitError", 429, "rate_limit_exceeded", "7"]
     assert run_node("errors.mjs", gateway) == [expected, expected]
+
+
+@pytest.mark.parametrize("kind", ROADS)
+def test_the_chat_face(kind: str, tmp_path: Path) -> None:
+    text = "a sentence that takes several deltas: äöü €"
+    both = [called("call_1", "add", a=2, b=3), called("call_2", "add", a=20, b=30)]
+    limit = Refused(429, "rate_limit_exceeded", headers={"retry-after": "7"})
+    with road(kind, tmp_path) as way:
+        way.play(
+            Said(text="four"),
+            Said(text=text, thought="let me think"),
+            Said(text=text),
+            Said(text='{"name": "red"}'),
+            *(Said(calls=both), Said(text="5 and 50")) * 2,
+            *(limit, limit),
+        )
+        result = run_node("chat.mjs", way.gateway)
+        asked = way.asked
+        way.server.verify()
+    assert result == {
+        "whole": {"text": "four", "total": 18, "model": MODEL},
+        "streamed": {"text": text, "total": 18},
+        "helper": {"heard": text, "text": text, "finish": "stop"},
+        "parsed": {"name": "red"},
+        "loop": "5 and 50",
+        "streamedLoop": "5 and 50",
+        "added": [[2, 3], [20, 30]] * 2,
+        "errors": [["RateLimitError", 429, "rate_limit_exceeded", "7"]] * 2,
+    }
+    assert asked[5].outputs == asked[7].outputs == {"call_1": "5", "call_2": "50"}

@@ -10,7 +10,7 @@ from typing import Any, get_args
 import pytest
 from pydantic import ValidationError
 from wireloom_protocol.responses import ReasoningEffort
-from wireloom_protocol.routes import TOOL_TYPES
+from wireloom_protocol.routes import KNOWN
 
 from tests.support import chat_rules
 from wireloom.providers import Profile, ProfileError, guess, load, names, parse
@@ -157,7 +157,7 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
     "openai": {
         "responses": ResponsesWire(
             complete=True,
-            tools=tuple(sorted(TOOL_TYPES)),
+            tools=tuple(sorted(KNOWN["Tool"])),
             additional_tools=True,
             compaction=True,
             output_parts=True,

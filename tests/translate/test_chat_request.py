@@ -62,8 +62,8 @@ def test_everything_of_the_contract_has_a_rule() -> None:
     assert set(MESSAGES) == tagged(chat.ChatCompletionRequestMessage, "role")
     assert set(PARTS) == tagged(chat.ChatCompletionRequestUserMessageContentPart, "type")
     assert set(SAID) == tagged(chat.ChatCompletionRequestAssistantMessageContentPart, "type")
-    assert set(CALLS) == tagged(chat.ChatCompletionMessageToolCallsChatCompletionMessageToolCalls, "type")
-    assert set(TOOLS) == tagged(chat.Tools, "type")
+    assert set(CALLS) == tagged(chat.ChatCompletionRequestToolCall, "type")
+    assert set(TOOLS) == tagged(chat.ChatCompletionRequestTool, "type")
     assert all(rule.note for rule in FIELDS.values() if rule.how is not How.NATIVE)
 
 
@@ -149,6 +149,21 @@ def test_what_says_nothing_loses_nothing(neutral: Json) -> None:
 def test_what_cannot_be_left_out_is_refused(field: Json, param: str) -> None:
     error = refusal(**field)
     assert (error.status, error.param) == (400, param)
+
+
+UNKNOWN: Json = {"type": "unknown", "member": {"type": "theirs"}}
+
+
+@pytest.mark.parametrize(
+    ("field", "param"),
+    [
+        ({"tools": [UNKNOWN]}, "tools[0].type"),
+        ({"messages": [HELLO, {"role": "user", "content": [UNKNOWN]}]}, "messages[1].content[0].type"),
+        ({"messages": [{"role": "assistant", "tool_calls": [UNKNOWN]}]}, "messages[0].tool_calls[0].type"),
+    ],
+)
+def test_kinds_that_only_one_server_knows_are_refused(field: Json, param: str) -> None:
+    assert refusal(**field).param == param
 
 
 @pytest.mark.parametrize(

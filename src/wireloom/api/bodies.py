@@ -10,7 +10,7 @@ import msgspec
 import zstandard
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
-from wireloom_protocol.routes import TOOL_TYPES
+from wireloom_protocol.routes import KNOWN
 
 from wireloom.errors import InvalidRequest, TooLarge
 from wireloom.translate.tools import BRINGERS
@@ -172,6 +172,11 @@ def parameter(adapter: TypeAdapter[T], name: str, value: str | list[str]) -> T:
 
 # Members of bodies that hold items.
 ITEM_LISTS = ("input", "items")
+# Members of messages that hold members of an open union: content parts of a user, calls of the assistant.
+MESSAGE_LISTS = {
+    "user": ("content", KNOWN["ChatCompletionRequestUserMessageContentPart"]),
+    "assistant": ("tool_calls", KNOWN["ChatCompletionRequestToolCall"]),
+}
 
 
 def prepare(value: Any) -> None:
@@ -188,9 +193,20 @@ def prepare(value: Any) -> None:
         for item in items if isinstance(items, list) else ():
             if isinstance(item, dict):
                 _prepare_item(item)
-    tools = value.get("tools")
-    if isinstance(tools, list) and "messages" not in value:  # a chat completion knows its kinds itself
-        _wrap_unknown(tools)
+    messages, tools = value.get("messages"), value.get("tools")
+    for message in messages if isinstance(messages, list) else ():
+        if isinstance(message, dict):
+            _prepare_message(message)
+    if isinstance(tools, list):
+        _wrap_unknown(tools, KNOWN["ChatCompletionRequestTool" if "messages" in value else "Tool"])
+
+
+def _prepare_message(message: dict[str, Any]) -> None:
+    role = message.get("role")
+    if isinstance(role, str) and role in MESSAGE_LISTS:
+        name, known = MESSAGE_LISTS[role]
+        if isinstance(members := message.get(name), list):
+            _wrap_unknown(members, known)
 
 
 def _prepare_item(item: dict[str, Any]) -> None:
@@ -201,7 +217,7 @@ def _prepare_item(item: dict[str, Any]) -> None:
         elif "id" in item:
             item["type"] = "item_reference"
     elif isinstance(kind, str) and kind in BRINGERS and isinstance(item.get("tools"), list):
-        _wrap_unknown(item["tools"])
+        _wrap_unknown(item["tools"], KNOWN["Tool"])
     elif kind == "function_call_output" and item.get("call_id") is None:
         _prepare_notice(item)
 
@@ -220,10 +236,10 @@ def _prepare_notice(item: dict[str, Any]) -> None:
     item |= {**kept, "type": "message", "role": "user", "content": content}
 
 
-def _wrap_unknown(tools: list[Any]) -> None:
-    for index, tool in enumerate(tools):
-        if isinstance(tool, dict) and isinstance(tool.get("type"), str) and tool["type"] not in TOOL_TYPES:
-            tools[index] = {"type": "unknown", "member": tool}
+def _wrap_unknown(members: list[Any], known: frozenset[str]) -> None:
+    for index, member in enumerate(members):
+        if isinstance(member, dict) and isinstance(member.get("type"), str) and member["type"] not in known:
+            members[index] = {"type": "unknown", "member": member}
 
 
 # -- what is wrong, in words -------------------------------------------------------------------------------------------
@@ -258,7 +274,12 @@ def _meant(found: Sequence[ErrorDetails], paths: Sequence[Sequence[str | int]]) 
         for index, problem in enumerate(found)
         if not any(problem["loc"][:end] in beside for end in range(len(problem["loc"])))
     ]
-    deepest = [max(group, key=lambda index: len(paths[index])) for group in (right, tags) if group]
+
+    def reach(index: int) -> tuple[int, bool]:
+        # Of two that come as far, a list or a text of a wrong length is at least of the right type.
+        return len(paths[index]), found[index]["type"].startswith("too_")
+
+    deepest = [max(group, key=reach) for group in (right, tags) if group]
     return max(deepest, key=lambda index: len(paths[index]))
 
 
@@ -271,9 +292,14 @@ def _path(problem: ErrorDetails, value: Any) -> list[str | int]:
     """The part of a location that is in the request; the rest are names of union branches."""
     loc, kind = problem["loc"], problem["type"]
     path: list[str | int] = []
+    entered = (
+        True  # whether the last part led into the value, so that this one may be the tag of a branch there
+    )
     for position, part in enumerate(loc):
         last = position == len(loc) - 1
-        if _leads_into(value, part):
+        tag = entered and isinstance(value, dict) and part in (value.get("type"), value.get("role"))
+        entered = not tag and _leads_into(value, part)
+        if entered:
             path.append(part)
             value = value[part]
         elif last and kind == "missing":
@@ -284,10 +310,10 @@ def _path(problem: ErrorDetails, value: Any) -> list[str | int]:
 
 
 def _leads_into(value: Any, part: str | int) -> bool:
-    """Whether a part of a location is a member of the request and not the tag of the branch it took."""
+    """Whether a part of a location is a member of the request and not the name of a branch."""
     if isinstance(value, list):
         return isinstance(part, int) and part < len(value)
-    return isinstance(value, dict) and part in value and part != value.get("type")
+    return isinstance(value, dict) and part in value
 
 
 def _joined(path: list[str | int]) -> str:

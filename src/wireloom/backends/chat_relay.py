@@ -33,7 +33,7 @@ def outgoing(
         extra: members that go into every request and win over the client's.
         dropped: members that never go upstream.
     """
-    sent = {**body, "model": model}
+    sent = _unwrapped(body) | {"model": model}
     for name in ("tools", "functions"):
         tools = sent.get(name)
         if denied and isinstance(tools, list):
@@ -42,6 +42,20 @@ def outgoing(
                 for member in (name, *WITH_TOOLS):
                     sent.pop(member, None)
     return {name: value for name, value in {**sent, **extra}.items() if name not in dropped}
+
+
+def _unwrapped(body: Json) -> Json:
+    """The request with what the contract does not know as the client sent it."""
+    messages = [{name: _members(member) for name, member in message.items()} for message in body["messages"]]
+    return {name: _members(member) for name, member in body.items()} | {"messages": messages}
+
+
+def _members(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    return [
+        each["member"] if isinstance(each, dict) and each.get("type") == "unknown" else each for each in value
+    ]
 
 
 def _name(tool: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from wireloom_protocol import chat
 
 from wireloom.errors import InvalidRequest
-from wireloom.translate.chat_request_messages import Items
+from wireloom.translate.chat_request_messages import Items, unknown
 from wireloom.translate.loss import How, Losses, Rule, Severity, refused
 from wireloom.translate.responses_to_chat import LOGPROBS, Refuse
 
@@ -175,18 +175,20 @@ def _response_format(build: _Build, path: str, value: Json) -> None:
 
 
 def _tools(build: _Build, path: str, value: list[Json]) -> None:
-    build.tools += [TOOLS[tool["type"]].apply(tool[tool["type"]]) for tool in value]
+    for index, tool in enumerate(value):
+        build.tools.append(TOOLS[tool["type"]].apply(f"{path}[{index}]", tool))
 
 
 def _functions(build: _Build, _: str, value: list[Json]) -> None:
     build.tools += [{"type": "function", **function} for function in value]
 
 
-def _function_tool(function: Json) -> Json:
-    return {"type": "function", **function}
+def _function_tool(_: str, tool: Json) -> Json:
+    return {"type": "function", **tool["function"]}
 
 
-def _custom_tool(custom: Json) -> Json:
+def _custom_tool(_: str, tool: Json) -> Json:
+    custom = tool["custom"]
     given = custom.get("format")
     if given is not None and given.get("type") == "grammar":
         return {"type": "custom", **custom, "format": {"type": "grammar", **given["grammar"]}}
@@ -270,7 +272,8 @@ FIELDS: Mapping[str, Rule[Apply]] = {
     "modalities": Rule(How.REFUSED, _modalities, "the backend answers in text only"),
 }
 
-TOOLS: Mapping[str, Rule[Callable[[Json], Json]]] = {
+TOOLS: Mapping[str, Rule[Callable[[str, Json], Json]]] = {
     "function": Rule(How.NATIVE, _function_tool),
     "custom": Rule(How.NATIVE, _custom_tool),
+    "unknown": Rule(How.REFUSED, unknown, "only a Chat server of its own kind knows it"),
 }

@@ -69,8 +69,8 @@ class Items:
         said = self._said(f"{path}.content", message)
         if said:
             self.made.append({"type": "message", "role": "assistant", "content": said})
-        for call in message.get("tool_calls") or ():
-            CALLS[call["type"]].apply(self, call)
+        for index, call in enumerate(message.get("tool_calls") or ()):
+            CALLS[call["type"]].apply(self, f"{path}.tool_calls[{index}]", call)
         legacy = message.get("function_call")
         if legacy is not None:
             call_id = f"call_{len(self.made)}"
@@ -95,7 +95,15 @@ class Items:
         """A call of a function."""
         self.made.append({"type": "function_call", "call_id": call_id, **function})
 
-    def called_custom(self, call: Json) -> None:
+    def called_function(self, _: str, call: Json) -> None:
+        """A call of a function that has an id."""
+        self.called(call["id"], call["function"])
+
+    def unknown(self, path: str, call: Json) -> None:
+        """A call of a kind that the contract does not know."""
+        unknown(path, call)
+
+    def called_custom(self, _: str, call: Json) -> None:
         """A call of a tool with free-form input."""
         self._custom.add(call["id"])
         self.made.append({"type": "custom_tool_call", "call_id": call["id"], **call["custom"]})
@@ -116,6 +124,15 @@ class Items:
 
 
 # -- parts ---------------------------------------------------------------------------------------------------------
+
+
+def unknown(path: str, _: Json) -> Json:
+    """A kind of tool, call or part that the contract does not know.
+
+    Raises:
+        InvalidRequest: always.
+    """
+    raise InvalidRequest(f"{path}.type: there is no such kind here.", param=f"{path}.type")
 
 
 def _text(_: str, part: Json) -> Json:
@@ -150,6 +167,7 @@ PARTS: Mapping[str, PartRule] = {
     "image_url": Rule(How.NATIVE, _image),
     "input_audio": Rule(How.NATIVE, _audio),
     "file": Rule(How.NATIVE, _file),
+    "unknown": Rule(How.REFUSED, unknown, "only a Chat server of its own kind knows it"),
 }
 SAID: Mapping[str, PartRule] = {
     "text": Rule(How.NATIVE, _said_text),
@@ -168,7 +186,8 @@ MESSAGES: Mapping[str, MessageRule] = {
     "tool": Rule(How.NATIVE, Items.returned, "the output of a call"),
     "function": Rule(How.EMULATED, Items.returned_legacy, "the output of the oldest call without one"),
 }
-CALLS: Mapping[str, Rule[Callable[[Items, Json], None]]] = {
-    "function": Rule(How.NATIVE, lambda items, call: items.called(call["id"], call["function"])),
+CALLS: Mapping[str, MessageRule] = {
+    "function": Rule(How.NATIVE, Items.called_function),
     "custom": Rule(How.NATIVE, Items.called_custom),
+    "unknown": Rule(How.REFUSED, Items.unknown, "only a Chat server of its own kind knows it"),
 }

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 from wireloom_protocol import responses as m
-from wireloom_protocol.routes import TOOL_TYPES
+from wireloom_protocol.routes import KNOWN
 
 Json = dict[str, Any]
 
@@ -85,7 +85,7 @@ def _status(item: Json) -> None:
 
 def _tools(item: Json) -> None:
     """A tool of a kind that is not known was wrapped when it came in; there is no form to show it in."""
-    item["tools"] = [tool for tool in item["tools"] if tool["type"] in TOOL_TYPES]
+    item["tools"] = [tool for tool in item["tools"] if tool["type"] in KNOWN["Tool"]]
 
 
 def _search(item: Json) -> None:
