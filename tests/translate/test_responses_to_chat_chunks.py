@@ -30,6 +30,7 @@ from wireloom.translate.responses_to_chat_completion import completion
 from wireloom.wire.sse import DONE
 
 Json: TypeAlias = dict[str, Any]
+MODEL = "100%\\"
 TOKENS = {
     "prompt_tokens": 3,
     "completion_tokens": 5,
@@ -48,10 +49,10 @@ COUNTED = {
 
 def chunks(told: list[Any], **options: Any) -> ToldCompletion:
     """What a client reads of events."""
-    writer = ChatChunks("chatcmpl-1", 1_700_000_000, "mine", **options)
+    writer = ChatChunks("chatcmpl-1", 1_700_000_000, MODEL, **options)
     text = b"".join(writer.feed(told)) + DONE
     read = check(events(text.decode()), include_usage=options.get("include_usage", False))
-    assert read.model == "mine"
+    assert read.model == MODEL
     return read
 
 
@@ -62,7 +63,7 @@ def spoken(speak: Callable[[ResponseStream], None], **options: Any) -> tuple[Tol
     told = stream.take()
     made = fold(told)
     assert made is not None
-    one = completion(made, "chatcmpl-1", "mine", legacy=options.get("legacy", False))
+    one = completion(made, "chatcmpl-1", MODEL, legacy=options.get("legacy", False))
     chat.CreateChatCompletionResponse.model_validate(one)
     return chunks(told, **options), one
 

@@ -50,7 +50,7 @@ class ChatChunks:
         head = {"id": completion_id, "object": "chat.completion.chunk", "created": created, "model": model}
         self._head = b"data: " + _encode(head)[:-1] + b',"choices":['
         self._tail = b'],"usage":null}\n\n' if include_usage else b"]}\n\n"
-        self._delta = self._head + b'{"index":0,"delta":{"%b":'
+        self._delta = self._head + b'{"index":0,"delta":{"'
         self._rest = b'},"logprobs":null,"finish_reason":null}' + self._tail
         self._include_usage = include_usage
         self._legacy = legacy
@@ -104,7 +104,7 @@ class ChatChunks:
             self._places[member] = place
             if last is not None:
                 delta = BETWEEN + delta
-        self._frames.append(self._delta % member.encode() + _encode(delta) + self._rest)
+        self._frames.append(self._delta + member.encode() + b'":' + _encode(delta) + self._rest)
 
     # -- deltas, as structs and as JSON --------------------------------------------------------------------------
 
