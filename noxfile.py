@@ -15,6 +15,8 @@ nox.options.stop_on_first_error = True
 
 ROOT = Path(__file__).parent
 CODE = ("src", "codegen", "tests", "benchmarks", "docs", "noxfile.py")
+# Most tests wait more than they compute. Those of e2e measure times, so they come one after the other.
+AT_ONCE = ("-n", "4", "-q")
 GROUPS = ("generate", "lint", "types", "test", "contract")
 
 
@@ -85,7 +87,7 @@ def tests(session: nox.Session) -> None:
     install(session, "test")
     session.run("coverage", "erase")
     elsewhere = [f"--ignore=tests/{folder}" for folder in ("contract", "e2e", "consumers", "live")]
-    session.run("coverage", "run", "-m", "pytest", *elsewhere, *session.posargs)
+    session.run("coverage", "run", "-m", "pytest", *AT_ONCE, *elsewhere, *session.posargs)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
 
@@ -94,7 +96,7 @@ def tests(session: nox.Session) -> None:
 def contract(session: nox.Session) -> None:
     """Fuzz the contract: every operation, every event, and every bad input we know."""
     install(session, "contract")
-    session.run("pytest", "tests/contract", *session.posargs)
+    session.run("pytest", "tests/contract", *AT_ONCE, *session.posargs)
 
 
 @nox.session

@@ -257,7 +257,9 @@ def test_both_alphabets_of_base64_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", ["not-a-key", new_key()[:-5], new_key() + "AAAA", "kéy", new_key() + new_key()]
+    "bad",
+    ["not-a-key", new_key()[:-5], new_key() + "AAAA", "kéy", new_key() + new_key()],
+    ids=["words", "short", "long", "accented", "two"],
 )
 def test_a_wrong_line_is_named_and_not_shown(bad: str) -> None:
     with pytest.raises(ValueError, match="line 3") as caught:

@@ -2066,6 +2066,26 @@ class Readiness(Deferred):
     backends: Map[str, Literal["ready"]]
 
 
+class Counters(Deferred):
+    """
+    What was served since the start; a client that left is in the total alone.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    requests_total: int
+    requests_ok: int
+    requests_error: int
+    errors_by_status: Map[str, int]
+    engine: str
+    uptime_seconds: float
+    app_server_pool_started: bool
+    requests_open: int
+    tokens: Map[str, int]
+    account_windows: Map[str, float]
+
+
 class InputAudioContentParamInputAudio(Deferred):
     model_config = ConfigDict(
         extra="allow",

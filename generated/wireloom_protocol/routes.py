@@ -70,6 +70,8 @@ class Reply(Generic[T_co]):
 
     body: T_co | Mapping[str, Any]
     headers: Mapping[str, str] = field(default_factory=dict)
+    text: str | None = None
+    """The same in plain text, of an operation whose contract has that as well; for who does not ask for JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +324,13 @@ class OperationsApi(Protocol[Caller_contra]):
         caller: Caller_contra,
     ) -> Reply[responses.Readiness]:
         """Tell whether requests can be served now."""
+        ...
+
+    async def metrics(
+        self,
+        caller: Caller_contra,
+    ) -> Reply[responses.Counters]:
+        """Tell what was served so far."""
         ...
 
 
@@ -625,6 +634,14 @@ def operations_router(api: OperationsApi[Caller], edge: Edge[Caller]) -> APIRout
         )
         return await edge.write(request, caller, answer)
 
+    @router.get("/metrics", include_in_schema=False)
+    async def metrics(request: Request) -> Response:
+        caller = edge.admit(request, operation="metrics", secured=True)
+        answer = api.metrics(
+            caller,
+        )
+        return await edge.write(request, caller, answer)
+
     return router
 
 
@@ -648,5 +665,6 @@ OPERATIONS: Final = (
     ("DELETE", "/v1/conversations/{conversation_id}/items/{item_id}", "deleteConversationItem", True),
     ("GET", "/health", "health", False),
     ("GET", "/ready", "ready", False),
+    ("GET", "/metrics", "metrics", True),
 )
 """Method, path template, operation id and whether a key is needed, of every route."""

@@ -18,8 +18,10 @@ from wireloom.api import failures
 from wireloom.api.auth import Keys
 from wireloom.api.chat import ChatCompletions
 from wireloom.api.conversations import Conversations
-from wireloom.api.edge import HttpEdge, is_codex, request_id
+from wireloom.api.edge import HttpEdge, exchange_of, is_codex
+from wireloom.api.meters import Meters
 from wireloom.api.models import Models, catalogue
+from wireloom.api.observer import Observer
 from wireloom.api.operations import Operations, mount_documents
 from wireloom.api.responses import Responses
 from wireloom.backends.base import Backend
@@ -92,12 +94,14 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(routes.chat_router(ChatCompletions(gateway), edge))
     app.include_router(routes.conversations_router(Conversations(gateway), edge))
     app.include_router(routes.models_router(Models(gateway), edge))
-    app.include_router(routes.operations_router(Operations(gateway), edge))
+    meters = Meters(settings.backend, gateway.limits)
+    app.include_router(routes.operations_router(Operations(gateway, meters), edge))
     mount_documents(app)
     _answer_failures(app)
     if settings.record is not None:
         folder = private_folder(settings.record, "--record")
         app.add_middleware(_load(*RECORDER), keys, folder, settings.max_body_mb * MEGABYTE)
+    app.add_middleware(Observer, meters)
     return app
 
 
@@ -193,13 +197,13 @@ def _answer_failures(app: FastAPI) -> None:
 
     async def known(request: Request, error: Exception) -> Response:
         assert isinstance(error, GatewayError)
-        return failures.response(error, request_id(request), codex=is_codex(request))
+        return failures.response(error, exchange_of(request.scope), codex=is_codex(request))
 
     async def routed(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         path = request.url.path
         if error.status_code != 405:
-            return failures.response(NotFound(f"There is no {path} here."), request_id(request))
+            return failures.response(NotFound(f"There is no {path} here."), exchange_of(request.scope))
         upgrade = "upgrade" in request.headers
         if upgrade:  # the status at which the Codex CLI goes over to plain HTTP without further tries
             refused = InvalidRequest("WebSocket is not served here.", code="upgrade_required", status=426)
@@ -207,15 +211,15 @@ def _answer_failures(app: FastAPI) -> None:
             refused = InvalidRequest(
                 f"{path} has no {request.method}.", code="method_not_allowed", status=405
             )
-        response = failures.response(refused, request_id(request))
+        response = failures.response(refused, exchange_of(request.scope))
         response.headers["allow"] = ", ".join(methods(request))
         if upgrade:
             response.headers["upgrade"] = "HTTP/1.1"
         return response
 
     async def unknown(request: Request, error: Exception) -> Response:
-        log.error("%s failed", request_id(request), exc_info=error)
-        response = failures.response(failures.internal(), request_id(request))
+        log.error("%s failed", exchange_of(request.scope).request_id, exc_info=error)
+        response = failures.response(failures.internal(), exchange_of(request.scope))
         response.headers["connection"] = (
             "close"  # as the server does after an exception; a client has to know
         )

@@ -22,7 +22,7 @@ from wireloom.errors import NotFound, Unavailable
 from wireloom.history.base import History
 from wireloom.seal import NONCE_BYTES, Sealer
 from wireloom.translate import compaction
-from wireloom.translate.loss import Loss, Losses, Severity
+from wireloom.translate.loss import LOSS_HEADER, Loss, Losses, Severity
 from wireloom.translate.output_items import Event
 from wireloom.translate.response_fold import fold
 from wireloom.translate.response_object import opening
@@ -69,7 +69,7 @@ class Run:
     def headers(self) -> dict[str, str]:
         """The headers of the answer: what was lost, and how the backend's account is."""
         lost = self.losses.header()
-        return {**({"x-wireloom-loss": lost} if lost else {}), **self.limits}
+        return {**({LOSS_HEADER: lost} if lost else {}), **self.limits}
 
     def events(self) -> AsyncGenerator[list[Event], None]:
         """Do the work: batches of events; the last one comes when what it tells has been kept."""
@@ -153,10 +153,14 @@ class Gateway:
         stream = self._stream(ask, response)
         if isinstance(stream, compaction.CompactionStream):
             ask = replace(ask, body=compaction.request(ask.body))
+        caller.exchange.answer = stream
         turn = self.backend.turn(ask, stream)
         keep = partial(self._continuations.keep, begun, response, caller.principal) if begun.keeps else None
-        limits = self.backend.limits() if isinstance(self.backend, Metered) else {}
-        return Run(stream, ask.losses, turn, keep, limits)
+        return Run(stream, ask.losses, turn, keep, self.limits())
+
+    def limits(self) -> Mapping[str, str]:
+        """Headers that tell how the backend's account is, where it has one."""
+        return self._backend.limits() if isinstance(self._backend, Metered) else {}
 
     def relay(self, body: chat.CreateChatCompletionRequest, caller: Caller) -> Relayed | None:
         """Pass a chat completion on to an upstream that speaks Chat itself; nothing leaves yet.

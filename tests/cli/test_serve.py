@@ -1,5 +1,6 @@
 """`wireloom serve`: the token, the port, and a process that starts and ends as it should."""
 
+import json
 import os
 import pty
 import re
@@ -41,7 +42,9 @@ def test_it_tells_its_address_once_it_serves_and_ends_on_a_signal(number: signal
         assert status(url, "/v1/models") == 401
         assert status(url, "/v1/models", {"authorization": "Bearer k"}) == 200
         assert process.interrupt(number) == (0 if number is signal.SIGINT else -signal.SIGTERM)
-    assert process.stderr == f"wireloom listening on {url}\n"
+    first, *lines = process.stderr.splitlines()
+    assert first == f"wireloom listening on {url}"
+    assert [json.loads(line)["status"] for line in lines] == [401, 200]
     assert process.stdout == ""
 
 

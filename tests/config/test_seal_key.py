@@ -102,7 +102,11 @@ def test_others_may_not_use_it(wide: int, tmp_path: Path) -> None:
     assert f"{wide:04o}" in said
 
 
-@pytest.mark.parametrize("text", ["", "# none\n", "s3cret-K9Qx", b"\xff\xfe\x00", new_key() + "s3cret-K9Qx"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "# none\n", "s3cret-K9Qx", b"\xff\xfe\x00", new_key() + "s3cret-K9Qx"],
+    ids=["empty", "comment", "words", "bytes", "two"],
+)
 def test_what_is_no_key_is_refused_and_not_shown(text: str | bytes, tmp_path: Path) -> None:
     said = refusal(write(tmp_path / "keys", text))
     assert "key" in said

@@ -14,6 +14,7 @@ SRC = Path(__file__).parents[2] / "src" / "wireloom"
 # layers of a lower rank, or its own.
 RANKS = {
     "errors": 1,
+    "exchange": 1,
     "seal": 1,
     "wire": 1,
     "providers": 1,

@@ -362,6 +362,17 @@ def test_what_an_assistant_thought_said_and_called() -> None:
     ]
 
 
+def test_members_of_a_call_are_no_members_of_its_item() -> None:
+    own = {"name": "free", "call_id": {}, "type": 1}
+    custom = {"id": "c1", "type": "custom", "custom": {**own, "input": ""}}
+    function = {"id": "c2", "type": "function", "function": {**own, "arguments": ""}}
+    made = items({"role": "assistant", "tool_calls": [custom, function]})
+    assert [(item["type"], item["call_id"]) for item in made] == [
+        ("custom_tool_call", "c1"),
+        ("function_call", "c2"),
+    ]
+
+
 def test_an_assistant_that_only_called_said_nothing() -> None:
     call = {"id": "c", "type": "function", "function": {"name": "add", "arguments": ""}}
     said: list[Json] = [{}, {"content": None}, {"content": ""}]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import secrets
 from collections.abc import Awaitable
 from typing import Any, TypeVar
@@ -11,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 from fastapi import Request, Response
 from pydantic import BaseModel, TypeAdapter
+from starlette.types import Scope
 from wireloom_protocol.routes import EventStream, Reply
 
 from wireloom.api import bodies
@@ -19,12 +19,14 @@ from wireloom.api.event_response import EventResponse
 from wireloom.api.presence import Presence
 from wireloom.backends.base import Caller
 from wireloom.errors import InvalidRequest
+from wireloom.exchange import READ, Exchange
+from wireloom.translate.loss import LOSS_HEADER
 
 T = TypeVar("T")
 
-log = logging.getLogger("wireloom.request")
-
 CLIENT_GONE = 499
+# What the collectors of Prometheus ask for.
+PLAIN_TEXT = "text/plain; version=0.0.4; charset=utf-8"
 NEVER = 10.0**9
 
 
@@ -52,10 +54,10 @@ class HttpEdge:
         Raises:
             Unauthorized: the operation needs a key and there is none that is known.
         """
-        principal = self._keys.principal(request.headers) if secured else ANONYMOUS
-        caller = Caller(principal, request_id(request), codex=is_codex(request))
-        log.debug("%s %s by %s", caller.request_id, operation, principal)
-        return caller
+        exchange = exchange_of(request.scope)
+        exchange.operation = operation
+        exchange.principal = self._keys.principal(request.headers) if secured else ANONYMOUS
+        return Caller(exchange.principal, exchange.request_id, is_codex(request), exchange)
 
     async def read(self, request: Request, adapter: TypeAdapter[T], *, bodiless: bool = False) -> T:
         """Read and validate the body once.
@@ -80,7 +82,12 @@ class HttpEdge:
         value = bodies.parse(body)
         if self._default_model is not None and isinstance(value, dict) and value.get("model") is None:
             value["model"] = self._default_model
-        return bodies.validate(adapter, value)
+        read = bodies.validate(adapter, value)
+        exchange = exchange_of(request.scope)
+        exchange.model = getattr(read, "model", None)
+        exchange.streamed = bool(getattr(read, "stream", None))
+        exchange.mark(READ)
+        return read
 
     def query(self, request: Request, name: str, adapter: TypeAdapter[T], default: T) -> T:
         """Read and validate a query parameter.
@@ -128,14 +135,18 @@ class HttpEdge:
         handed_over = False
         try:
             result = await answer
+            caller.exchange.lost = result.headers.get(LOSS_HEADER)
             if isinstance(result, EventStream):
                 handed_over = True
                 return EventResponse(result, caller, presence, self._heartbeat)
             headers = {"x-request-id": caller.request_id, **result.headers}
+            if result.text is not None and "application/json" not in request.headers.get("accept", ""):
+                return Response(result.text, media_type=PLAIN_TEXT, headers=headers)
             return Response(_json(result.body), media_type="application/json", headers=headers)
         except asyncio.CancelledError:
             if not presence.left():
                 raise
+            caller.exchange.left = True
             return Response(status_code=CLIENT_GONE)
         finally:
             if not handed_over:
@@ -153,12 +164,12 @@ def _json(body: Any) -> bytes:
     return msgspec.json.encode(body)
 
 
-def request_id(request: Request) -> str:
-    """The gateway's own id of a request; a client's id is never used as one."""
-    state = request.scope.setdefault("state", {})
-    if "request_id" not in state:
-        state["request_id"] = f"req_{secrets.token_hex(12)}"
-    found: str = state["request_id"]
+def exchange_of(scope: Scope) -> Exchange:
+    """What is noted of a request; its id is the gateway's own, never one that a client gave."""
+    state = scope.setdefault("state", {})
+    if "exchange" not in state:
+        state["exchange"] = Exchange(f"req_{secrets.token_hex(12)}")
+    found: Exchange = state["exchange"]
     return found
 
 

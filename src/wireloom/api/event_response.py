@@ -14,6 +14,7 @@ from wireloom_protocol.routes import EventStream
 from wireloom.api.presence import Presence
 from wireloom.backends.base import Caller
 from wireloom.errors import GatewayError
+from wireloom.exchange import FIRST_EVENT
 from wireloom.wire import sse
 
 log = logging.getLogger("wireloom.request")
@@ -72,6 +73,7 @@ class EventResponse(Response):
         except asyncio.CancelledError:
             if not self._presence.left():
                 raise
+            self._caller.exchange.left = True
         finally:
             self._ended = True
             self._timer.cancel()
@@ -90,6 +92,7 @@ class EventResponse(Response):
                 raise
             if not known:
                 log.exception("%s failed inside a stream", self._caller.request_id)
+            self._caller.exchange.error = error.code if isinstance(error, GatewayError) else GatewayError.code
             await self._write(self._stream.fail(error))
 
     async def _write(self, events: list[Any]) -> None:
@@ -97,11 +100,13 @@ class EventResponse(Response):
             if not self._started:
                 await self._begin()
             self._last = self._loop.time()
+            self._caller.exchange.spoken()
             await self._send({"type": "http.response.body", "body": sse.encode(events), "more_body": True})
 
     async def _begin(self) -> None:
         if not self._started:
             self._started = True
+            self._caller.exchange.mark(FIRST_EVENT)
             await self._send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
 
     def _look(self) -> None:

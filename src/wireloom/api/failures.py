@@ -9,6 +9,7 @@ import msgspec
 from fastapi.responses import Response
 
 from wireloom.errors import GatewayError
+from wireloom.exchange import Exchange
 from wireloom.wire import sse
 
 # Codes that a response object may carry; any other becomes the general one.
@@ -38,15 +39,16 @@ def internal() -> GatewayError:
     return GatewayError("The gateway failed. The log has the details under the request's id.")
 
 
-def response(error: GatewayError, request_id: str, *, codex: bool = False) -> Response:
+def response(error: GatewayError, exchange: Exchange, *, codex: bool = False) -> Response:
     """The failure as an HTTP answer.
 
     Args:
         error: what went wrong.
-        request_id: the gateway's id of the request.
+        exchange: the request, of which it is noted.
         codex: whether the client is the Codex CLI, which repeats most statuses however hopeless.
     """
-    headers = {"x-request-id": request_id}
+    exchange.error = error.code
+    headers = {"x-request-id": exchange.request_id}
     if error.retry_after is not None:
         headers["retry-after"] = str(math.ceil(error.retry_after))
     status = _codex_status(error) if codex else error.status

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse, Response
 from wireloom_protocol import responses as m
 from wireloom_protocol.routes import Reply
 
+from wireloom.api.meters import Meters
 from wireloom.backends.base import Caller
 from wireloom.errors import NotFound
 from wireloom.gateway import Gateway
@@ -31,10 +32,12 @@ class Operations:
 
     Args:
         gateway: the road to a backend.
+        meters: what was served so far.
     """
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, meters: Meters) -> None:
         self._gateway = gateway
+        self._meters = meters
 
     async def health(self, caller: Caller) -> Reply[m.Health]:
         """See the contract's health."""
@@ -44,6 +47,10 @@ class Operations:
         """See the contract's ready."""
         await self._gateway.backend.ready()
         return Reply({"status": "ready", "backends": {"default": "ready"}})
+
+    async def metrics(self, caller: Caller) -> Reply[m.Counters]:
+        """See the contract's metrics."""
+        return Reply(self._meters.counters(), text=self._meters.text())
 
 
 def contract() -> bytes:

@@ -7,12 +7,13 @@ from contextlib import aclosing
 from typing import Any
 
 from wireloom.api import failures
+from wireloom.translate.loss import LOSS_HEADER
 from wireloom.translate.response_fold import fold
 
 
 def loss_header(lost: str | None) -> dict[str, str]:
     """The header that tells what of a request was not carried, if anything was."""
-    return {"x-wireloom-loss": lost} if lost else {}
+    return {LOSS_HEADER: lost} if lost else {}
 
 
 async def folded(batches: AsyncGenerator[list[Any], None]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 
 from wireloom.backends.http import Answer, map_exceptions
 from wireloom.errors import UpstreamError
+from wireloom.exchange import UPSTREAM, Exchange
 from wireloom.wire.sse import EventReader, EventTooLarge, is_event_stream
 
 T = TypeVar("T")
@@ -49,8 +50,12 @@ class Reader(Report, Protocol):
         ...
 
 
-async def begun(answer: Answer) -> tuple[bool, bytes, AsyncIterator[bytes]]:
+async def begun(answer: Answer, exchange: Exchange) -> tuple[bool, bytes, AsyncIterator[bytes]]:
     """The first read of an answer.
+
+    Args:
+        answer: the upstream's.
+        exchange: where it is noted when it came.
 
     Returns:
         Whether it is a stream of events, what was read, and what brings the rest.
@@ -58,6 +63,7 @@ async def begun(answer: Answer) -> tuple[bool, bytes, AsyncIterator[bytes]]:
     source = aiter(answer)
     with map_exceptions():
         chunk = await anext(source, b"")
+    exchange.mark(UPSTREAM)
     return is_event_stream(answer.content_type, chunk), chunk, source
 
 

@@ -13,6 +13,7 @@ from wireloom.backends.base import Ask
 from wireloom.backends.slots import Slots
 from wireloom.backends.suspended import SuspendedTurns
 from wireloom.errors import UpstreamError
+from wireloom.exchange import UPSTREAM
 from wireloom.translate.app_server_to_responses import AppServerReader
 from wireloom.translate.output_items import Event
 from wireloom.translate.response_stream import ResponseStream
@@ -67,7 +68,7 @@ class AppServerTurn:
         """See `Turn.events`: what Codex has said since the last look is one batch."""
         engine, reader, stream = self._engine, self._reader, self._stream
         principal = self._ask.caller.principal
-        async with await engine.slots.take():
+        async with await engine.slots.take(self._ask.caller.exchange):
             self.queued = False
             self._heard = now = asyncio.get_running_loop().time()
             deadline = now + engine.total_seconds if engine.total_seconds else None
@@ -117,6 +118,7 @@ class AppServerTurn:
         except TimeoutError as error:
             raise _late("Codex took too long." if until == deadline else "Codex fell silent.") from error
         if any(frame.method != "error" for frame in frames):
+            self._ask.caller.exchange.mark(UPSTREAM)
             self._heard = asyncio.get_running_loop().time()
         return frames
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from wireloom_protocol import responses as m
 
+from wireloom.exchange import Exchange
 from wireloom.seal import Seal
 from wireloom.translate.loss import Losses
 from wireloom.translate.output_items import Event
@@ -22,11 +23,13 @@ class Caller:
         principal: name of the inbound key, never its value.
         request_id: the gateway's id of the request.
         codex: whether this is the Codex CLI, whose reading of answers differs from the SDKs'.
+        exchange: where it is noted how the request fares.
     """
 
     principal: str
     request_id: str
     codex: bool = False
+    exchange: Exchange = field(default_factory=lambda: Exchange(""), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,13 +140,13 @@ class ChatBackend(UpstreamBackend):
         """See `Backend.turn`."""
         request = self._request(ask)
         reader = ChatReader(stream, request.tools, self._profile, codex=ask.caller.codex)
-        return ChatTurn(self._upstream, self._slots, request.body, stream, reader, ask.caller.request_id)
+        return ChatTurn(self._upstream, self._slots, request.body, stream, reader, ask.caller)
 
     def relay(self, body: dict[str, Any], model: str, caller: Caller) -> RelayTurn:
         """See `Relays.relay`."""
         sent = outgoing(body, model, denied=self._denied, extra=self._extra, dropped=self._drop)
         told = None if model == body["model"] else body["model"]
-        return RelayTurn(self._upstream, self._slots, sent, told, new_id, caller.request_id)
+        return RelayTurn(self._upstream, self._slots, sent, told, new_id, caller)
 
 
 def _is_size(value: Any) -> bool:
@@ -177,7 +177,7 @@ class ChatTurn:
         body: dict[str, Any],
         stream: ResponseStream,
         reader: ChatReader,
-        request_id: str,
+        caller: Caller,
     ) -> None:
         self.queued = True
         self._upstream = upstream
@@ -185,16 +185,16 @@ class ChatTurn:
         self._body = body
         self._stream = stream
         self._reader = reader
-        self._request_id = request_id
+        self._caller = caller
 
     async def events(self) -> AsyncGenerator[list[Event], None]:
         """See `Turn.events`: every read of the upstream is one batch, however many events it brought."""
-        async with await self._slots.take():
+        async with await self._slots.take(self._caller.exchange):
             self.queued = False
             for _ in range(MAX_ROUNDS):
                 answer = await self._upstream.post(PATH, msgspec.json.encode(self._body))
                 async with aclosing(answer):
-                    streamed, chunk, source = await begun(answer)
+                    streamed, chunk, source = await begun(answer, self._caller.exchange)
                     if streamed:
                         async with aclosing(batches(chunk, source, self._reader, self._stream)) as told:
                             async for events in told:
@@ -204,7 +204,9 @@ class ChatTurn:
                         self._reader.feed(completion(whole))
                     again = self._reader.close()
                     if not again:
-                        report(self._reader, self._request_id)  # now: a client may leave with the last batch
+                        report(
+                            self._reader, self._caller.request_id
+                        )  # now: a client may leave with the last batch
                     yield self._stream.take()
                     await answer.drain(LINGER_SECONDS)
                 if not again:

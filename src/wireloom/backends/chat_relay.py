@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from wireloom.backends.answers import LINGER_SECONDS, batches, begun, report
+from wireloom.backends.base import Caller
 from wireloom.backends.http import MAX_ANSWER_BYTES, Upstream
 from wireloom.backends.slots import Slots
 from wireloom.translate.chat_chunk import completion
@@ -72,7 +73,7 @@ class RelayTurn:
         body: JSON of the request.
         model: the model's name as the client knows it, or None where it is the upstream's own.
         new_id: makes an id for a prefix.
-        request_id: for the log.
+        caller: who asks.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class RelayTurn:
         body: Json,
         model: str | None,
         new_id: Callable[[str], str],
-        request_id: str,
+        caller: Caller,
     ) -> None:
         self.queued = True
         self._upstream = upstream
@@ -90,8 +91,9 @@ class RelayTurn:
         self._body = msgspec.json.encode(body)
         self._model = model
         self._new_id = new_id
-        self._request_id = request_id
+        self._caller = caller
         self._relay = ChatRelay(model, new_id)
+        caller.exchange.answer = self._relay
 
     def left(self) -> list[bytes]:
         """See `Relayed.left`."""
@@ -99,10 +101,10 @@ class RelayTurn:
 
     async def events(self) -> AsyncGenerator[list[bytes], None]:
         """See `Relayed.events`: every read of the upstream is one batch."""
-        async with await self._slots.take():
+        async with await self._slots.take(self._caller.exchange):
             self.queued = False
             async with aclosing(await self._upstream.post(PATH, self._body)) as answer:
-                streamed, chunk, source = await begun(answer)
+                streamed, chunk, source = await begun(answer, self._caller.exchange)
                 relay = self._relay
                 if streamed:
                     async with aclosing(batches(chunk, source, relay, relay)) as told:
@@ -111,19 +113,20 @@ class RelayTurn:
                 else:
                     relay.feed(completion(await answer.read(MAX_ANSWER_BYTES, chunk, source)))
                 relay.close()
-                report(relay, self._request_id)
+                report(relay, self._caller.request_id)
                 yield relay.take()
                 await answer.drain(LINGER_SECONDS)
 
     async def whole(self) -> bytes:
         """See `Relayed.whole`."""
-        async with await self._slots.take():
+        async with await self._slots.take(self._caller.exchange):
             self.queued = False
             async with aclosing(await self._upstream.post(PATH, self._body)) as answer:
-                streamed, chunk, source = await begun(answer)
+                streamed, chunk, source = await begun(answer, self._caller.exchange)
                 if not streamed:
                     data = await answer.read(MAX_ANSWER_BYTES, chunk, source)
                     made = whole(data, self._model, self._new_id)
+                    self._relay.count(made)
                 else:
                     made = await self._folded(chunk, source)
                 await answer.drain(LINGER_SECONDS)

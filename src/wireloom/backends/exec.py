@@ -49,7 +49,7 @@ class ExecBackend:
         run = responses_to_exec.run(ask.body, _options(ask), ask.losses)
         metadata: Mapping[str, str] = ask.body.metadata or {}
         reader = ExecReader(stream, codex=ask.caller.codex)
-        return ExecTurn(self._settings, run, metadata, stream, reader, ask.caller.request_id)
+        return ExecTurn(self._settings, run, metadata, stream, reader, ask.caller)
 
     async def count(self, ask: Ask) -> tuple[int, str]:
         """See `Backend.count`: Codex does not tell."""

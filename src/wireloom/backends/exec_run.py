@@ -16,10 +16,12 @@ from pathlib import Path
 import msgspec
 
 from wireloom.backends.answers import report
+from wireloom.backends.base import Caller
 from wireloom.backends.codex import Codex, toml
 from wireloom.backends.codex_models import CodexModels
 from wireloom.backends.slots import Slots
 from wireloom.errors import UpstreamError
+from wireloom.exchange import UPSTREAM
 from wireloom.translate.exec_to_responses import ExecReader
 from wireloom.translate.output_items import Event
 from wireloom.translate.response_stream import ResponseStream
@@ -59,7 +61,7 @@ class ExecTurn:
         metadata: of the request; it may name a folder.
         stream: what the answer is told to.
         reader: reads the answer.
-        request_id: for the log.
+        caller: who asks.
     """
 
     def __init__(
@@ -69,7 +71,7 @@ class ExecTurn:
         metadata: Mapping[str, str],
         stream: ResponseStream,
         reader: ExecReader,
-        request_id: str,
+        caller: Caller,
     ) -> None:
         self.queued = True
         self._settings = settings
@@ -77,12 +79,12 @@ class ExecTurn:
         self._metadata = metadata
         self._stream = stream
         self._reader = reader
-        self._request_id = request_id
+        self._caller = caller
 
     async def events(self) -> AsyncGenerator[list[Event], None]:
         """See `Turn.events`: each item is told when it is whole."""
         codex, reader = self._settings.codex, self._reader
-        async with await self._settings.slots.take():
+        async with await self._settings.slots.take(self._caller.exchange):
             self.queued = False
             folder = codex.folder(self._metadata)
             model, effort = (await self._settings.models()).resolve(self._run.model)
@@ -95,6 +97,7 @@ class ExecTurn:
                 try:
                     feeding = loop.create_task(_feed(process, self._run.prompt))
                     async for line in _lines(process, deadline):
+                        self._caller.exchange.mark(UPSTREAM)
                         reader.feed(line)
                         if reader.done:
                             break
@@ -103,7 +106,7 @@ class ExecTurn:
                             yield events
                     feeding.cancel()
                     reader.close(await _ended(process) if not reader.done else None)
-                    report(reader, self._request_id)
+                    report(reader, self._caller.request_id)
                     yield self._stream.take()
                 finally:
                     _kill(process)

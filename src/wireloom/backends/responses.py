@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from wireloom.backends.answers import LINGER_SECONDS, batches, begun, report
-from wireloom.backends.base import Ask, Turn
+from wireloom.backends.base import Ask, Caller, Turn
 from wireloom.backends.chat import UpstreamBackend
 from wireloom.backends.counting import post_for_count
 from wireloom.backends.http import MAX_ANSWER_BYTES, Upstream
@@ -63,9 +63,7 @@ class ResponsesBackend(UpstreamBackend):
         relay = (
             ResponseRelay(stream, close) if complete and not isinstance(stream, CompactionStream) else None
         )
-        return ResponsesTurn(
-            self._upstream, self._slots, request.body, stream, mending, relay, ask.caller.request_id
-        )
+        return ResponsesTurn(self._upstream, self._slots, request.body, stream, mending, relay, ask.caller)
 
     async def count(self, ask: Ask) -> tuple[int, str]:
         """See `Backend.count`: by the upstream where it can, else as for a request to a Chat endpoint."""
@@ -106,7 +104,7 @@ class ResponsesTurn:
         stream: what the answer is told to.
         reader: reads an answer and mends it.
         relay: passes a stream on, or None where it has to be mended.
-        request_id: for the log.
+        caller: who asks.
     """
 
     def __init__(
@@ -117,7 +115,7 @@ class ResponsesTurn:
         stream: ResponseStream,
         reader: ResponsesReader,
         relay: ResponseRelay | None,
-        request_id: str,
+        caller: Caller,
     ) -> None:
         self.queued = True
         self._upstream = upstream
@@ -126,14 +124,14 @@ class ResponsesTurn:
         self._stream = stream
         self._reader = reader
         self._relay = relay
-        self._request_id = request_id
+        self._caller = caller
 
     async def events(self) -> AsyncGenerator[list[Event], None]:
         """See `Turn.events`: every read of the upstream is one batch, however many events it brought."""
-        async with await self._slots.take():
+        async with await self._slots.take(self._caller.exchange):
             self.queued = False
             async with aclosing(await self._upstream.post(PATH, msgspec.json.encode(self._body))) as answer:
-                streamed, chunk, source = await begun(answer)
+                streamed, chunk, source = await begun(answer, self._caller.exchange)
                 # A whole response in place of a stream has to be told as one.
                 reader: Reader = self._relay if streamed and self._relay is not None else self._reader
                 if streamed:
@@ -143,6 +141,6 @@ class ResponsesTurn:
                 else:
                     reader.feed(await answer.read(MAX_ANSWER_BYTES, chunk, source))
                 reader.close()
-                report(reader, self._request_id)  # now: a client may leave with the last batch
+                report(reader, self._caller.request_id)  # now: a client may leave with the last batch
                 yield self._stream.take()
                 await answer.drain(LINGER_SECONDS)

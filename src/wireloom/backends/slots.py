@@ -6,6 +6,7 @@ import asyncio
 from types import TracebackType
 
 from wireloom.errors import Limited
+from wireloom.exchange import ADMITTED, QUEUED, Exchange
 
 
 class Slots:
@@ -22,12 +23,16 @@ class Slots:
         self._places = waiting
         self._seconds = seconds
 
-    async def take(self) -> Slot:
+    async def take(self, exchange: Exchange) -> Slot:
         """Wait for a slot.
+
+        Args:
+            exchange: where it is noted how long that took.
 
         Raises:
             Limited: the queue is full, or the wait took too long.
         """
+        exchange.mark(QUEUED)
         if self._free.locked():
             if self._places <= 0:
                 raise Limited("Too many requests wait already.", code="queue_full", retry_after=1)
@@ -43,6 +48,7 @@ class Slots:
                 self._places += 1
         else:
             await self._free.acquire()
+        exchange.mark(ADMITTED)
         return Slot(self._free)
 
 

@@ -3,16 +3,25 @@
 import gc
 import logging
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import click
 import uvicorn
+from pythonjsonlogger.json import JsonFormatter
 
 from wireloom.app import create_app
 from wireloom.cli.connect import root_url
 from wireloom.config import Settings
 
+WORDS = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+JSON: dict[str, Any] = {
+    "fmt": ("levelname", "name", "message"),
+    "rename_fields": {"levelname": "level", "name": "logger"},
+    "timestamp": "time",
+}
 # Container runtimes kill ten seconds after they ask for the end; streams get most of that.
 _GRACE_SECONDS = 8
 # Longer than the 90 s for which Codex keeps an unused connection, so that the client closes it first and
@@ -51,8 +60,10 @@ class Server(uvicorn.Server):
 
 
 def configure_logging(level: str) -> None:
-    """Log to standard error; of the libraries, warnings only."""
-    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    """Log to standard error: words on a terminal, JSON elsewhere; of the libraries, warnings only."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter(WORDS) if sys.stderr.isatty() else JsonFormatter(**JSON))
+    logging.basicConfig(level=level.upper(), handlers=[handler])
     for library in ("uvicorn", "httpx"):
         logging.getLogger(library).setLevel(logging.WARNING)
 

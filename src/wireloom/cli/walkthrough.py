@@ -24,7 +24,8 @@ def run(settings: Settings, listener: socket.socket, *, once: bool) -> None:
 
     Raises ``Failure`` when the exchange goes wrong.
     """
-    configure_logging(settings.log_level)
+    # What is shown needs no line in the log besides.
+    configure_logging("warning" if settings.log_level == "info" else settings.log_level)
     try:
         with suppress(KeyboardInterrupt):
             asyncio.run(_serve(settings, listener, once=once))

@@ -7,7 +7,7 @@ inside an answer with status 200, are errors.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 import msgspec
@@ -16,9 +16,23 @@ from wireloom_protocol import hot
 from wireloom.translate.chat_calls import Finder
 from wireloom.translate.chat_chunk import DONE, look_at, read_chunk, read_completion
 from wireloom.translate.chat_errors import cut_off
+from wireloom.translate.chat_to_responses import INCOMPLETE
+from wireloom.translate.chat_usage import usage
 from wireloom.translate.free_input import is_json
 
 Json: TypeAlias = dict[str, Any]
+
+
+class _Finish(msgspec.Struct):
+    finish_reason: str | None = None
+
+
+class _Counts(msgspec.Struct):
+    choices: list[_Finish]
+    usage: hot.CompletionUsage | None = None
+
+
+_read_counts = msgspec.json.Decoder(_Counts).decode
 
 
 class ChatRelay:
@@ -41,6 +55,10 @@ class ChatRelay:
         """Names of the functions that were called."""
         self.lost: list[str] = []
         """What of the answer was not passed on: nothing."""
+        self.spoke = False
+        """Whether anything of an answer was said."""
+        self.response: Json = {"status": "in_progress", "usage": None}
+        """How the answer is, for the log and the counters."""
 
     def feed(self, data: bytes) -> None:
         """Take the data of one event.
@@ -57,6 +75,8 @@ class ChatRelay:
         broken = not isinstance(chunk.choices, list)
         for choice in chunk.choices or ():
             broken |= self._choice(choice)
+        if chunk.usage:
+            self.response["usage"] = usage(chunk.usage)
         if not self._head:
             self._head = {"id": chunk.id, "created": chunk.created, "model": self._model or chunk.model}
         if broken or self._model is not None:
@@ -77,6 +97,7 @@ class ChatRelay:
         finished = [choice for choice in self._choices.values() if choice.finish_reason is not None]
         if not finished and not (self.done and self._choices):
             raise cut_off()
+        self.response["status"] = _status(choice.finish_reason for choice in finished)
         for index, choice in sorted(self._choices.items()):
             self.called += choice.called
             if choice.finish_reason is None:
@@ -94,8 +115,24 @@ class ChatRelay:
         if choice.finish_reason:
             look_at(choice.finish_reason)
             known.finish_reason = choice.finish_reason
+        self.spoke = self.spoke or _says(choice.delta)
         calls = choice.delta.tool_calls if choice.delta else None
         return known.broken(calls) if calls else False
+
+    def count(self, made: bytes) -> None:
+        """Take an answer that was not streamed, for the log and the counters alone.
+
+        Args:
+            made: JSON of a `chat.completion` object.
+        """
+        self.spoke = True
+        try:
+            read = _read_counts(made)
+        except msgspec.ValidationError:  # the client may make of it what it can
+            self.response["status"] = "completed"
+            return
+        self.response["status"] = _status(choice.finish_reason for choice in read.choices)
+        self.response["usage"] = usage(read.usage)
 
     def _mended(self, data: bytes) -> bytes:
         value: Json = msgspec.json.decode(data)
@@ -108,6 +145,17 @@ class ChatRelay:
             if calls:
                 self._choices[int(choice.get("index") or 0)].mend(calls)
         return msgspec.json.encode(value)
+
+
+def _status(reasons: Iterable[str | None]) -> str:
+    return "incomplete" if any(INCOMPLETE.get(reason or "stop") for reason in reasons) else "completed"
+
+
+def _says(delta: hot.ChatCompletionStreamResponseDelta | msgspec.UnsetType | None) -> bool:
+    return bool(
+        delta
+        and (delta.content or delta.tool_calls or delta.reasoning_content or delta.reasoning or delta.refusal)
+    )
 
 
 class _Call:

@@ -93,7 +93,7 @@ class Items:
 
     def called(self, call_id: str, function: Json) -> None:
         """A call of a function."""
-        self.made.append({"type": "function_call", "call_id": call_id, **function})
+        self.made.append({**function, "type": "function_call", "call_id": call_id})
 
     def called_function(self, _: str, call: Json) -> None:
         """A call of a function that has an id."""
@@ -106,7 +106,7 @@ class Items:
     def called_custom(self, _: str, call: Json) -> None:
         """A call of a tool with free-form input."""
         self._custom.add(call["id"])
-        self.made.append({"type": "custom_tool_call", "call_id": call["id"], **call["custom"]})
+        self.made.append({**call["custom"], "type": "custom_tool_call", "call_id": call["id"]})
 
     def returned(self, path: str, message: Json) -> None:
         """What a call returned."""

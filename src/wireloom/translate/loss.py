@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from wireloom.errors import InvalidRequest
 
+LOSS_HEADER = "x-wireloom-loss"
 HEADER_LIMIT = 1024
 F = TypeVar("F")
 

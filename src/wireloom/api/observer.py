@@ -1,0 +1,110 @@
+"""Looks at every request from outside: counts it, and writes its line in the log when it has ended."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from wireloom.api.edge import exchange_of
+from wireloom.api.meters import Meters
+from wireloom.errors import GatewayError
+from wireloom.exchange import ENDED, Exchange
+
+log = logging.getLogger("wireloom.request")
+
+# Asked for by machines every few seconds: not counted, and their lines would bury the others.
+PROBES = frozenset({"/health", "/ready", "/metrics"})
+QUIET = frozenset({"", "health", "ready", "metrics"})
+FACES = {"createChatCompletion": "chat", "createResponse": "responses", "compactResponse": "responses"}
+# What a client sends is cut where it is repeated.
+LONGEST_NAME = 100
+
+
+class Observer:
+    """Middleware around all others.
+
+    Args:
+        app: what answers.
+        meters: what counts.
+    """
+
+    def __init__(self, app: ASGIApp, meters: Meters) -> None:
+        self._app = app
+        self._meters = meters
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, and note how it went."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = exchange_of(scope)
+
+        def tell(message: Message) -> Awaitable[None]:
+            if message["type"] == "http.response.start":
+                exchange.status = message["status"]
+            return send(message)
+
+        counted = scope["path"] not in PROBES
+        if counted:
+            self._meters.begun()
+        try:
+            await self._app(scope, receive, tell)
+        except Exception:
+            exchange.error = exchange.error or GatewayError.code
+            exchange.status = exchange.status or GatewayError.status
+            raise
+        finally:
+            exchange.mark(ENDED)
+            if counted:
+                self._meters.ended(exchange)
+            self._write(exchange)
+
+    def _write(self, exchange: Exchange) -> None:
+        level = logging.WARNING if exchange.outcome == "failed" else logging.INFO
+        if exchange.operation in QUIET and level == logging.INFO:
+            level = logging.DEBUG
+        if log.isEnabledFor(level):
+            told = line(exchange, self._meters.backend)
+            log.log(level, summary(told), extra=told)
+
+
+def line(exchange: Exchange, backend: str) -> dict[str, Any]:
+    """What the log tells of a request: names, numbers and times in milliseconds, nothing that was said.
+
+    Args:
+        exchange: a request that has ended.
+        backend: what answered it.
+    """
+    told = {
+        "request_id": exchange.request_id,
+        "operation": exchange.operation or None,
+        "key": exchange.principal or None,
+        "face": FACES.get(exchange.operation),
+        "backend": backend,
+        "model": None if exchange.model is None else exchange.model[:LONGEST_NAME],
+        "stream": exchange.streamed,
+        "status": exchange.status,
+        "outcome": exchange.outcome,
+        "terminal": exchange.terminal,
+        "error": exchange.error,
+        "lost": exchange.lost,
+        "tokens": exchange.tokens or None,
+        "ms": {phase: round(seconds * 1000, 2) for phase, seconds in exchange.seconds().items()},
+    }
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def summary(told: dict[str, Any]) -> str:
+    """The line for people.
+
+    Args:
+        told: see `line`.
+    """
+    parts = [told["request_id"], told.get("operation", "-"), str(told["status"]), told["outcome"]]
+    parts += [ascii(told["model"])] if "model" in told else []
+    parts += [f"{told['ms']['total']:.0f} ms"]
+    parts += [f"{name} {told[name]}" for name in ("error", "lost") if name in told]
+    return " ".join(parts)

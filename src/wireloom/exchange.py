@@ -1,0 +1,119 @@
+"""What becomes known of one request on its way: for its line in the log, and for the counters."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+# Names of the moments that are marked, in the order in which they come.
+READ = "read"
+QUEUED = "queued"
+ADMITTED = "admitted"
+UPSTREAM = "upstream"
+FIRST_EVENT = "first_event"
+FIRST_CONTENT = "first_content"
+ENDED = "ended"
+
+# Phase -> from which moment to which; None is the beginning.
+PHASES: Mapping[str, tuple[str | None, str]] = {
+    "read": (None, READ),
+    "translate": (READ, QUEUED),
+    "queue": (QUEUED, ADMITTED),
+    "upstream_first_byte": (ADMITTED, UPSTREAM),
+    "first_event": (None, FIRST_EVENT),
+    "first_content": (None, FIRST_CONTENT),
+    "total": (None, ENDED),
+}
+
+
+class Answer(Protocol):
+    """An answer while it is made."""
+
+    @property
+    def spoke(self) -> bool:
+        """Whether anything of it was said."""
+        ...
+
+    @property
+    def response(self) -> Mapping[str, Any]:
+        """Its `status` and, once that is known, its `usage`, as the Responses contract has them."""
+        ...
+
+
+class Exchange:
+    """One request and its answer.
+
+    Args:
+        request_id: the gateway's id of it.
+        now: tells the time in seconds.
+    """
+
+    def __init__(self, request_id: str, now: Callable[[], float] = time.perf_counter) -> None:
+        self.request_id = request_id
+        self.operation = ""
+        """Id of the contract's operation, or nothing where no operation was reached."""
+        self.principal = ""
+        """Name of the inbound key."""
+        self.model: str | None = None
+        """The model that was asked for."""
+        self.streamed = False
+        self.status = 0
+        """HTTP status, 0 as long as none was sent."""
+        self.error: str | None = None
+        """Code of the error that the client was told."""
+        self.lost: str | None = None
+        """What of the request could not be carried, as the header has it."""
+        self.left = False
+        """Whether the client left before the end."""
+        self.answer: Answer | None = None
+        self._now = now
+        self._started = now()
+        self._moments: dict[str, float] = {}
+
+    def mark(self, moment: str) -> None:
+        """Note when something happened, the first time it does."""
+        if moment not in self._moments:
+            self._moments[moment] = self._now() - self._started
+
+    def spoken(self) -> None:
+        """Note, after something was written, whether this was the first of the answer itself."""
+        if FIRST_CONTENT not in self._moments and (self.answer is None or self.answer.spoke):
+            self.mark(FIRST_CONTENT)
+
+    @property
+    def terminal(self) -> str | None:
+        """How the answer ended: the status of its response, if there is one."""
+        return None if self.answer is None else str(self.answer.response.get("status"))
+
+    @property
+    def outcome(self) -> str:
+        """`ok`, `incomplete`, `client_gone`, `refused` (a fault of the request) or `failed`."""
+        if self.left:
+            return "client_gone"
+        if self.error is not None or not 0 < self.status < 400:
+            return "refused" if 400 <= self.status < 500 else "failed"
+        return {"incomplete": "incomplete", "failed": "failed"}.get(self.terminal or "", "ok")
+
+    @property
+    def tokens(self) -> dict[str, int]:
+        """Tokens by kind: `input` with `cached` among them, `output` with `reasoning` among them."""
+        usage = self.answer.response.get("usage") if self.answer is not None else None
+        if not isinstance(usage, Mapping):
+            return {}
+        read, written = usage.get("input_tokens_details") or {}, usage.get("output_tokens_details") or {}
+        return {
+            "input": usage.get("input_tokens") or 0,
+            "cached": read.get("cached_tokens") or 0,
+            "output": usage.get("output_tokens") or 0,
+            "reasoning": written.get("reasoning_tokens") or 0,
+        }
+
+    def seconds(self) -> dict[str, float]:
+        """How long each phase took, of those that were reached."""
+        moments = self._moments
+        return {
+            phase: moments[until] - (moments[since] if since is not None else 0.0)
+            for phase, (since, until) in PHASES.items()
+            if until in moments and (since is None or since in moments)
+        }
