@@ -57,8 +57,11 @@ def test_commands_are_what_the_table_says(name: str) -> None:
 def test_help_of_serve_lists_exactly_the_settings() -> None:
     command = resolve(COMMANDS["serve"][0])
     assert isinstance(command, SettingsCommand)
-    options = {param.name: param for param in command.params if isinstance(param, click.Option)}
-    assert options.keys() == Settings.model_fields.keys() | {"debug"}
+    options = {
+        param.name: param for param in command.params if isinstance(param, click.Option) and not param.hidden
+    }
+    files = {"pid_file", "log_file", "state_file"}
+    assert options.keys() == Settings.model_fields.keys() | {"debug"} | files
     for name, field in Settings.model_fields.items():
         option = options[name]
         aliases = flag_of(Settings, name).aliases

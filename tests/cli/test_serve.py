@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -73,7 +74,7 @@ def test_clients_may_connect_before_the_gateway_is_loaded() -> None:
 def test_settings_and_listener_reach_the_server(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[Settings, int]] = []
 
-    def run(settings: Settings, listener: socket.socket) -> None:
+    def run(settings: Settings, listener: socket.socket, **_: str | None) -> None:
         seen.append((settings, listener.getsockname()[1]))
 
     monkeypatch.setattr(server, "run", run)
@@ -84,11 +85,29 @@ def test_settings_and_listener_reach_the_server(invoke: Invoke, monkeypatch: pyt
     assert port > 0
 
 
-def test_without_a_terminal_a_token_is_asked_for(invoke: Invoke) -> None:
+def test_where_no_token_can_be_kept_one_is_asked_for(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/proc/nowhere")
     result = invoke("serve", "--backend", "demo")
     assert result.exit_code == 2
     assert "WIRELOOM_TOKEN" in result.stderr
     assert "--no-auth" in result.stderr
+
+
+def test_a_token_is_made_and_kept_and_shown_on_a_terminal_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "wireloom" / "config.toml"
+    file.parent.mkdir()
+    file.write_text('[models."a"]\ncontext_window = 5\n')
+    file.chmod(0o644)
+    made = serve.with_token(load(Settings, {"backend": "demo"}))
+    token = made.token["default"].get_secret_value()
+    assert len(token) >= 32
+    assert token not in "".join(capsys.readouterr())
+    assert file.stat().st_mode & 0o777 == 0o600
+    again = load(Settings, {"backend": "demo"})
+    assert again.token == made.token
+    assert again.models["a"].context_window == 5
 
 
 def test_on_a_terminal_a_token_is_made_and_shown() -> None:
@@ -98,13 +117,10 @@ def test_on_a_terminal_a_token_is_made_and_shown() -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("sys.stderr", stderr)
             made = serve.with_token(settings)
-            again = serve.with_token(settings)
         stderr.flush()
         text = os.read(screen.fileno(), 4096).decode()
     token = made.token["default"].get_secret_value()
     assert token in text
-    assert len(token) >= 32
-    assert again.token != made.token
     assert settings.token == {}
 
 

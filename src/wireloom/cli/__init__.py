@@ -13,6 +13,11 @@ DEFAULT_COMMAND = "serve"
 # Name: where the command is, what help says of it.
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "serve": ("wireloom.cli.serve:command", "Run the gateway; the same without a command."),
+    "start": ("wireloom.cli.service:start", "Run the gateway in the background."),
+    "stop": ("wireloom.cli.service:stop", "End the gateway in the background."),
+    "restart": ("wireloom.cli.service:restart", "Start it anew with its last settings."),
+    "status": ("wireloom.cli.service:status", "Tell whether it runs in the background."),
+    "token": ("wireloom.cli.token:command", "Print the token that clients send."),
     "demo": ("wireloom.cli.demo:command", "Show one exchange, without key or network, then serve."),
     "config": ("wireloom.cli.codex:group", "Print the configuration of a client."),
     "launch": ("wireloom.cli.launch:group", "Start a client against this gateway."),

@@ -25,13 +25,15 @@ class SettingsCommand(click.Command):
     """A command with options for settings; its function gets those given as one dictionary ``given``.
 
     kind: the settings model.
-    names: the fields of it that the command takes; all of them when empty.
+    names: the fields of it that the command takes; all of them when None.
     """
 
-    def __init__(self, *args: Any, kind: type[Endpoint], names: Iterable[str] = (), **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, kind: type[Endpoint], names: Iterable[str] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self._kind = kind
-        self._names = tuple(names) or tuple(kind.model_fields)
+        self._names = tuple(kind.model_fields if names is None else names)
         self.params += [_option(kind, name) for name in self._names]
         self.params.append(click.Option(["--debug"], is_flag=True, help="Show the traceback of an error."))
 

@@ -1,9 +1,9 @@
 """`wireloom serve`: check the settings, take the port, then load the gateway."""
 
-import secrets
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,10 +11,11 @@ from pydantic import SecretStr
 
 from wireloom.cli.lazy import resolve
 from wireloom.cli.options import Failure, SettingsCommand, warn_without_key
-from wireloom.config import ConfigError, Settings, load
+from wireloom.config import Settings, config_file, load
+from wireloom.config.service import read_service
+from wireloom.config.token import make_token
 
 _BACKLOG = 2048
-_KEY_BYTES = 24
 
 _EXAMPLES = """\b
 Examples:
@@ -25,35 +26,50 @@ Examples:
 """
 
 
+def files_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that name the files of a service; the function gets them as texts."""
+    for name, told in (("state", "settings and address"), ("log", "log"), ("pid", "process id")):
+        flag, variable = f"--{name}-file", f"WIRELOOM_{name.upper()}_FILE"
+        words = f"File for the {told}, for its owner alone.  [env: {variable}]"
+        command = click.option(flag, metavar="FILE", envvar=variable, help=words)(command)
+    return command
+
+
 @click.command("serve", cls=SettingsCommand, kind=Settings, epilog=_EXAMPLES)
-def command(given: Mapping[str, Any]) -> None:
+@files_options
+@click.option("--resume", is_flag=True, hidden=True, help="Take the settings from the state file.")
+def command(
+    given: Mapping[str, Any],
+    pid_file: str | None,
+    log_file: str | None,
+    state_file: str | None,
+    *,
+    resume: bool,
+) -> None:
     """Run the gateway in the foreground until Ctrl-C or SIGTERM.
 
-    Clients authenticate with a token. Without one, a token is made for this run and shown on the terminal.
+    Clients authenticate with a token. Where none is set, one is made and kept in the config file.
     """
+    if resume:
+        kept = read_service(Path(state_file or ""))
+        given = {} if kept is None else kept.given
     settings = with_token(load(Settings, given))
     warn_without_key(settings)
     with listen(settings.host, settings.port) as listener:
-        resolve("wireloom.cli.server:run")(settings, listener)
+        run = resolve("wireloom.cli.server:run")
+        run(settings, listener, pid_file=pid_file, log_file=log_file, state_file=state_file)
 
 
 def with_token(settings: Settings) -> Settings:
-    """Return the settings with an inbound token, unless none is wanted; a new one is shown on the terminal.
+    """Return the settings with an inbound token, unless none is wanted; a new one goes into the config file.
 
-    Raises ``ConfigError`` when nobody would see it.
+    It is shown on a terminal alone. Raises ``ConfigError`` when it cannot be kept.
     """
     if settings.token or settings.no_auth:
         return settings
-    if not sys.stderr.isatty():
-        raise ConfigError(
-            "Clients need a token and none is set. One is made up only where standard error is a terminal, "
-            "which could show it. Set WIRELOOM_TOKEN, or serve without keys with --no-auth."
-        )
-    token = secrets.token_urlsafe(_KEY_BYTES)
-    click.echo(
-        f"Token for this run: {token}\nClients send it as their API key; WIRELOOM_TOKEN sets another.",
-        err=True,
-    )
+    token = make_token()
+    shown = token if sys.stderr.isatty() else "`wireloom token` prints it"
+    click.echo(f"A token was made for your clients: {shown}\nIt is kept in {config_file()}.", err=True)
     return settings.model_copy(update={"token": {"default": SecretStr(token)}})
 
 

@@ -2,19 +2,26 @@
 
 import gc
 import logging
+import os
 import socket
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
+from io import TextIOWrapper
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
 from typing import Any
 
 import click
+import psutil
 import uvicorn
 from pythonjsonlogger.json import JsonFormatter
 
 from wireloom.app import create_app
 from wireloom.cli.connect import root_url
 from wireloom.config import Settings
+from wireloom.config.service import Service, open_private, read_service, write_private, write_service
 
 WORDS = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 JSON: dict[str, Any] = {
@@ -24,6 +31,8 @@ JSON: dict[str, Any] = {
 }
 # Container runtimes kill ten seconds after they ask for the end; streams get most of that.
 _GRACE_SECONDS = 8
+_LOG_BYTES = 10 * 2**20
+_LOG_FILES = 3
 # Longer than the 90 s for which Codex keeps an unused connection, so that the client closes it first and
 # never sends a request into a connection that is being closed.
 _KEEP_ALIVE_SECONDS = 120
@@ -59,19 +68,59 @@ class Server(uvicorn.Server):
         self._on_ready()
 
 
-def configure_logging(level: str) -> None:
-    """Log to standard error: words on a terminal, JSON elsewhere; of the libraries, warnings only."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter(WORDS) if sys.stderr.isatty() else JsonFormatter(**JSON))
+class PrivateFile(RotatingFileHandler):
+    """A log file, and those that were full before it, for their owner alone."""
+
+    def _open(self) -> TextIOWrapper:
+        opened: TextIOWrapper = open_private(Path(self.baseFilename), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        return opened
+
+
+def configure_logging(level: str, file: str | None = None) -> None:
+    """Log to standard error: words on a terminal, JSON elsewhere; of the libraries, warnings only.
+
+    file: log there instead, as JSON.
+    """
+    handler: logging.Handler = logging.StreamHandler()
+    if file is not None:
+        handler = PrivateFile(file, maxBytes=_LOG_BYTES, backupCount=_LOG_FILES, encoding="utf-8")
+    words = file is None and sys.stderr.isatty()
+    handler.setFormatter(logging.Formatter(WORDS) if words else JsonFormatter(**JSON))
     logging.basicConfig(level=level.upper(), handlers=[handler])
     for library in ("uvicorn", "httpx"):
         logging.getLogger(library).setLevel(logging.WARNING)
 
 
-def run(settings: Settings, listener: socket.socket) -> None:
-    """Serve on ``listener`` until a signal ends it."""
-    configure_logging(settings.log_level)
+def run(
+    settings: Settings,
+    listener: socket.socket,
+    *,
+    pid_file: str | None = None,
+    log_file: str | None = None,
+    state_file: str | None = None,
+) -> None:
+    """Serve on ``listener`` until a signal ends it.
+
+    pid_file, state_file: tell there which process serves, and where, while it does; log_file: log there.
+    """
+    configure_logging(settings.log_level, log_file)
     url = root_url(settings.host, listener.getsockname()[1])
-    server = Server(settings, lambda: click.echo(f"wireloom listening on {url}", err=True))
-    with suppress(KeyboardInterrupt):
-        server.run(sockets=[listener])
+
+    def ready() -> None:
+        if pid_file is not None:
+            write_private(Path(pid_file), f"{os.getpid()}\n")
+        if state_file is not None:
+            kept = read_service(Path(state_file)) or Service()
+            write_service(Path(state_file), replace(kept, pid=os.getpid(), born=_born(), url=url))
+        click.echo(f"wireloom listening on {url}", err=True)
+
+    try:
+        with suppress(KeyboardInterrupt):
+            Server(settings, ready).run(sockets=[listener])
+    finally:
+        if pid_file is not None:
+            Path(pid_file).unlink(missing_ok=True)
+
+
+def _born() -> float:
+    return float(psutil.Process().create_time())

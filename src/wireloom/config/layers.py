@@ -79,7 +79,8 @@ def read_config_file() -> dict[str, Any]:
         raise ConfigError(f"{path}: the config file is not TOML: {error}. Correct it there.") from None
 
 
-def _standing(layer: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+def standing(layer: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a layer holds under the one above it."""
     taken_back = {
         name
         for setting, values, names in _TAKES_BACK
@@ -99,4 +100,4 @@ class Layer(InitSettingsSource):
 
     def __call__(self) -> dict[str, Any]:
         """Return the values that stand."""
-        return _standing(super().__call__(), self.current_state)
+        return standing(super().__call__(), self.current_state)
