@@ -106,7 +106,8 @@ def test_the_log_names_tools_and_tells_nothing_else(model: str, upstream: ChatSe
         )
     assert (run.exit_code, run.last_message) == (0, "CANARY-answer"), run.report
     assert refused.exit_code != 0
-    lines = [line for line in gateway.stderr.splitlines() if " wireloom.tools: " in line]
+    records = [json.loads(line) for line in gateway.stderr.splitlines() if line.startswith("{")]
+    lines = [record["message"] for record in records if record["logger"] == "wireloom.tools"]
     assert re.search(rf"tools given \[.*'{given}'.*\], offered \[.*'{called}'.*\]", lines[0])
     assert [line.partition(" tools called ")[2] for line in lines if " tools called " in line] == [
         f"['{called}']",

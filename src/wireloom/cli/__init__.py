@@ -17,6 +17,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "stop": ("wireloom.cli.service:stop", "End the gateway in the background."),
     "restart": ("wireloom.cli.service:restart", "Start it anew with its last settings."),
     "status": ("wireloom.cli.service:status", "Tell whether it runs in the background."),
+    "doctor": ("wireloom.cli.doctor:command", "Check the setup, with one round trip through it."),
     "token": ("wireloom.cli.token:command", "Print the token that clients send."),
     "demo": ("wireloom.cli.demo:command", "Show one exchange, without key or network, then serve."),
     "config": ("wireloom.cli.codex:group", "Print the configuration of a client."),

@@ -41,6 +41,10 @@ class ExchangeError(Exception):
     """The gateway did not answer as it should; the text says how."""
 
 
+FAILURES = (ExchangeError, OSError, http.client.HTTPException, ValueError)
+"""What can go wrong in an exchange."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A streamed response: the events in order and what the gateway could not carry (empty: nothing)."""
@@ -87,6 +91,24 @@ def post(url: str, body: Json) -> Answer:
     payloads = [*reader.feed(data), *reader.close()]
     events = [json.loads(payload) for payload in payloads if payload != _END]
     return Answer(events, response.headers.get("x-wireloom-loss", ""))
+
+
+def first_model(url: str) -> str:
+    """Return the first of the models at ``url``, a base URL.
+
+    Raises ``OSError`` or ``http.client.HTTPException`` when the connection fails, ``ExchangeError`` without one.
+    """
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_TIMEOUT_SECONDS)
+    try:
+        connection.request("GET", f"{parts.path}/models")
+        listed = json.loads(connection.getresponse().read()).get("data")
+    finally:
+        connection.close()
+    if not listed:
+        raise ExchangeError("the gateway lists no model; name one with --model")
+    name: str = listed[0]["id"]
+    return name
 
 
 def get_weather(city: str) -> Json:
