@@ -21,7 +21,7 @@ from pythonjsonlogger.json import JsonFormatter
 from wireloom.app import create_app
 from wireloom.cli.connect import root_url
 from wireloom.config import Settings
-from wireloom.config.service import Service, open_private, read_service, write_private, write_service
+from wireloom.config.service import Service, append_private, read_service, write_private, write_service
 
 WORDS = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 JSON: dict[str, Any] = {
@@ -72,8 +72,7 @@ class PrivateFile(RotatingFileHandler):
     """A log file, and those that were full before it, for their owner alone."""
 
     def _open(self) -> TextIOWrapper:
-        opened: TextIOWrapper = open_private(Path(self.baseFilename), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        return opened
+        return append_private(Path(self.baseFilename))
 
 
 def configure_logging(level: str, file: str | None = None) -> None:

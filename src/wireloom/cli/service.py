@@ -18,8 +18,8 @@ from wireloom.config import Settings, flag_name, flag_of, load
 from wireloom.config.service import (
     Service,
     ServiceFiles,
+    append_private,
     environment,
-    open_private,
     read_service,
     resume,
     write_service,
@@ -177,7 +177,7 @@ def _launch(service: Service, files: ServiceFiles) -> None:
     command = [sys.executable, "-m", "wireloom", "serve", "--resume"]
     command += ["--pid-file", str(files.pid), "--log-file", str(files.log), "--state-file", str(files.state)]
     try:
-        log = open_private(files.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        log = append_private(files.log)
     except OSError as error:
         raise Failure(f"{files.log} cannot be written: {error.strerror}. Name another --log-file.") from error
     with log:

@@ -1,7 +1,8 @@
-"""Folders whose files are for their owner alone."""
+"""Folders and files that are for their owner alone."""
 
 import os
 import stat
+import tempfile
 from pathlib import Path
 
 from wireloom.config.layers import ConfigError
@@ -40,3 +41,19 @@ def private_folder(path: Path, flag: str) -> Path:
             f"there yet, or make it yours alone: chmod 700 {path}."
         )
     return path
+
+
+def replace_private(path: Path, text: str) -> None:
+    """Write a file whole or not at all, with mode 0600 whatever the umask; its folder is made where it is missing.
+
+    Raises ``OSError`` when it cannot be written.
+    """
+    make_private(path.parent)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise

@@ -5,10 +5,11 @@ import os
 import stat
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
-from wireloom.config.folders import make_private
+from wireloom.config.folders import make_private, replace_private
 from wireloom.config.layers import PREFIX, ConfigError, standing, state_folder
 
 _PRIVATE = stat.S_IRUSR | stat.S_IWUSR
@@ -87,23 +88,25 @@ def resume(service: Service) -> None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that its owner alone can read, whatever the umask; its folder is made where it is missing.
+    """Write a file that its owner alone can read; who reads it meanwhile gets the old one.
 
     Raises ``ConfigError`` when it cannot be written.
     """
     try:
-        make_private(path.parent)
-        with open_private(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as file:
-            file.write(text)
+        replace_private(path, text)
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}. Name another file.") from None
 
 
-def open_private(path: Path, flags: int) -> Any:
-    """Open a file for text with mode 0600; raises ``OSError``."""
-    handle = os.open(path, flags, _PRIVATE)
+def append_private(path: Path) -> TextIOWrapper:
+    """Open a file to write at its end, with mode 0600; its folder is made where it is missing.
+
+    Raises ``OSError`` when it cannot be opened.
+    """
+    make_private(path.parent)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, _PRIVATE)
     os.fchmod(handle, _PRIVATE)
-    return os.fdopen(handle, "a" if flags & os.O_APPEND else "w", encoding="utf-8")
+    return os.fdopen(handle, "a", encoding="utf-8")
 
 
 def write_service(path: Path, service: Service) -> None:

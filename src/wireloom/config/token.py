@@ -1,12 +1,8 @@
 """The inbound key that is made where none is set: it goes into the config file, for its owner alone."""
 
-import os
 import secrets
-import stat
-import tempfile
-from pathlib import Path
 
-from wireloom.config.folders import make_private
+from wireloom.config.folders import replace_private
 from wireloom.config.layers import ConfigError, config_file
 
 _KEY_BYTES = 24
@@ -22,24 +18,10 @@ def make_token() -> str:
     try:
         before = path.read_text(encoding="utf-8") if path.exists() else ""
         # A key of the top level has to stand before every table.
-        _replace(path.resolve(), f'{_WORDS}token = "{token}"\n{before}')
+        replace_private(path.resolve(), f'{_WORDS}token = "{token}"\n{before}')
     except OSError as error:
         raise ConfigError(
             f"Clients need a token, none is set, and none can be written to {path}: {error.strerror}. Set WIRELOOM_TOKEN, "
             "or serve without keys with --no-auth."
         ) from None
     return token
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file whole or not at all, with mode 0600."""
-    make_private(path.parent)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            os.fchmod(file.fileno(), stat.S_IRUSR | stat.S_IWUSR)
-            file.write(text)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
