@@ -16,7 +16,7 @@ from typing import Any
 import click
 import psutil
 import uvicorn
-from pythonjsonlogger.json import JsonFormatter
+from pythonjsonlogger.msgspec import MsgspecFormatter
 
 from wireloom.app import create_app
 from wireloom.cli.connect import root_url
@@ -84,7 +84,7 @@ def configure_logging(level: str, file: str | None = None) -> None:
     if file is not None:
         handler = PrivateFile(file, maxBytes=_LOG_BYTES, backupCount=_LOG_FILES, encoding="utf-8")
     words = file is None and sys.stderr.isatty()
-    handler.setFormatter(logging.Formatter(WORDS) if words else JsonFormatter(**JSON))
+    handler.setFormatter(logging.Formatter(WORDS) if words else MsgspecFormatter(**JSON))
     logging.basicConfig(level=level.upper(), handlers=[handler])
     for library in ("uvicorn", "httpx"):
         logging.getLogger(library).setLevel(logging.WARNING)
