@@ -174,11 +174,10 @@ async def test_a_client_that_left(stream: bool, lines: Callable[[], list[Line]])
 
 async def test_what_is_lost_is_in_the_line(lines: Callable[[], list[Line]]) -> None:
     async with raw(said()) as (url, _), gateway(url) as base, httpx.AsyncClient() as client:
-        response = await client.post(
-            f"{base}/v1/responses", json={**ASK, "top_logprobs": 3, "safety_identifier": "a"}
-        )
+        response = await client.post(f"{base}/v1/responses", json={**ASK, "text": {"verbosity": "low"}})
     (line,) = lines()
-    assert line.get("lost") == response.headers.get("x-wireloom-loss")
+    assert line["lost"] == response.headers["x-wireloom-loss"]
+    assert line["lost"].startswith("text.verbosity;")
 
 
 async def test_metrics() -> None:
@@ -232,4 +231,4 @@ def test_the_windows_of_an_account() -> None:
 
 def test_a_name_cannot_forge_a_line() -> None:
     told = {"request_id": "r", "status": 200, "outcome": "ok", "model": "a\nb\x1b[0m", "ms": {"total": 1.0}}
-    assert summary(told) == r"r - 200 ok 'a\nb\x1b[0m' 1 ms"
+    assert summary({**told, "error": "c\nd"}) == r"r - 200 ok 'a\nb\x1b[0m' 1 ms error c\nd"

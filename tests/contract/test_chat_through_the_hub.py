@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import seed as seeded
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import positive_data_acceptance
@@ -24,6 +24,7 @@ from tests.contract.test_schemathesis import (
     acceptance,
     body_of,
     check_completion,
+    generated,
 )
 from tests.contract.varied_upstream import VariedUpstream
 from tests.support.gateway import Gateway
@@ -85,13 +86,7 @@ def test_valid_requests(
     with requests.Session() as session:
 
         @seeded(SEED)
-        @settings(
-            max_examples=EXAMPLES,
-            database=None,
-            deadline=None,
-            phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
-        )
+        @generated(EXAMPLES)
         @given(case=operation.as_strategy(generation_mode=GenerationMode.POSITIVE))
         def run(case: Case[Any]) -> None:
             nonlocal sent, answered

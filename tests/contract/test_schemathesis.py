@@ -216,6 +216,17 @@ RUNS = [
 GENERATING = frozenset({"createResponse", "createChatCompletion"})
 
 
+def generated(examples: int) -> settings:
+    """How what is generated is run: so many examples, the same ones each time, none of them shrunk."""
+    return settings(
+        max_examples=examples,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+
+
 @pytest.mark.parametrize(("method", "path", "change", "seed"), RUNS)
 def test_valid_requests(
     method: str,
@@ -235,13 +246,7 @@ def test_valid_requests(
     before, sent, answered = len(varied_upstream.bodies), 0, 0
 
     @seeded(seed)
-    @settings(
-        max_examples=EXAMPLES,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @generated(EXAMPLES)
     @given(case=operation.as_strategy(generation_mode=GenerationMode.POSITIVE))
     def run(case: Case[Any]) -> None:
         nonlocal sent, answered

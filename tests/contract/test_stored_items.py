@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import given, seed
 from jsonschema import Draft202012Validator
 from pydantic import TypeAdapter
 from schemathesis import Case, GenerationMode
 from wireloom_protocol import responses as m
 
 from tests.contract.test_contract import DOCUMENT, SCHEMAS
-from tests.contract.test_schemathesis import SEED
+from tests.contract.test_schemathesis import SEED, generated
 from wireloom.api import bodies
 from wireloom.translate.item_resource import FORMS, shown
 
@@ -44,13 +44,7 @@ def sending(reference: str) -> Any:
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_items_keep_to_the_contract(kind: str) -> None:
     @seed(SEED)
-    @settings(
-        max_examples=EXAMPLES,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @generated(EXAMPLES)
     @given(case=sending(KINDS[kind]).as_strategy(generation_mode=GenerationMode.POSITIVE))
     def run(case: Case[Any]) -> None:
         body: Any = {"items": [copy.deepcopy(case.body)]}

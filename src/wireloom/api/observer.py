@@ -19,7 +19,7 @@ log = logging.getLogger("wireloom.request")
 PROBES = frozenset({"/health", "/ready", "/metrics"})
 QUIET = frozenset({"", "health", "ready", "metrics"})
 FACES = {"createChatCompletion": "chat", "createResponse": "responses", "compactResponse": "responses"}
-# What a client sends is cut where it is repeated.
+# What a client or an upstream calls something is cut where it is repeated.
 LONGEST_NAME = 100
 
 
@@ -52,7 +52,7 @@ class Observer:
             self._meters.begun()
         try:
             await self._app(scope, receive, tell)
-        except Exception:
+        except Exception:  # of whatever kind: it is raised on, and the line has to tell of it
             exchange.error = exchange.error or GatewayError.code
             exchange.status = exchange.status or GatewayError.status
             raise
@@ -89,7 +89,7 @@ def line(exchange: Exchange, backend: str) -> dict[str, Any]:
         "status": exchange.status,
         "outcome": exchange.outcome,
         "terminal": exchange.terminal,
-        "error": exchange.error,
+        "error": None if exchange.error is None else exchange.error[:LONGEST_NAME],
         "lost": exchange.lost,
         "tokens": exchange.tokens or None,
         "ms": {phase: round(seconds * 1000, 2) for phase, seconds in exchange.seconds().items()},
@@ -106,5 +106,6 @@ def summary(told: dict[str, Any]) -> str:
     parts = [told["request_id"], told.get("operation", "-"), str(told["status"]), told["outcome"]]
     parts += [ascii(told["model"])] if "model" in told else []
     parts += [f"{told['ms']['total']:.0f} ms"]
-    parts += [f"{name} {told[name]}" for name in ("error", "lost") if name in told]
+    # The code of an error may be an upstream's own.
+    parts += [f"{name} {ascii(told[name])[1:-1]}" for name in ("error", "lost") if name in told]
     return " ".join(parts)

@@ -204,9 +204,8 @@ class ChatTurn:
                         self._reader.feed(completion(whole))
                     again = self._reader.close()
                     if not again:
-                        report(
-                            self._reader, self._caller.request_id
-                        )  # now: a client may leave with the last batch
+                        # Now: a client may leave with the last batch.
+                        report(self._reader, self._caller.request_id)
                     yield self._stream.take()
                     await answer.drain(LINGER_SECONDS)
                 if not again:
