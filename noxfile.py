@@ -15,8 +15,9 @@ nox.options.stop_on_first_error = True
 
 ROOT = Path(__file__).parent
 CODE = ("src", "codegen", "tests", "benchmarks", "docs", "noxfile.py")
-# Most tests wait more than they compute. Those of e2e measure times, so they come one after the other.
+# Most tests wait more than they compute. Those of e2e also measure times and start many processes, so fewer run at once.
 AT_ONCE = ("-n", "4", "-q")
+FEW_AT_ONCE = ("-n", "2", "--dist", "loadfile", "-q")
 GROUPS = ("generate", "lint", "types", "test", "contract")
 
 
@@ -104,7 +105,7 @@ def e2e(session: nox.Session) -> None:
     """The real Codex CLI and the official SDKs against real processes."""
     install(session, "test")
     npm(session, "tests/e2e/node")
-    session.run("pytest", "tests/e2e", *session.posargs)
+    session.run("pytest", "tests/e2e", *FEW_AT_ONCE, *session.posargs)
 
 
 @nox.session

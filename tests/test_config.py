@@ -138,7 +138,14 @@ def test_flag_wins_over_variable_over_file_over_default(
 
 
 def test_every_setting_is_in_the_table_of_layers() -> None:
-    elsewhere = {"backend", "no_auth", "upstream_wire", "app_server_url", "app_server_token_env"}
+    elsewhere = {
+        "backend",
+        "no_auth",
+        "upstream_wire",
+        "app_server_url",
+        "app_server_token_env",
+        "api_key_file",
+    }
     assert LAYERS.keys() | elsewhere == Settings.model_fields.keys()
 
 
@@ -360,7 +367,7 @@ def test_errors_name_the_key_and_the_file(write_config: WriteConfig) -> None:
     path = write_config(f'port = "abc"\napi_key = "{SECRET} "\nhost = 5\n')
     lines = refusal({"upstream": "http://a"}).splitlines()
     assert [line.split(":")[0] for line in lines] == [
-        f"{name} in {path}" for name in ("host", "port", "api_key")
+        f"{name} in {path}, line {line}" for name, line in (("host", 3), ("port", 1), ("api_key", 2))
     ]
     assert "For example: port = 4444" in lines[1]
     assert 'For example: host = "127.0.0.1"' in lines[0]
@@ -371,8 +378,8 @@ def test_unknown_key_in_the_file(write_config: WriteConfig) -> None:
     path = write_config('api-key = "k"\nzzz = 1')
     for kind in (Settings, Endpoint):
         message = refusal(DEMO if kind is Settings else {}, kind)
-        assert f"api-key in {path}: there is no such setting; did you mean api_key?" in message
-        assert f"zzz in {path}: there is no such setting; remove it." in message
+        assert f"api-key in {path}, line 1: there is no such setting; did you mean api_key?" in message
+        assert f"zzz in {path}, line 2: there is no such setting; remove it." in message
 
 
 def test_broken_file(write_config: WriteConfig) -> None:
@@ -437,6 +444,7 @@ def test_names_are_derived_and_examples_hold(name: str, monkeypatch: pytest.Monk
     flag = flag_of(Settings, name)
     monkeypatch.setenv("OPENROUTER_API_KEY", "k")
     monkeypatch.setenv("APP_SERVER_TOKEN", "k")
+    monkeypatch.setattr("wireloom.config.read_key", lambda _: SecretStr("k"))
     own: dict[str, dict[str, Any]] = {"backend": {}, "app_server_url": {"backend": "app-server"}}
     base = own.get(name, {"upstream": "http://127.0.0.1:1"})
     assert getattr(load(Settings, {**base, name: flag.example}), name) is not None

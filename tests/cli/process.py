@@ -66,6 +66,11 @@ class Wireloom:
         assert found, f"{text!r} is not in {name}:\n{self.stdout}\n{self.stderr}"
         return str(rest).splitlines()[0]
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
     def url(self) -> str:
         """Wait until it listens; return its address."""
         return self.wait_for("stderr", "wireloom listening on ")

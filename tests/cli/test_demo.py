@@ -59,7 +59,7 @@ def test_it_stays_and_prints_three_ways_to_connect() -> None:
     with Wireloom("demo", "--port", "0") as process:
         url = process.url()
         process.wait_for("stdout", "curl -N ")
-        for text in (f'base_url = "{url}/v1"', f"OpenAI(base_url='{url}/v1'", f"curl -N {url}/v1/responses"):
+        for text in (f'base_url = "{url}/v1"', f'OpenAI(base_url="{url}/v1"', f"curl -N {url}/v1/responses"):
             assert text in process.stdout
         with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), 30):
             pass

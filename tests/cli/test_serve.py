@@ -137,3 +137,13 @@ def test_how_uvicorn_is_set_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert config.lifespan == "on"
     assert config.timeout_graceful_shutdown is not None
     assert config.timeout_graceful_shutdown < 10
+
+
+def test_the_process_list_shows_no_key() -> None:
+    flags = ("--backend", "demo", "--port", "0", "--token", "canary-token", "--token", "b=canary-token-2")
+    with Wireloom("serve", *flags) as process:
+        process.url()
+        assert "puts a key on the command line" in process.stderr
+        shown = Path(f"/proc/{process.pid}/cmdline").read_bytes()
+    assert b"serve" in shown
+    assert b"canary" not in shown

@@ -18,11 +18,15 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "restart": ("wireloom.cli.service:restart", "Start it anew with its last settings."),
     "status": ("wireloom.cli.service:status", "Tell whether it runs in the background."),
     "doctor": ("wireloom.cli.doctor:command", "Check the setup, with one round trip through it."),
+    "init": ("wireloom.cli.setup:init", "Write the config file, with a token for clients."),
+    "show": ("wireloom.cli.setup:show", "Print how to set up an OpenAI SDK."),
     "token": ("wireloom.cli.token:command", "Print the token that clients send."),
+    "env": ("wireloom.cli.setup:env", "Print exports for a shell."),
     "demo": ("wireloom.cli.demo:command", "Show one exchange, without key or network, then serve."),
-    "config": ("wireloom.cli.codex:group", "Print the configuration of a client."),
+    "config": ("wireloom.cli.codex:group", "Check the settings, print those of a client."),
     "launch": ("wireloom.cli.launch:group", "Start a client against this gateway."),
     "models": ("wireloom.cli.models:command", "List the models of the upstream."),
+    "completion": ("wireloom.cli.completion:command", "Print the completion for a shell."),
     "history": ("wireloom.cli.history:group", "Look into what is stored, and remove it."),
 }
 _OWN_OPTIONS = frozenset({"--help", "--version"})

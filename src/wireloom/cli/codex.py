@@ -13,7 +13,7 @@ import click
 from wireloom.cli import connect
 from wireloom.cli.lazy import resolve
 from wireloom.cli.options import Failure, SettingsCommand, warn_without_key
-from wireloom.config import ConfigError, Endpoint, Settings, flag_name, load
+from wireloom.config import ConfigError, Endpoint, Settings, config_file, flag_name, load
 
 ENDPOINT = ("host", "port", "model", "no_auth")
 _UPSTREAM = (
@@ -23,6 +23,7 @@ _UPSTREAM = (
     "upstream",
     "api_key",
     "api_key_env",
+    "api_key_file",
     "model_map",
     "models",
 )
@@ -37,7 +38,14 @@ Examples:
 
 @click.group("config")
 def group() -> None:
-    """Print the configuration of a client."""
+    """Check the settings, or print the configuration of a client."""
+
+
+@group.command("check", cls=SettingsCommand, kind=Settings)
+def check(given: Mapping[str, Any]) -> None:
+    """Check the config file, the variables and the flags, without network; exit code 2 for what cannot be used."""
+    load(Settings, given)
+    click.echo(f"{config_file()} can be used." if config_file().exists() else "The settings can be used.")
 
 
 @group.command("codex", cls=SettingsCommand, kind=Settings, names=(*ENDPOINT, *_UPSTREAM), epilog=_EXAMPLES)

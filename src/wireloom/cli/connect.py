@@ -5,6 +5,7 @@ import json
 import shlex
 
 from wireloom.config import variable_name
+from wireloom.config.toml import toml
 
 TOKEN_VARIABLE = variable_name("token")
 _PROVIDER = "wireloom"
@@ -33,12 +34,12 @@ def codex(url: str, model: str | None, *, with_key: bool, catalog: str | None = 
     """
     provider = _codex_provider(url, TOKEN_VARIABLE if with_key else None, from_gateway=catalog is None)
     lines = [
-        f"model = {_toml(model)}" if model else '# model = "NAME"    one that `wireloom models` lists',
-        f"model_provider = {_toml(_PROVIDER)}",
-        *([] if catalog is None else [f"model_catalog_json = {_toml(catalog)}"]),
+        f"model = {toml(model)}" if model else '# model = "NAME"    one that `wireloom models` lists',
+        f"model_provider = {toml(_PROVIDER)}",
+        *([] if catalog is None else [f"model_catalog_json = {toml(catalog)}"]),
         "",
         f"[model_providers.{_PROVIDER}]",
-        *(f"{key} = {_toml(value)}" for key, value in provider.items()),
+        *(f"{key} = {toml(value)}" for key, value in provider.items()),
     ]
     return "\n".join(lines)
 
@@ -49,10 +50,10 @@ def codex_options(url: str, model: str | None, key_variable: str) -> list[str]:
     url: base URL of the gateway; model: None leaves it to Codex; key_variable: variable that holds the token.
     """
     provider = _codex_provider(url, key_variable, from_gateway=True)
-    table = ", ".join(f"{key} = {_toml(value)}" for key, value in provider.items())
-    settings = [f"model_provider={_toml(_PROVIDER)}", f"model_providers.{_PROVIDER}={{{table}}}"]
+    table = ", ".join(f"{key} = {toml(value)}" for key, value in provider.items())
+    settings = [f"model_provider={toml(_PROVIDER)}", f"model_providers.{_PROVIDER}={{{table}}}"]
     if model:
-        settings.insert(0, f"model={_toml(model)}")
+        settings.insert(0, f"model={toml(model)}")
     return [part for setting in settings for part in ("-c", setting)]
 
 
@@ -64,11 +65,11 @@ def _codex_provider(url: str, key_variable: str | None, *, from_gateway: bool) -
     return {"name": _PROVIDER, "base_url": url, "wire_api": "responses", **key, **catalog}
 
 
-def openai_sdk(url: str, model: str) -> str:
-    """Return a Python program for a gateway that asks for no key."""
+def openai_sdk(url: str, model: str, key: str = "unused") -> str:
+    """Return a Python program for a gateway; one that asks for no key takes any."""
     return f"""from openai import OpenAI
 
-client = OpenAI(base_url={url!r}, api_key="unused")
+client = OpenAI(base_url="{url}", api_key="{key}")
 print(client.responses.create(model={model!r}, input="Hello").output_text)"""
 
 
@@ -76,8 +77,3 @@ def curl(url: str, model: str) -> str:
     """Return a shell command for a gateway that asks for no key."""
     body = json.dumps({"model": model, "input": "Hello", "stream": True})
     return f"curl -N {url}/responses -H 'content-type: application/json' -d {shlex.quote(body)}"
-
-
-def _toml(text: str) -> str:
-    # TOML's strings are JSON's, but for one character that TOML wants escaped as well.
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

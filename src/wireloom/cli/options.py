@@ -2,11 +2,12 @@
 
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
 import click
 
+from wireloom.cli.lazy import resolve
 from wireloom.config import ConfigError, Endpoint, Settings, flag_name, flag_of, variable_name
 from wireloom.errors import GatewayError
 
@@ -44,7 +45,7 @@ class SettingsCommand(click.Command):
             sys.excepthook = sys.__excepthook__
         values = {name: ctx.params.pop(name) for name in self._names}
         ctx.params["given"] = {name: value for name, value in values.items() if value not in (None, ())}
-        self._warn_of_keys(ctx.params["given"])
+        self._hide_keys(ctx.params["given"])
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
@@ -55,14 +56,17 @@ class SettingsCommand(click.Command):
                 traceback.print_exc()
             raise (Misuse if isinstance(error, ConfigError) else Failure)(str(error)) from error
 
-    def _warn_of_keys(self, given: Iterable[str]) -> None:
-        for name in given:
-            if flag_of(self._kind, name).secret:
-                click.echo(
-                    f"Warning: the process list shows the key in {flag_name(name)}; "
-                    f"set {variable_name(name)} instead.",
-                    err=True,
-                )
+    def _hide_keys(self, given: Mapping[str, Any]) -> None:
+        found = {name: value for name, value in given.items() if flag_of(self._kind, name).secret}
+        for name in found:
+            click.echo(
+                f"Warning: {flag_name(name)} puts a key on the command line, which shells remember and the process list "
+                f"shows until now; set {variable_name(name)} instead.",
+                err=True,
+            )
+        keys = [key for value in found.values() for key in ([value] if isinstance(value, str) else value)]
+        if any(key in argument for key in keys for argument in sys.argv):
+            resolve("wireloom.cli.title:hide")(keys)
 
 
 def warn_without_key(settings: Settings) -> None:

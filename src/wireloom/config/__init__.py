@@ -32,6 +32,7 @@ from wireloom.config.layers import (
     variable_name,
 )
 from wireloom.config.models import ModelEntry, Models
+from wireloom.config.toml import line_of
 from wireloom.config.values import (
     Count,
     FilePath,
@@ -46,6 +47,7 @@ from wireloom.config.values import (
     Tokens,
     VariableName,
     is_loopback,
+    read_key,
     wire_is_a_backend,
 )
 from wireloom.providers import profile
@@ -152,6 +154,11 @@ class Settings(CodexFields, Endpoint):
         VariableName | None,
         Field(description="Variable that holds the upstream's key; without this, the provider's usual one."),
         Flag("VARIABLE", "OPENROUTER_API_KEY", private=True),
+    ] = None
+    api_key_file: Annotated[
+        FilePath | None,
+        Field(description="File that holds the upstream's key, such as a secret of a container."),
+        Flag("FILE", "/run/secrets/upstream_key"),
     ] = None
     model_map: Annotated[
         Pairs,
@@ -272,7 +279,9 @@ class Settings(CodexFields, Endpoint):
 
     @property
     def upstream_key(self) -> SecretStr | None:
-        """The key for the upstream: the one given, else what the variable given or the usual one holds."""
+        """The key for the upstream: the one given, else what the file, the variable or the usual one holds."""
+        if self.api_key_file is not None:
+            return read_key(self.api_key_file)
         name = self.api_key_env or self.upstream_profile.api_key_env
         key = variable(name) if name else None
         return self.api_key or (SecretStr(key) if key else None)
@@ -327,6 +336,11 @@ _RULES: tuple[tuple[Callable[[Settings], bool], str], ...] = (
         "--api-key-env (WIRELOOM_API_KEY_ENV) names a variable that is not set: set it, or name another.",
     ),
     (
+        lambda own: own.api_key_file is not None and read_key(own.api_key_file) is None,
+        "--api-key-file (WIRELOOM_API_KEY_FILE) names a file that holds no key: one line of visible ASCII. Correct it, or "
+        "name another.",
+    ),
+    (
         lambda own: own.no_auth and bool(own.token),
         "--no-auth (WIRELOOM_NO_AUTH) and --token (WIRELOOM_TOKEN) contradict each other: leave one out.",
     ),
@@ -365,17 +379,18 @@ def _sentence(kind: type[Endpoint], problem: ErrorDetails, given: Mapping[str, A
     if not problem["loc"]:
         return reason
     setting, inner = str(problem["loc"][0]), _path(problem["loc"][1:])
+    origin = _origin([str(part) for part in problem["loc"]], given)
     if problem["type"] == "extra_forbidden" and inner:
         known = ", ".join(ModelEntry.model_fields)
-        return f"{_origin(setting, given)}: there is no {inner}; a model has {known}."
+        return f"{origin}: there is no {inner}; a model has {known}."
     if problem["type"] == "extra_forbidden":
         close = difflib.get_close_matches(setting.replace("-", "_"), Settings.model_fields, 1)
         remedy = f"did you mean {close[0]}?" if close else "remove it."
-        return f"{_origin(setting, given)}: there is no such setting; {remedy}"
+        return f"{origin}: there is no such setting; {remedy}"
     flag = flag_of(kind, setting)
     value = "the value" if flag.private else repr(problem["input"])
-    where, example = _origin(setting, given), _example(setting, flag, given)
-    where = f"{where}, {inner}" if inner and setting == "models" else where
+    example = _example(setting, flag, given)
+    where = f"{origin}, {inner}" if inner and setting == "models" else origin
     return f"{where}: {value} cannot be used: {reason[:1].lower()}{reason[1:]}. For example: {example}"
 
 
@@ -383,12 +398,14 @@ def _path(loc: Sequence[str | int]) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).removeprefix(".")
 
 
-def _origin(setting: str, given: Mapping[str, Any]) -> str:
+def _origin(path: Sequence[str], given: Mapping[str, Any]) -> str:
+    setting = path[0]
     if setting in given:
         return flag_name(setting)
     if variable(variable_name(setting)):
         return variable_name(setting)
-    return f"{setting} in {config_file()}"
+    line = line_of(config_file().read_text(encoding="utf-8"), path) if config_file().exists() else None
+    return f"{setting} in {config_file()}" + (f", line {line}" if line else "")
 
 
 def _example(setting: str, flag: Flag, given: Mapping[str, Any]) -> str:

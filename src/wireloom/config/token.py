@@ -5,7 +5,7 @@ import secrets
 from wireloom.config.folders import replace_private
 from wireloom.config.layers import ConfigError, config_file
 
-_KEY_BYTES = 24
+KEY_BYTES = 24
 _WORDS = "# What clients send as their API key; made by wireloom, change it as you like.\n"
 
 
@@ -14,7 +14,7 @@ def make_token() -> str:
 
     Raises ``ConfigError`` when the file cannot be written.
     """
-    token, path = secrets.token_urlsafe(_KEY_BYTES), config_file()
+    token, path = secrets.token_urlsafe(KEY_BYTES), config_file()
     try:
         before = path.read_text(encoding="utf-8") if path.exists() else ""
         # A key of the top level has to stand before every table.

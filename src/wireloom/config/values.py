@@ -25,6 +25,15 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
+def read_key(path: Path) -> SecretStr | None:
+    """Return the key that a file holds, None where it holds none or cannot be read."""
+    try:
+        key = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return SecretStr(key) if _HEADER_SAFE.fullmatch(key) else None
+
+
 def wire_is_a_backend(given: Any) -> Any:
     """Return settings in which what the upstream speaks has chosen the backend of that name, unless one is given."""
     wire = given.get("upstream_wire") if isinstance(given, dict) else None
