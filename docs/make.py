@@ -10,11 +10,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from docs import conformance
 from wireloom.config import Settings, flag_name, flag_of, variable_name
 from wireloom.config.models import ModelEntry
+from wireloom.config.tables import KeyEntry, RouteEntry
 from wireloom.providers import profile
 
 FOLDER = Path(__file__).parent
@@ -51,6 +53,32 @@ def table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
     return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
 
 
+TABLES: tuple[tuple[str, str, type[BaseModel]], ...] = (
+    (
+        "A model in `models`",
+        'In the config file each is a table, as in `[models."qwen3:30b"]`. What is not set is taken from the upstream\'s '
+        "list of models, else from its profile. A model that the upstream does not list is added; a name of `model_map` "
+        "has what its model has.",
+        ModelEntry,
+    ),
+    (
+        "A key in `keys`",
+        "In the config file each is a table, as in `[keys.laptop]`. A key that needs no limits may stand in `token`.",
+        KeyEntry,
+    ),
+    (
+        "A route in `routes`",
+        'In the config file `fast = ["a/x", "b/y"]` under `[routes]`, or a table `[routes.fast]`. See [routing](routing.md).',
+        RouteEntry,
+    ),
+)
+
+
+def _entry(title: str, told: str, kind: type[BaseModel]) -> str:
+    rows = iter((f"`{name}`", field.description or "") for name, field in kind.model_fields.items())
+    return f"\n## {title}\n\n{told}\n\n" + table(("key", "what it says"), rows)
+
+
 def settings() -> str:
     """Every setting: flag, variable, key."""
 
@@ -70,13 +98,7 @@ def settings() -> str:
         "# Settings\n\nA flag wins over its variable, the variable over the config file "
         "(`$WIRELOOM_CONFIG`, else `$XDG_CONFIG_HOME/wireloom/config.toml`), the file over the default.\n\n"
         + table(("flag", "variable", "key in the file", "default", "what it does"), rows())
-        + "\n## A model in `models`\n\nIn the config file each is a table, as in "
-        + '`[models."qwen3:30b"]`. What is not set is taken from the upstream\'s list of models, else from its profile. '
-        + "A model that the upstream does not list is added; a name of `model_map` has what its model has.\n\n"
-        + table(
-            ("key", "what it says"),
-            iter((f"`{k}`", v.description or "") for k, v in ModelEntry.model_fields.items()),
-        )
+        + "".join(_entry(*told) for told in TABLES)
         + "\nKeys belong into variables or the file: a flag is visible in the process list.\n"
     )
 

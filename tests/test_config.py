@@ -71,6 +71,7 @@ LAYERS: dict[str, tuple[Any, str, str, tuple[Any, Any, Any]]] = {
             {"c": ModelEntry(web_search=True)},
         ),
     ),
+    "pass_key": ("true", "false", "true", (True, False, True)),
     "tool_denylist": ("a, b", "c", '["d"]', ({"a", "b"}, {"c"}, {"d"})),
     "extra_params": ('{"a": [1]}', '{"b": 2}', "{c = 3}", ({"a": [1]}, {"b": 2}, {"c": 3})),
     "drop_params": ("a,b,", "c", '"d,e"', ({"a", "b"}, {"c"}, {"d", "e"})),
@@ -145,6 +146,11 @@ def test_every_setting_is_in_the_table_of_layers() -> None:
         "app_server_url",
         "app_server_token_env",
         "api_key_file",
+        # Tables, which test_tables.py is about.
+        "backends",
+        "default_backend",
+        "routes",
+        "keys",
     }
     assert LAYERS.keys() | elsewhere == Settings.model_fields.keys()
 
@@ -444,11 +450,11 @@ def test_names_are_derived_and_examples_hold(name: str, monkeypatch: pytest.Monk
     flag = flag_of(Settings, name)
     monkeypatch.setenv("OPENROUTER_API_KEY", "k")
     monkeypatch.setenv("APP_SERVER_TOKEN", "k")
-    monkeypatch.setattr("wireloom.config.read_key", lambda _: SecretStr("k"))
+    monkeypatch.setattr("wireloom.config.backend.read_key", lambda _: SecretStr("k"))
     own: dict[str, dict[str, Any]] = {"backend": {}, "app_server_url": {"backend": "app-server"}}
     base = own.get(name, {"upstream": "http://127.0.0.1:1"})
     assert getattr(load(Settings, {**base, name: flag.example}), name) is not None
-    assert flag.secret is (name in ("api_key", "token"))
+    assert flag.secret is (name in ("api_key", "token", "keys"))
     assert bool(flag.metavar) is (Settings.model_fields[name].annotation is not bool)
 
 

@@ -2063,7 +2063,7 @@ class Readiness(Deferred):
         extra="allow",
     )
     status: Literal["ready"]
-    backends: Map[str, Literal["ready"]]
+    backends: Map[str, str]
 
 
 class Counters(Deferred):

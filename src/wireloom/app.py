@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from functools import partial
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeAlias
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
@@ -26,18 +26,22 @@ from wireloom.api.operations import Operations, mount_documents
 from wireloom.api.responses import Responses
 from wireloom.backends.base import Backend
 from wireloom.backends.catalogue import Catalogue, of_profile
-from wireloom.config import Settings
+from wireloom.config import BackendEntry, Settings
 from wireloom.config.codex import codex_setup
 from wireloom.config.folders import private_folder
 from wireloom.config.history import history_file, history_limits
 from wireloom.config.seal_key import seal_keys
+from wireloom.config.tables import KeyEntry
 from wireloom.errors import GatewayError, InvalidRequest, NotFound
 from wireloom.gateway import Gateway
 from wireloom.history.base import History
+from wireloom.quotas import Quota
+from wireloom.routing import Named, Route, Routing
 from wireloom.seal import Sealer
 
 log = logging.getLogger("wireloom")
 
+AnyBackend: TypeAlias = Settings | BackendEntry
 MEGABYTE = 2**20
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 # Loaded by path and only when chosen, so that what is off costs nothing.
@@ -66,7 +70,10 @@ def create_app(settings: Settings) -> FastAPI:
         settings: every setting; nothing else is read.
     """
     keys = Keys(
-        None if settings.no_auth else {name: key.get_secret_value() for name, key in settings.token.items()}
+        None
+        if settings.no_auth
+        else {name: key.get_secret_value() for name, key in settings.inbound.items()},
+        bring=any(entry.pass_key and entry.upstream_key is None for entry in settings.named.values()),
     )
     edge = HttpEdge(
         keys,
@@ -78,15 +85,14 @@ def create_app(settings: Settings) -> FastAPI:
     gateway = Gateway(
         history,
         Sealer(seal_keys(settings)),
-        model_map=settings.model_map,
-        catalogue=catalogue_of(settings),
+        quotas=quotas_of(settings),
         strict=settings.strict,
     )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with aclosing(history), open_backend(settings) as backend:
-            with gateway.using(backend):
+        async with aclosing(history), open_routing(settings) as routing:
+            with gateway.using(routing):
                 yield
 
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan)
@@ -94,7 +100,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(routes.chat_router(ChatCompletions(gateway), edge))
     app.include_router(routes.conversations_router(Conversations(gateway), edge))
     app.include_router(routes.models_router(Models(gateway), edge))
-    meters = Meters(settings.backend, gateway.limits)
+    meters = Meters(", ".join(entry.backend for entry in settings.named.values()), gateway.limits)
     app.include_router(routes.operations_router(Operations(gateway, meters), edge))
     mount_documents(app)
     _answer_failures(app)
@@ -105,10 +111,22 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-def catalogue_of(settings: Settings) -> Catalogue:
-    """What the settings say of models."""
+def catalogue_of(settings: AnyBackend) -> Catalogue:
+    """What the settings say of a backend's models."""
     known = {name: entry.fields() for name, entry in settings.models.items()}
     return Catalogue(known, settings.model_map, partial(of_profile, settings.upstream_profile))
+
+
+def quotas_of(settings: Settings) -> dict[str, Quota]:
+    """What the settings say of each key."""
+    waiting, seconds = settings.max_queue_size, settings.queue_timeout_seconds
+
+    def quota(entry: KeyEntry) -> Quota:
+        running = entry.max_concurrency
+        slots = None if running is None else _load(*SLOTS)(running, waiting, seconds)
+        return Quota(entry.backends, entry.models, per_minute=entry.requests_per_minute, slots=slots)
+
+    return {name: quota(entry) for name, entry in settings.keys.items()}
 
 
 def open_history(settings: Settings) -> History:
@@ -123,17 +141,35 @@ def open_history(settings: Settings) -> History:
 
 
 @asynccontextmanager
-async def open_backend(settings: Settings) -> AsyncIterator[Backend]:
-    """The backend that the settings choose, open while the context lasts."""
+async def open_routing(settings: Settings) -> AsyncIterator[Routing]:
+    """The backends that the settings describe, open while the context lasts, and the way to them."""
+    async with AsyncExitStack() as stack:
+        backends = [
+            Named(
+                name,
+                await stack.enter_async_context(open_backend(name, entry)),
+                entry.model_map,
+                catalogue_of(entry),
+                frozenset({*entry.model_map, *entry.models, *([entry.model] if entry.model else ())}),
+            )
+            for name, entry in settings.named.items()
+        ]
+        routes = {name: Route(entry.to, entry.spread) for name, entry in settings.routes.items()}
+        yield Routing(backends, settings.first_backend, routes)
+
+
+@asynccontextmanager
+async def open_backend(name: str, settings: AnyBackend) -> AsyncIterator[Backend]:
+    """A backend, open while the context lasts."""
     async with AsyncExitStack() as stack:
         slots = _load(*SLOTS)(settings.concurrency, settings.max_queue_size, settings.queue_timeout_seconds)
         make = _codex if settings.backend in CODEX_BACKENDS else _upstream
-        backend = await make(settings, slots, stack)
+        backend = await make(name, settings, slots, stack)
         stack.push_async_callback(backend.aclose)
         yield backend
 
 
-async def _upstream(settings: Settings, slots: Any, stack: AsyncExitStack) -> Backend:
+async def _upstream(_: str, settings: AnyBackend, slots: Any, stack: AsyncExitStack) -> Backend:
     """A backend that asks a server."""
     url = settings.upstream
     if settings.backend == "demo":
@@ -152,13 +188,14 @@ async def _upstream(settings: Settings, slots: Any, stack: AsyncExitStack) -> Ba
         denied_tools=settings.tool_denylist,
         extra_params=settings.extra_params,
         drop_params=settings.drop_params,
+        pass_key=settings.pass_key,
     )
     return backend
 
 
-async def _codex(settings: Settings, slots: Any, _: AsyncExitStack) -> Backend:
+async def _codex(name: str, settings: AnyBackend, slots: Any, _: AsyncExitStack) -> Backend:
     """A backend that asks the local Codex CLI."""
-    codex = _load(*CODEX)(**codex_setup(settings)._asdict())
+    codex = _load(*CODEX)(**codex_setup(settings, name)._asdict())
     more: dict[str, Any] = {}
     if settings.backend == "app-server":
         more = {
@@ -188,8 +225,8 @@ async def list_models(settings: Settings) -> list[dict[str, Any]]:
     Raises:
         GatewayError: the backend does not tell.
     """
-    async with open_backend(settings) as backend:
-        return catalogue(await catalogue_of(settings).of(backend))
+    async with open_routing(settings) as routing:
+        return catalogue(await routing.models())
 
 
 def _answer_failures(app: FastAPI) -> None:

@@ -55,6 +55,8 @@ class Exchange:
         """Id of the contract's operation, or nothing where no operation was reached."""
         self.principal = ""
         """Name of the inbound key."""
+        self.backend: str | None = None
+        """Name of the backend that answered, where there are several."""
         self.model: str | None = None
         """The model that was asked for."""
         self.streamed = False
@@ -71,9 +73,9 @@ class Exchange:
         self._started = now()
         self._moments: dict[str, float] = {}
 
-    def mark(self, moment: str) -> None:
-        """Note when something happened, the first time it does."""
-        if moment not in self._moments:
+    def mark(self, moment: str, *, last: bool = False) -> None:
+        """Note when something happened, the first time it does, or the last."""
+        if last or moment not in self._moments:
             self._moments[moment] = self._now() - self._started
 
     def spoken(self) -> None:

@@ -15,11 +15,14 @@ from wireloom_protocol import chat
 from wireloom_protocol import responses as m
 
 from wireloom.archive import Archive
-from wireloom.backends.base import Ask, Backend, Caller, Metered, ModelInfo, Relayed, Relays, Turn
-from wireloom.backends.catalogue import Catalogue
+from wireloom.backends.base import Ask, Caller, ModelInfo, Relayed, Relays, Turn
+from wireloom.backends.slots import Slots
 from wireloom.continuation import Continuation, Continuations
-from wireloom.errors import NotFound, Unavailable
+from wireloom.errors import Forbidden, NotFound, Unavailable
+from wireloom.fallback import Attempts, Budget, FallbackRelay, FallbackTurn
 from wireloom.history.base import History
+from wireloom.quotas import Quota, SharedRelay, SharedTurn
+from wireloom.routing import Place, Routing
 from wireloom.seal import NONCE_BYTES, Sealer
 from wireloom.translate import compaction
 from wireloom.translate.loss import LOSS_HEADER, Loss, Losses, Severity
@@ -84,13 +87,12 @@ class Run:
 
 
 class Gateway:
-    """Routes requests to a backend.
+    """Takes requests to backends.
 
     Args:
         history: the store of what was said before.
         sealer: closes what clients carry.
-        model_map: names clients use -> names upstream.
-        catalogue: what is known of the models.
+        quotas: name of an inbound key -> what it opens; all for those that are not there.
         strict: whether a degrading loss refuses a request.
         now: tells the time in seconds since the epoch.
     """
@@ -100,39 +102,38 @@ class Gateway:
         history: History,
         sealer: Sealer,
         *,
-        model_map: Mapping[str, str] | None = None,
-        catalogue: Catalogue | None = None,
+        quotas: Mapping[str, Quota] | None = None,
         strict: bool = False,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._backend: Backend | None = None
+        self._routing: Routing | None = None
         self._sealer = sealer
-        self._model_map = dict(model_map or {})
-        self._catalogue = catalogue or Catalogue(model_map=model_map)
+        self._quotas = dict(quotas or {})
+        self._budget = Budget()
         self.strict = strict
         self._now = now
         self._continuations = Continuations(history, new_id)
         self.archive = Archive(history, new_id, now)
 
     @contextmanager
-    def using(self, backend: Backend) -> Iterator[None]:
-        """Take answers from a backend while the context lasts."""
-        self._backend = backend
+    def using(self, routing: Routing) -> Iterator[None]:
+        """Take answers from backends while the context lasts."""
+        self._routing = routing
         try:
             yield
         finally:
-            self._backend = None
+            self._routing = None
 
     @property
-    def backend(self) -> Backend:
+    def routing(self) -> Routing:
         """Where answers come from.
 
         Raises:
             Unavailable: the gateway is starting or stopping.
         """
-        if self._backend is None:
+        if self._routing is None:
             raise Unavailable("The gateway is not serving now.", retry_after=1)
-        return self._backend
+        return self._routing
 
     async def respond(self, body: m.CreateResponse, caller: Caller) -> Run:
         """Begin a response; nothing leaves before the batches are asked for.
@@ -144,25 +145,72 @@ class Gateway:
         Raises:
             InvalidRequest: something that cannot be carried and must not be left out, or is not stored here.
         """
+        places = await self._places(body.model, body.prompt_cache_key, caller)
         begun = await self._continuations.begin(body, caller.principal)
-        ask = self._ask(begun, caller)
+        ask = self._ask(begun, caller, places[0])
         response = opening(body, new_id("resp"), int(self._now()))
         response["store"] = begun.stored
         if begun.conversation is not None:
             response["conversation"] = {"id": begun.conversation}
         stream = self._stream(ask, response)
         if isinstance(stream, compaction.CompactionStream):
-            ask = replace(ask, body=compaction.request(ask.body))
+            begun = replace(begun, body=compaction.request(begun.body))
+            ask = replace(ask, body=begun.body)
         caller.exchange.answer = stream
-        turn = self.backend.turn(ask, stream)
+        turn = places[0].at.backend.turn(ask, stream)
+        if len(places) > 1:
+            turn = self._with_others(turn, places, ask, begun, stream)
+        slots = self._slots(caller)
+        if slots is not None:
+            turn = SharedTurn(turn, slots, caller.exchange)
         keep = partial(self._continuations.keep, begun, response, caller.principal) if begun.keeps else None
         return Run(stream, ask.losses, turn, keep, self.limits())
 
-    def limits(self) -> Mapping[str, str]:
-        """Headers that tell how the backend's account is, where it has one."""
-        return self._backend.limits() if isinstance(self._backend, Metered) else {}
+    def _with_others(
+        self, first: Turn, places: list[Place], ask: Ask, begun: Continuation, stream: ResponseStream
+    ) -> Turn:
+        """A turn that goes on at the other places where the first does not answer."""
 
-    def relay(self, body: chat.CreateChatCompletionRequest, caller: Caller) -> Relayed | None:
+        def begin(place: Place) -> Turn:
+            other = replace(self._ask(begun, ask.caller, place), losses=ask.losses)
+            if not isinstance(stream, compaction.CompactionStream):
+                stream.seal_with(partial(other.seals["reasoning"].close, "reasoning"))
+            return place.at.backend.turn(other, stream)
+
+        def told() -> bool:
+            return stream.spoke or stream.ended
+
+        attempts = Attempts(places, begin, told, self._budget, self.routing.now, ask.caller.exchange)
+        return FallbackTurn(attempts, first)
+
+    async def _places(self, model: str, affinity: str | None, caller: Caller) -> list[Place]:
+        """Where a request goes, as far as its key opens that; the request is counted.
+
+        Raises:
+            Forbidden: the key does not open this model.
+            Limited: the key has had its requests.
+        """
+        places = await self.routing.places(model, affinity, caller.upstream_key)
+        quota = self._quotas.get(caller.principal)
+        if quota is not None:
+            places = [place for place in places if quota.permits(model, place)]
+            if not places:
+                raise Forbidden("This key may not use this model.", code="model_not_allowed", param="model")
+            quota.spend()
+        if self.routing.several:
+            caller.exchange.backend = places[0].at.name
+        self._budget.request()
+        return places
+
+    def _slots(self, caller: Caller) -> Slots | None:
+        quota = self._quotas.get(caller.principal)
+        return None if quota is None else quota.slots
+
+    def limits(self) -> Mapping[str, str]:
+        """Headers that tell how the account of a backend is, where one has limits."""
+        return {} if self._routing is None else self._routing.limits()
+
+    async def relay(self, body: chat.CreateChatCompletionRequest, caller: Caller) -> Relayed | None:
         """Pass a chat completion on to an upstream that speaks Chat itself; nothing leaves yet.
 
         Args:
@@ -172,11 +220,24 @@ class Gateway:
         Returns:
             None where the backend speaks something else, so that the request has to be translated.
         """
-        backend = self.backend
-        if not isinstance(backend, Relays):
+        places = await self._places(body.model, body.prompt_cache_key, caller)
+        relaying = [(place, place.at.backend) for place in places if isinstance(place.at.backend, Relays)]
+        if not relaying or relaying[0][0] is not places[0]:
             return None
-        model = self._model_map.get(body.model, body.model)
-        return backend.relay(body.model_dump(mode="json", by_alias=True, exclude_unset=True), model, caller)
+        asked = body.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+        def begin(place: Place) -> Relayed:
+            assert isinstance(place.at.backend, Relays)
+            return place.at.backend.relay(asked, place.model, caller)
+
+        relayed: Relayed
+        if len(relaying) == 1:
+            relayed = begin(places[0])
+        else:
+            able = [place for place, _ in relaying]
+            relayed = FallbackRelay(able, begin, self._budget, self.routing.now, caller.exchange)
+        slots = self._slots(caller)
+        return relayed if slots is None else SharedRelay(relayed, slots, caller.exchange)
 
     async def compact(
         self, body: m.CompactResponseMethodPublicBody, caller: Caller
@@ -227,8 +288,9 @@ class Gateway:
         """
         asked = body.model_dump(mode="json", by_alias=True, exclude_unset=True)
         request = _request(body, asked, input=asked.get("input") or "")
-        ask = self._ask(await self._continuations.begin(request, caller.principal), caller)
-        tokens, how = await self.backend.count(ask)
+        place = (await self._places(request.model, request.prompt_cache_key, caller))[0]
+        ask = self._ask(await self._continuations.begin(request, caller.principal), caller, place)
+        tokens, how = await place.at.backend.count(ask)
         for name in sorted(asked.keys() - request.model_fields_set):
             ask.losses.add(name, "dropped", "it adds no input", Severity.IMMATERIAL)
         if how != "upstream":
@@ -236,15 +298,14 @@ class Gateway:
             ask.losses.items.append(Loss("input_tokens", "emulated", how))
         return tokens, ask.losses.header()
 
-    def _ask(self, begun: Continuation, caller: Caller) -> Ask:
-        model = self._model_map.get(begun.body.model, begun.body.model)
-        route = self.backend.route(model)
+    def _ask(self, begun: Continuation, caller: Caller, place: Place) -> Ask:
+        route = place.at.backend.route(place.model)
         seals = {
             "reasoning": self._sealer.bind(caller.principal, route, nonce),
             # Whatever model goes on from a summary can read it.
             "compaction": self._sealer.bind(caller.principal, "", nonce),
         }
-        return Ask(begun.body, model, caller, Losses(strict=self.strict), seals, begun.recalled)
+        return Ask(begun.body, place.model, caller, Losses(strict=self.strict), seals, begun.recalled)
 
     def _stream(self, ask: Ask, response: dict[str, Any]) -> ResponseStream:
         if compaction.asked(ask.body):
@@ -260,21 +321,30 @@ class Gateway:
             seal_reasoning=ENCRYPTED_REASONING in (ask.body.include or ()),
         )
 
-    async def models(self) -> list[ModelInfo]:
-        """Every model, under the names clients may use.
+    async def models(self, caller: Caller) -> list[ModelInfo]:
+        """Every model that a client may use, under the names it may use.
 
         Raises:
-            GatewayError: see `Catalogue.of`.
+            GatewayError: see `Routing.models`.
         """
-        return await self._catalogue.of(self.backend)
+        found = await self.routing.models(caller.upstream_key)
+        quota = self._quotas.get(caller.principal)
+        if quota is None:
+            return found
+        permitted = []
+        for info in found:
+            places = await self.routing.places(info.id, None, caller.upstream_key)
+            if any(quota.permits(info.id, place) for place in places):
+                permitted.append(info)
+        return permitted
 
-    async def model(self, name: str) -> ModelInfo:
+    async def model(self, name: str, caller: Caller) -> ModelInfo:
         """One model.
 
         Raises:
             NotFound: there is none of that name.
         """
-        for info in await self.models():
+        for info in await self.models(caller):
             if info.id == name:
                 return info
         raise NotFound(f"There is no model {name!r} here.", code="model_not_found", param="model")

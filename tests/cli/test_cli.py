@@ -153,4 +153,11 @@ def test_the_shell_can_complete_commands_and_flags() -> None:
     assert [item.value for item in completion.get_completions([], "")] == list(COMMANDS)
     for before in (["serve"], ["--port", "1"]):
         flags = [item.value for item in completion.get_completions(before, "--no")]
-        assert flags == ["--no-auth", "--no-agent", "--no-fast", "--no-ephemeral", "--no-strict"]
+        assert flags == [
+            "--no-auth",
+            "--no-agent",
+            "--no-fast",
+            "--no-ephemeral",
+            "--no-pass-key",
+            "--no-strict",
+        ]

@@ -19,7 +19,7 @@ Handler = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
 @asynccontextmanager
 async def gateway(upstream: str | None, **settings: Any) -> AsyncIterator[str]:
     """Serve a gateway for `upstream`; yields its base URL, without the version."""
-    given = {"no_auth": "token" not in settings, **settings}
+    given = {"no_auth": not {"token", "keys"} & settings.keys(), **settings}
     app = create_app(Settings(upstream=upstream, **given))
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(app, lifespan="on", ws="none", log_config=None, access_log=False)

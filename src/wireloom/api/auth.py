@@ -6,9 +6,10 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 
-from wireloom.errors import Unauthorized
+from wireloom.errors import InvalidRequest, Unauthorized
 
 ANONYMOUS = "anonymous"
+UPSTREAM_KEY = "x-upstream-api-key"
 
 
 class Keys:
@@ -16,9 +17,11 @@ class Keys:
 
     Args:
         keys: name -> key; the name is what the rest of the gateway knows. None lets everybody in.
+        bring: whether a key of those who are let in without one is for the upstream.
     """
 
-    def __init__(self, keys: Mapping[str, str] | None) -> None:
+    def __init__(self, keys: Mapping[str, str] | None, *, bring: bool = False) -> None:
+        self._bring = bring and keys is None
         self._digests = None if keys is None else {name: _digest(key) for name, key in keys.items()}
 
     def principal(self, headers: Mapping[str, str]) -> str:
@@ -33,8 +36,10 @@ class Keys:
             Unauthorized: no key, an unknown one, or two that differ.
         """
         if self._digests is None:
-            return ANONYMOUS
-        offered = {key for key in (_bearer(headers), headers.get("x-api-key")) if key}
+            brought = self.upstream_key(headers)
+            # What one of them stores, another with another key does not see.
+            return ANONYMOUS if brought is None else f"client-{_digest(brought).hex()[:16]}"
+        offered = _offered(headers)
         if not offered:
             raise Unauthorized(
                 "No key. Send `Authorization: Bearer KEY` or `x-api-key: KEY`.", code="missing_api_key"
@@ -46,6 +51,25 @@ class Keys:
         if not found:
             raise Unauthorized("This key is not known here.")
         return found[0]
+
+    def upstream_key(self, headers: Mapping[str, str]) -> str | None:
+        """The key for the upstream that a client has brought.
+
+        Args:
+            headers: request headers, names in lower case.
+
+        Raises:
+            InvalidRequest: it cannot travel in a header.
+        """
+        offered = _offered(headers) if self._bring else set()
+        brought = headers.get(UPSTREAM_KEY) or (offered.pop() if len(offered) == 1 else None)
+        if brought is not None and not (brought.isascii() and brought.isprintable() and " " not in brought):
+            raise InvalidRequest(f"{UPSTREAM_KEY}: this is no key.", param=UPSTREAM_KEY)
+        return brought
+
+
+def _offered(headers: Mapping[str, str]) -> set[str]:
+    return {key for key in (_bearer(headers), headers.get("x-api-key")) if key}
 
 
 def _bearer(headers: Mapping[str, str]) -> str | None:

@@ -45,7 +45,7 @@ class ChatCompletions:
         self, caller: Caller, body: chat.CreateChatCompletionRequest
     ) -> Reply[chat.CreateChatCompletionResponse] | EventStream[chat.ChatCompletionStreamEvent]:
         """See the contract's createChatCompletion."""
-        relayed = self._gateway.relay(body, caller)
+        relayed = await self._gateway.relay(body, caller)
         if relayed is None:
             return await self._translated(caller, body)
         if body.stream:

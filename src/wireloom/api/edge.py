@@ -57,7 +57,8 @@ class HttpEdge:
         exchange = exchange_of(request.scope)
         exchange.operation = operation
         exchange.principal = self._keys.principal(request.headers) if secured else ANONYMOUS
-        return Caller(exchange.principal, exchange.request_id, is_codex(request), exchange)
+        upstream_key = self._keys.upstream_key(request.headers)
+        return Caller(exchange.principal, exchange.request_id, is_codex(request), upstream_key, exchange)
 
     async def read(self, request: Request, adapter: TypeAdapter[T], *, bodiless: bool = False) -> T:
         """Read and validate the body once.

@@ -103,7 +103,7 @@ class Meters:
             "errors_by_status": statuses,
             "engine": self.backend,
             "uptime_seconds": round(time.monotonic() - self._started, 3),
-            "app_server_pool_started": self.backend == "app-server",
+            "app_server_pool_started": "app-server" in self.backend.split(", "),
             "requests_open": sum(value for _, value in _samples(self._open)),
             "tokens": {labels["kind"]: value for labels, value in _samples(self._tokens)},
             "account_windows": self.windows(),

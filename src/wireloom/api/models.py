@@ -54,7 +54,7 @@ class Models:
 
     async def list_models(self, caller: Caller, client_version: str | None) -> Reply[m.ListModelsResponse]:
         """See the contract's listModels."""
-        found = await self._gateway.models()
+        found = await self._gateway.models(caller)
         return Reply(
             {
                 "object": "list",
@@ -65,7 +65,7 @@ class Models:
 
     async def retrieve_model(self, caller: Caller, model: str) -> Reply[m.Model]:
         """See the contract's retrieveModel."""
-        return Reply(_listed(await self._gateway.model(model)))
+        return Reply(_listed(await self._gateway.model(model, caller)))
 
 
 def _listed(info: ModelInfo) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def line(exchange: Exchange, backend: str) -> dict[str, Any]:
         "operation": exchange.operation or None,
         "key": exchange.principal or None,
         "face": FACES.get(exchange.operation),
-        "backend": backend,
+        "backend": exchange.backend or backend,
         "model": None if exchange.model is None else exchange.model[:LONGEST_NAME],
         "stream": exchange.streamed,
         "status": exchange.status,

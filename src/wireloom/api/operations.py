@@ -45,8 +45,7 @@ class Operations:
 
     async def ready(self, caller: Caller) -> Reply[m.Readiness]:
         """See the contract's ready."""
-        await self._gateway.backend.ready()
-        return Reply({"status": "ready", "backends": {"default": "ready"}})
+        return Reply({"status": "ready", "backends": await self._gateway.routing.ready()})
 
     async def metrics(self, caller: Caller) -> Reply[m.Counters]:
         """See the contract's metrics."""

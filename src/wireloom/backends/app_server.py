@@ -142,8 +142,8 @@ class AppServerBackend:
         self._plan(ask)  # what would be refused is not counted
         return await without_asking(ask)
 
-    async def models(self) -> list[ModelInfo]:
-        """See `Backend.models`."""
+    async def models(self, upstream_key: str | None = None) -> list[ModelInfo]:
+        """See `Backend.models`; Codex has its own login."""
         return (await self._known_models()).infos()
 
     async def _known_models(self) -> CodexModels:

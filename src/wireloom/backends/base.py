@@ -23,12 +23,14 @@ class Caller:
         principal: name of the inbound key, never its value.
         request_id: the gateway's id of the request.
         codex: whether this is the Codex CLI, whose reading of answers differs from the SDKs'.
+        upstream_key: a key of its own for the upstream, or None.
         exchange: where it is noted how the request fares.
     """
 
     principal: str
     request_id: str
     codex: bool = False
+    upstream_key: str | None = field(default=None, repr=False)
     exchange: Exchange = field(default_factory=lambda: Exchange(""), compare=False)
 
 
@@ -91,8 +93,10 @@ class ModelInfo:
 class Turn(Protocol):
     """A request that a backend has understood and can begin."""
 
-    queued: bool
-    """Whether it waits for its turn, so that it is too early to tell a client that all is well."""
+    @property
+    def queued(self) -> bool:
+        """Whether it waits for its turn, so that it is too early to tell a client that all is well."""
+        ...
 
     def events(self) -> AsyncGenerator[list[Event], None]:
         """Do it: batches of events, each as soon as there is something to tell."""
@@ -102,8 +106,10 @@ class Turn(Protocol):
 class Relayed(Protocol):
     """A chat completion that an upstream makes and that is passed on."""
 
-    queued: bool
-    """See `Turn.queued`."""
+    @property
+    def queued(self) -> bool:
+        """See `Turn.queued`."""
+        ...
 
     def events(self) -> AsyncGenerator[list[bytes], None]:
         """Do it: batches of frames of an event stream, each as soon as there is one."""
@@ -173,8 +179,11 @@ class Backend(Protocol):
         """
         ...
 
-    async def models(self) -> list[ModelInfo]:
+    async def models(self, upstream_key: str | None = None) -> list[ModelInfo]:
         """The models there are.
+
+        Args:
+            upstream_key: see `Caller`.
 
         Raises:
             GatewayError: the backend does not tell.

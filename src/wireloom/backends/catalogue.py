@@ -65,14 +65,18 @@ class Catalogue:
         self._model_map = dict(model_map or {})
         self._unlisted = unlisted
 
-    async def of(self, backend: Backend) -> list[ModelInfo]:
+    async def of(self, backend: Backend, upstream_key: str | None = None) -> list[ModelInfo]:
         """Every model; where the backend does not tell, those that the user has described are all there are.
+
+        Args:
+            backend: what lists them.
+            upstream_key: see `Caller`.
 
         Raises:
             GatewayError: the backend does not tell, and the user has described none.
         """
         try:
-            found = await backend.models()
+            found = await backend.models(upstream_key)
         except GatewayError as error:
             if not self._known:
                 raise

@@ -18,7 +18,7 @@ from wireloom.backends.chat_relay import PATH, RelayTurn, outgoing
 from wireloom.backends.counting import count
 from wireloom.backends.http import MAX_ANSWER_BYTES, Upstream
 from wireloom.backends.slots import Slots
-from wireloom.errors import UpstreamError
+from wireloom.errors import UpstreamError, UpstreamRefused
 from wireloom.providers.profile import Profile
 from wireloom.translate import responses_to_chat
 from wireloom.translate.chat_chunk import completion
@@ -49,6 +49,7 @@ class UpstreamBackend:
         denied_tools: names of tools that are never offered.
         extra_params: members that go into every request.
         drop_params: members that never go upstream.
+        pass_key: whether a client may bring the key for it.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class UpstreamBackend:
         denied_tools: frozenset[str] = frozenset(),
         extra_params: Mapping[str, Any] | None = None,
         drop_params: frozenset[str] = frozenset(),
+        pass_key: bool = False,
     ) -> None:
         self._upstream = upstream
         self._profile = profile
@@ -67,6 +69,13 @@ class UpstreamBackend:
         self._denied = denied_tools
         self._extra = dict(extra_params or {})
         self._drop = drop_params
+        self._pass_key = pass_key
+
+    def _for(self, upstream_key: str | None) -> Upstream:
+        """The server, asked with a client's own key where that is allowed."""
+        if upstream_key is None or not self._pass_key:
+            return self._upstream
+        return self._upstream.with_key(upstream_key)
 
     def route(self, model: str) -> str:
         """See `Backend.route`."""
@@ -74,7 +83,7 @@ class UpstreamBackend:
 
     async def count(self, ask: Ask) -> tuple[int, str]:
         """See `Backend.count`."""
-        found = await count(self._upstream, self._profile, self._request(ask).body)
+        found = await count(self._for(ask.caller.upstream_key), self._profile, self._request(ask).body)
         return found.tokens, found.how
 
     def _request(self, ask: Ask) -> responses_to_chat.ChatRequest:
@@ -95,17 +104,21 @@ class UpstreamBackend:
             recalled=ask.recalled,
         )
 
-    async def models(self) -> list[ModelInfo]:
+    async def models(self, upstream_key: str | None = None) -> list[ModelInfo]:
         """See `Backend.models`."""
-        listed = await self._upstream.get(self._profile.models_path)
+        listed = await self._for(upstream_key).get(self._profile.models_path)
         data = listed.get("data", listed.get("models")) if isinstance(listed, dict) else listed
         if not isinstance(data, list):
             raise UpstreamError("The upstream's list of models is none.", code="upstream_invalid")
         return [info for entry in data if (info := self._model(entry)) is not None]
 
     async def ready(self) -> None:
-        """See `Backend.ready`: the upstream answers, and takes the key."""
-        await self._upstream.get(self._profile.models_path, seconds=5.0)
+        """See `Backend.ready`: the upstream answers, and takes the key where it is ours."""
+        try:
+            await self._upstream.get(self._profile.models_path, seconds=5.0)
+        except UpstreamRefused as error:
+            if not (self._pass_key and error.status in (401, 403)):
+                raise
 
     async def aclose(self) -> None:
         """See `Backend.aclose`."""
@@ -140,13 +153,15 @@ class ChatBackend(UpstreamBackend):
         """See `Backend.turn`."""
         request = self._request(ask)
         reader = ChatReader(stream, request.tools, self._profile, codex=ask.caller.codex)
-        return ChatTurn(self._upstream, self._slots, request.body, stream, reader, ask.caller)
+        upstream = self._for(ask.caller.upstream_key)
+        return ChatTurn(upstream, self._slots, request.body, stream, reader, ask.caller)
 
     def relay(self, body: dict[str, Any], model: str, caller: Caller) -> RelayTurn:
         """See `Relays.relay`."""
         sent = outgoing(body, model, denied=self._denied, extra=self._extra, dropped=self._drop)
         told = None if model == body["model"] else body["model"]
-        return RelayTurn(self._upstream, self._slots, sent, told, new_id, caller)
+        upstream = self._for(caller.upstream_key)
+        return RelayTurn(upstream, self._slots, sent, told, new_id, caller)
 
 
 def _is_size(value: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, contextmanager, suppress
+from copy import copy
 from typing import Any
 
 import httpx
@@ -39,7 +40,6 @@ class Upstream:
         total_seconds: float = 0.0,
     ) -> None:
         self._base_url = httpx.URL(base_url.rstrip("/") + "/")
-        self._api_key = api_key
         self._total = total_seconds or None
         # Requests go to the transport itself: a client would add cookies, redirects (which would carry the key to
         # another place), proxies from the environment and a third of the cost of a short answer.
@@ -48,19 +48,29 @@ class Upstream:
         timeout = httpx.Timeout(idle, connect=CONNECT_SECONDS, write=WRITE_SECONDS)
         self._urls: dict[str, httpx.URL] = {}
         self._extensions = {"timeout": timeout.as_dict()}
-        self._getting: list[tuple[bytes, bytes]] = [
+        self._bare: list[tuple[bytes, bytes]] = [
             (b"host", self._base_url.netloc),
             # The compression of an event stream would hold events back until a block is full.
             (b"accept-encoding", b"identity"),
             (b"user-agent", b"wireloom"),
         ]
-        if api_key is not None:
-            self._getting.append((b"authorization", f"Bearer {api_key}".encode()))
+        self._use(api_key)
+
+    def _use(self, api_key: str | None) -> None:
+        self._api_key = api_key
+        key = [] if api_key is None else [(b"authorization", f"Bearer {api_key}".encode())]
+        self._getting = [*self._bare, *key]
         self._posting = [
             *self._getting,
             (b"accept", b"text/event-stream, application/json"),
             (b"content-type", b"application/json"),
         ]
+
+    def with_key(self, api_key: str) -> Upstream:
+        """The same server, over the same connections, asked with another key."""
+        other = copy(self)
+        other._use(api_key)
+        return other
 
     async def post(self, path: str, body: bytes) -> Answer:
         """Send JSON and wait for the head of the answer.

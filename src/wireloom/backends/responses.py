@@ -63,7 +63,8 @@ class ResponsesBackend(UpstreamBackend):
         relay = (
             ResponseRelay(stream, close) if complete and not isinstance(stream, CompactionStream) else None
         )
-        return ResponsesTurn(self._upstream, self._slots, request.body, stream, mending, relay, ask.caller)
+        upstream = self._for(ask.caller.upstream_key)
+        return ResponsesTurn(upstream, self._slots, request.body, stream, mending, relay, ask.caller)
 
     async def count(self, ask: Ask) -> tuple[int, str]:
         """See `Backend.count`: by the upstream where it can, else as for a request to a Chat endpoint."""
@@ -71,14 +72,14 @@ class ResponsesBackend(UpstreamBackend):
         if self._profile.responses.counts:
             asked = {name: value for name, value in body.items() if name not in NOT_COUNTED}
             with suppress(GatewayError):
-                return await self._asked(asked), "upstream"
+                return await self._asked(asked, ask.caller.upstream_key), "upstream"
         # What Chat Completions would lose, or has no tool for, is no matter of this upstream's.
         tools = [tool for tool in ask.body.tools or () if tool.type not in t.REFUSED]
         body_counted = ask.body.model_copy(update={"tools": tools})
         return await super().count(replace(ask, body=body_counted, losses=Losses()))
 
-    async def _asked(self, body: dict[str, Any]) -> int:
-        tokens = (await post_for_count(self._upstream, COUNT_PATH, body)).get("input_tokens")
+    async def _asked(self, body: dict[str, Any], key: str | None) -> int:
+        tokens = (await post_for_count(self._for(key), COUNT_PATH, body)).get("input_tokens")
         if not isinstance(tokens, int) or isinstance(tokens, bool) or tokens < 0:
             raise UpstreamError("The upstream's answer holds no count.", code="upstream_invalid")
         return tokens

@@ -48,7 +48,8 @@ class Slots:
                 self._places += 1
         else:
             await self._free.acquire()
-        exchange.mark(ADMITTED)
+        # A request may wait more than once: for a slot of its key, then of its backend.
+        exchange.mark(ADMITTED, last=True)
         return Slot(self._free)
 
 

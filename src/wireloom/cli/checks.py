@@ -18,7 +18,7 @@ from wireloom.cli.connect import root_url
 from wireloom.cli.doctor import Finding
 from wireloom.cli.serve import listen
 from wireloom.cli.server import Server
-from wireloom.config import ConfigError, Settings, config_file, state_folder
+from wireloom.config import DEFAULT, BackendEntry, ConfigError, Settings, config_file, state_folder
 from wireloom.config.seal_key import seal_keys
 from wireloom.errors import GatewayError
 
@@ -73,20 +73,23 @@ def keys(settings: Settings) -> Iterator[Finding]:
     if settings.no_auth:
         remedy = "Leave --no-auth out, and a token is made."
         yield Finding("Keys", "clients", "warn", "every program on this machine may call", remedy)
-    elif settings.token:
-        yield Finding("Keys", "clients", "ok", ", ".join(settings.token))
+    elif settings.inbound:
+        yield Finding("Keys", "clients", "ok", ", ".join(settings.inbound))
     else:
         yield Finding("Keys", "clients", "ok", "none yet; the first start makes one")
+    for name, entry in settings.named.items():
+        if entry.upstream is not None:
+            yield _upstream_key("upstream" if name == DEFAULT else name, entry)
+
+
+def _upstream_key(name: str, settings: Settings | BackendEntry) -> Finding:
     profile = settings.upstream_profile
-    if settings.upstream is None:
-        return
     if settings.upstream_key is not None:
-        yield Finding("Keys", "upstream", "ok", "set")
-    elif profile.api_key_env:
+        return Finding("Keys", name, "ok", "set")
+    if profile.api_key_env:
         remedy = f"export {profile.api_key_env}=..., or name another variable with --api-key-env."
-        yield Finding("Keys", "upstream", "warn", f"none for {profile.title}", remedy)
-    else:
-        yield Finding("Keys", "upstream", "ok", "none, and none is usual here")
+        return Finding("Keys", name, "warn", f"none for {profile.title}", remedy)
+    return Finding("Keys", name, "ok", "none, and none is usual here")
 
 
 def network(settings: Settings) -> Iterator[Finding]:
@@ -99,14 +102,15 @@ def network(settings: Settings) -> Iterator[Finding]:
         remedy = "Stop what listens there, or choose another with --port. A gateway that runs is no harm."
         yield Finding("Network", "port", "warn", f"{where}: {error.strerror or error}", remedy)
     proxies = [name for name in _PROXIES if os.environ.get(name) or os.environ.get(name.lower())]
-    if proxies and settings.upstream is not None:
+    if proxies and any(entry.upstream is not None for entry in settings.named.values()):
         remedy = "The upstream is asked directly. Point --upstream at what reaches it, if nothing else does."
         yield Finding("Network", "proxy", "warn", f"{', '.join(proxies)} is not used", remedy)
 
 
 def codex(settings: Settings) -> Iterator[Finding]:
     """The Codex CLI: whether it is there, and whether it is the one whose messages are known."""
-    needed = settings.backend in ("app-server", "exec") and settings.app_server_url is None
+    users = [entry for entry in settings.named.values() if entry.backend in ("app-server", "exec")]
+    needed = any(entry.app_server_url is None for entry in users)
     binary = shutil.which(settings.codex_bin)
     if binary is None:
         remedy = "npm install -g @openai/codex, or name it with --codex-bin." if needed else ""
@@ -151,7 +155,7 @@ def models(settings: Settings) -> list[Finding]:
 
 
 def _remedy(settings: Settings) -> str:
-    if settings.backend in ("app-server", "exec"):
+    if all(entry.backend in ("app-server", "exec") for entry in settings.named.values()):
         return "`codex login` logs in; `codex doctor` looks at Codex itself."
     return "Is the server there, at --upstream, and does it take the key?"
 
@@ -162,7 +166,7 @@ def _remedy(settings: Settings) -> str:
 def round_trip(settings: Settings) -> list[Finding]:
     """Ask the model to use a tool, through a gateway that stores nothing and that nobody else reaches."""
     logging.getLogger("wireloom").setLevel(logging.CRITICAL)
-    own = {"host": "127.0.0.1", "token": {}, "no_auth": True, "history": "memory", "record": None}
+    own = {"host": "127.0.0.1", "token": {}, "keys": {}, "no_auth": True, "history": "memory", "record": None}
     return asyncio.run(_through(settings.model_copy(update=own)))
 
 

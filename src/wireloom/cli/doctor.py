@@ -50,7 +50,10 @@ def command(given: Mapping[str, Any], *, as_json: bool) -> None:
         problem, *rest = str(error).splitlines()
         findings = [Finding("Settings", "settings", "fail", problem, "\n".join(rest))]
     else:
-        told = f"backend {settings.backend}" + (f", {settings.upstream}" if settings.upstream else "")
+        told = "; ".join(
+            f"{name}: {entry.backend}" + (f", {entry.upstream}" if entry.upstream else "")
+            for name, entry in settings.named.items()
+        )
         findings = [Finding("Settings", "settings", "ok", told)]
         findings += resolve("wireloom.cli.checks:look")(settings)
     for line in [as_text(findings)] if as_json else report(findings):

@@ -70,14 +70,15 @@ class SettingsCommand(click.Command):
 
 
 def warn_without_key(settings: Settings) -> None:
-    """Tell that the upstream gets no key, where its profile names a variable that usually holds one."""
-    profile = settings.upstream_profile
-    if profile.api_key_env and settings.upstream_key is None:
-        click.echo(
-            f"Warning: {profile.api_key_env} is not set, so {profile.title} is asked without a key. "
-            "Set it, or name another variable with --api-key-env.",
-            err=True,
-        )
+    """Tell which upstreams get no key although their profile names a variable that usually holds one."""
+    for entry in settings.named.values():
+        profile = entry.upstream_profile
+        if profile.api_key_env and entry.upstream_key is None:
+            click.echo(
+                f"Warning: {profile.api_key_env} is not set, so {profile.title} is asked without a key. "
+                "Set it, or name another variable with --api-key-env.",
+                err=True,
+            )
 
 
 def _option(kind: type[Endpoint], name: str) -> click.Option:

@@ -65,7 +65,7 @@ def with_token(settings: Settings) -> Settings:
 
     It is shown on a terminal alone. Raises ``ConfigError`` when it cannot be kept.
     """
-    if settings.token or settings.no_auth:
+    if settings.inbound or settings.no_auth:
         return settings
     token = make_token()
     shown = token if sys.stderr.isatty() else "`wireloom token` prints it"

@@ -171,7 +171,9 @@ def _launch(service: Service, files: ServiceFiles) -> None:
     """
     settings = with_token(load(Settings, service.given))
     warn_without_key(settings)
-    named = {settings.upstream_profile.api_key_env, settings.api_key_env} - {None}
+    entries = settings.named.values()
+    named = {name for entry in entries for name in (entry.upstream_profile.api_key_env, entry.api_key_env)}
+    named |= {entry.key_env for entry in settings.keys.values()}
     service = replace(service, environment={**service.environment, **environment(named)})
     write_service(files.state, service)
     command = [sys.executable, "-m", "wireloom", "serve", "--resume"]

@@ -25,7 +25,7 @@ from wireloom.config.toml import line_of
 _HIDDEN = re.compile(r"^(?P<name>[+ -](?:token|api_key) = ).*$", re.MULTILINE)
 
 # What says where answers come from.
-_CHOICES = frozenset({"backend", "upstream", "upstream_wire", "provider"})
+_CHOICES = frozenset({"backend", "upstream", "upstream_wire", "provider", "backends"})
 
 _EXAMPLES = """\b
 Examples:
@@ -91,9 +91,9 @@ def _token(endpoint: Endpoint) -> str | None:
     """The first token, or None where clients need none."""
     if endpoint.no_auth:
         return None
-    if not endpoint.token:
+    if not endpoint.inbound:
         raise Failure(f"There is no token in WIRELOOM_TOKEN or {config_file()}. `wireloom init` makes one.")
-    return next(iter(endpoint.token.values())).get_secret_value()
+    return next(iter(endpoint.inbound.values())).get_secret_value()
 
 
 def _sdk(endpoint: Endpoint, *, shown: bool) -> str:
@@ -132,7 +132,7 @@ def _written(path: Path, text: str | None, given: Mapping[str, Any]) -> str:
     values = {**own, **{name: _value(value) for name, value in given.items()}}
     if values.get("no_auth"):
         values.pop("token", None)
-    elif not {"token", "no_auth"} & {*values, *others}:
+    elif not {"token", "keys", "no_auth"} & {*values, *others}:
         values["token"] = secrets.token_urlsafe(KEY_BYTES)
     load(Settings if _CHOICES & {*values, *others} else Endpoint, values)
     mode = stat.S_IMODE(path.stat().st_mode) if text is not None else 0

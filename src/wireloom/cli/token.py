@@ -15,7 +15,7 @@ from wireloom.config import Endpoint, config_file, load
 )
 def command(given: Mapping[str, Any], name: str | None) -> None:
     """Print the token that clients send as their API key: from WIRELOOM_TOKEN or the config file."""
-    tokens = load(Endpoint, given).token
+    tokens = load(Endpoint, given).inbound
     if not tokens:
         raise Failure(f"There is no token in WIRELOOM_TOKEN or {config_file()}. `wireloom start` makes one.")
     if name is not None and name not in tokens:

@@ -7,19 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    SecretStr,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from wireloom.config.codex_fields import CodexFields
+from wireloom.config.backend import BackendEntry, BackendFields, BackendName, Backends, inherited
 from wireloom.config.flags import Flag, flag_name, flag_of
 from wireloom.config.layers import (
     ConfigError,
@@ -31,28 +23,14 @@ from wireloom.config.layers import (
     variable,
     variable_name,
 )
-from wireloom.config.models import ModelEntry, Models
+from wireloom.config.models import ModelEntry
+from wireloom.config.tables import KeyEntry, KeyTable, RouteEntry, Routes, agree
 from wireloom.config.toml import line_of
-from wireloom.config.values import (
-    Count,
-    FilePath,
-    HistoryName,
-    Host,
-    HttpUrl,
-    JsonObject,
-    Key,
-    Names,
-    Pairs,
-    Seconds,
-    Tokens,
-    VariableName,
-    is_loopback,
-    read_key,
-    wire_is_a_backend,
-)
-from wireloom.providers import profile
+from wireloom.config.values import Count, FilePath, HistoryName, Host, Seconds, Tokens, is_loopback
 
 __all__ = [
+    "DEFAULT",
+    "BackendEntry",
     "ConfigError",
     "Endpoint",
     "Flag",
@@ -93,9 +71,19 @@ class Endpoint(BaseSettings):
         Field(description="Key that clients present; its name appears in logs. Repeatable."),
         Flag("[NAME=]KEY", "laptop=KEY", secret=True, private=True, repeatable=True),
     ] = {}
+    keys: Annotated[
+        KeyTable,
+        Field(description="Keys that clients present, each with what it may use: {NAME: {key_env: ...}}."),
+        Flag("JSON", '{"laptop": {"key": "KEY", "requests_per_minute": 60}}', secret=True, private=True),
+    ] = {}
     no_auth: Annotated[bool, Field(description="Ask clients for no key; loopback hosts only."), Flag()] = (
         False
     )
+
+    @property
+    def inbound(self) -> dict[str, SecretStr]:
+        """Every key that clients may present, by its name."""
+        return self.token | {name: entry.secret for name, entry in self.keys.items()}
 
     @classmethod
     def settings_customise_sources(
@@ -112,7 +100,7 @@ class Endpoint(BaseSettings):
         return init_settings, Layer(settings_cls, read_environment(names)), Layer(settings_cls, file)
 
 
-class Settings(CodexFields, Endpoint):
+class Settings(BackendFields, Endpoint):
     """All settings of a gateway, checked against each other."""
 
     log_level: Annotated[
@@ -120,71 +108,23 @@ class Settings(CodexFields, Endpoint):
         Field(description="Least severity that is logged."),
         Flag("LEVEL", "info"),
     ] = "info"
-    backend: Annotated[
-        Literal["chat", "responses", "app-server", "exec", "demo"],
-        Field(
-            description="Where answers come from: a Chat Completions or Responses server, the local Codex CLI "
-            "by its app-server or by a process for each request, or a script."
-        ),
-        Flag("NAME", "demo"),
-    ] = "chat"
-    upstream_wire: Annotated[
-        Literal["chat", "responses"] | None,
-        Field(description="What the upstream speaks; another way to choose the backend of that name."),
-        Flag("NAME", "responses"),
-    ] = None
-    provider: Annotated[
-        str | None,
-        Field(description="Profile of the upstream; without this, guessed from its URL."),
-        AfterValidator(lambda name: name and profile.load(name).name),
-        Flag("NAME", "openrouter"),
-    ] = None
-    upstream: Annotated[
-        HttpUrl | None,
-        Field(
-            validate_default=True,
-            description="Base URL of a Chat Completions or Responses server; without this, the provider's own.",
-        ),
-        Flag("URL", "http://127.0.0.1:8000/v1", private=True),
-    ] = None
-    api_key: Annotated[
-        Key | None, Field(description="Key for the upstream."), Flag("KEY", "KEY", secret=True, private=True)
-    ] = None
-    api_key_env: Annotated[
-        VariableName | None,
-        Field(description="Variable that holds the upstream's key; without this, the provider's usual one."),
-        Flag("VARIABLE", "OPENROUTER_API_KEY", private=True),
-    ] = None
-    api_key_file: Annotated[
-        FilePath | None,
-        Field(description="File that holds the upstream's key, such as a secret of a container."),
-        Flag("FILE", "/run/secrets/upstream_key"),
-    ] = None
-    model_map: Annotated[
-        Pairs,
-        Field(description="Models to ask for instead, asked:sent,...; the first colon of a pair divides it."),
-        Flag("PAIRS", "gpt-5.5:deepseek-flash"),
+    backends: Annotated[
+        Backends,
+        Field(description="Backends by name, {NAME: {provider: ...}}; models are then backend/model."),
+        Flag("JSON", '{"local": {"upstream": "http://127.0.0.1:8000/v1"}}', private=True),
     ] = {}
-    models: Annotated[
-        Models,
+    default_backend: Annotated[
+        BackendName | None,
+        Field(description="Backend of models that name none and that no other backend is known for."),
+        Flag("NAME", "default"),
+    ] = None
+    routes: Annotated[
+        Routes,
         Field(
-            description="What is known of models, {NAME: {context_window: ...}}, over what the upstream says."
+            description="Names for models of backends, in the order to try them: {NAME: [backend/model, ...]}."
         ),
-        Flag("JSON", '{"my-model": {"context_window": 131072}}'),
+        Flag("JSON", '{"fast": ["default/a"]}'),
     ] = {}
-    tool_denylist: Annotated[
-        Names, Field(description="Tools to hide from the model, a,b,..."), Flag("NAMES", "view_image")
-    ] = frozenset()
-    extra_params: Annotated[
-        JsonObject,
-        Field(description="Members to set in each upstream request, over the client's own.", repr=False),
-        Flag("JSON", '{"temperature": 0.2}', private=True),
-    ] = {}
-    drop_params: Annotated[
-        Names,
-        Field(description="Members to leave out of each upstream request, a,b,..."),
-        Flag("NAMES", "reasoning_effort"),
-    ] = frozenset()
     strict: Annotated[
         bool,
         Field(description="Refuse requests of which a setting would be lost, instead of reporting the loss."),
@@ -218,31 +158,6 @@ class Settings(CodexFields, Endpoint):
     max_session_memory_mb: Annotated[
         Count, Field(description="What is stored at most, in megabytes."), Flag("N", "512")
     ] = 512
-    max_concurrency: Annotated[
-        Count | None,
-        Field(
-            description="Requests that run at the same time; without this 2000, for app-server 64, for exec 4."
-        ),
-        Flag("N", "100"),
-    ] = None
-    max_queue_size: Annotated[
-        int,
-        Field(ge=0, description="Requests that wait for their turn; the next one is refused."),
-        Flag("N", "64"),
-    ] = 64
-    queue_timeout_seconds: Annotated[
-        Seconds, Field(description="Longest wait for a turn."), Flag("SECONDS", "30")
-    ] = 30
-    timeout_seconds: Annotated[
-        Seconds | None,
-        Field(
-            description="Longest time for a whole answer, 0 for no limit; without this no limit, for exec 300."
-        ),
-        Flag("SECONDS", "300"),
-    ] = None
-    idle_timeout_seconds: Annotated[
-        Seconds, Field(description="Longest silence of the upstream; 0 is no limit."), Flag("SECONDS", "300")
-    ] = 300
     heartbeat_seconds: Annotated[
         Seconds,
         Field(description="Silence after which a stream shows a sign of life; 0 is never."),
@@ -257,14 +172,6 @@ class Settings(CodexFields, Endpoint):
         Flag("DIR", "recorded"),
     ] = None
 
-    _wire_is_a_backend = model_validator(mode="before")(wire_is_a_backend)
-
-    @field_validator("upstream")
-    @classmethod
-    def _provider_upstream(cls, value: str | None, info: ValidationInfo) -> str | None:
-        name = info.data.get("provider")
-        return value or (profile.load(name).base_url if name else None)
-
     @model_validator(mode="after")
     def _agree(self) -> Self:
         for broken, message in _RULES:
@@ -273,30 +180,20 @@ class Settings(CodexFields, Endpoint):
         return self
 
     @property
-    def upstream_profile(self) -> profile.Profile:
-        """The profile of the upstream: the one named, else the one its URL suggests."""
-        return profile.load(self.provider) if self.provider else profile.guess(self.upstream or "")
+    def named(self) -> "dict[str, Settings | BackendEntry]":
+        """Every backend by its name; that of the top level, where there is one, is `default`."""
+        own: dict[str, Settings | BackendEntry] = {DEFAULT: self} if self._answers else {}
+        return own | {name: inherited(entry, self) for name, entry in self.backends.items()}
 
     @property
-    def upstream_key(self) -> SecretStr | None:
-        """The key for the upstream: the one given, else what the file, the variable or the usual one holds."""
-        if self.api_key_file is not None:
-            return read_key(self.api_key_file)
-        name = self.api_key_env or self.upstream_profile.api_key_env
-        key = variable(name) if name else None
-        return self.api_key or (SecretStr(key) if key else None)
+    def _answers(self) -> bool:
+        """Whether the top level names a backend."""
+        return self.upstream is not None or self.backend not in ("chat", "responses")
 
     @property
-    def concurrency(self) -> int:
-        """How many requests run at the same time."""
-        return self.max_concurrency or _CONCURRENCY.get(self.backend, 2000)
-
-    @property
-    def total_seconds(self) -> float:
-        """The longest time for a whole answer, 0 for no limit."""
-        if self.timeout_seconds is not None:
-            return self.timeout_seconds
-        return _TOTAL_SECONDS.get(self.backend, 0)
+    def first_backend(self) -> str:
+        """The backend of models that name none."""
+        return self.default_backend or next(iter(self.named))
 
     @property
     def seal_key_path(self) -> Path:
@@ -304,22 +201,12 @@ class Settings(CodexFields, Endpoint):
         return self.seal_key_file or state_folder() / "seal.key"
 
 
-_CONCURRENCY = {"app-server": 64, "exec": 4}
-_TOTAL_SECONDS = {"exec": 300.0}
+DEFAULT = "default"
+"""Name of the backend that the settings of the top level describe."""
 
 _RULES: tuple[tuple[Callable[[Settings], bool], str], ...] = (
     (
-        lambda own: own.upstream_wire not in (None, own.backend),
-        "--backend (WIRELOOM_BACKEND) and --upstream-wire (WIRELOOM_UPSTREAM_WIRE) name different backends: "
-        "leave one out.",
-    ),
-    (
-        lambda own: own.backend in ("demo", "app-server", "exec") and own.upstream is not None,
-        "--backend demo, app-server and exec (WIRELOOM_BACKEND) need no server, so --upstream (WIRELOOM_UPSTREAM) and "
-        "--provider (WIRELOOM_PROVIDER) contradict it: leave one out.",
-    ),
-    (
-        lambda own: own.backend in ("chat", "responses") and own.upstream is None,
+        lambda own: not own.named,
         """There is nothing to answer requests with, because no upstream is set. Choose one:
   wireloom serve --upstream URL    a Chat Completions server (or WIRELOOM_UPSTREAM=URL)
   wireloom serve --backend app-server  the local Codex CLI, with its own login
@@ -328,21 +215,8 @@ _RULES: tuple[tuple[Callable[[Settings], bool], str], ...] = (
   upstream = "URL"                 in {path}""",
     ),
     (
-        lambda own: own.app_server_url is not None and own.backend != "app-server",
-        "--app-server-url (WIRELOOM_APP_SERVER_URL) needs --backend app-server.",
-    ),
-    (
-        lambda own: own.api_key_env is not None and variable(own.api_key_env) is None,
-        "--api-key-env (WIRELOOM_API_KEY_ENV) names a variable that is not set: set it, or name another.",
-    ),
-    (
-        lambda own: own.api_key_file is not None and read_key(own.api_key_file) is None,
-        "--api-key-file (WIRELOOM_API_KEY_FILE) names a file that holds no key: one line of visible ASCII. Correct it, or "
-        "name another.",
-    ),
-    (
-        lambda own: own.no_auth and bool(own.token),
-        "--no-auth (WIRELOOM_NO_AUTH) and --token (WIRELOOM_TOKEN) contradict each other: leave one out.",
+        lambda own: own.no_auth and bool(own.inbound),
+        "--no-auth (WIRELOOM_NO_AUTH) contradicts --token (WIRELOOM_TOKEN) and the keys of the config file: leave one out.",
     ),
     (
         lambda own: own.no_auth and not is_loopback(own.host),
@@ -350,11 +224,50 @@ _RULES: tuple[tuple[Callable[[Settings], bool], str], ...] = (
         "set WIRELOOM_TOKEN instead, or --host 127.0.0.1.",
     ),
     (
-        lambda own: not own.token and not is_loopback(own.host),
+        lambda own: not own.inbound and not is_loopback(own.host),
         "--host (WIRELOOM_HOST) lets other machines in, so clients need a key: set WIRELOOM_TOKEN, "
         "or --host 127.0.0.1.",
     ),
+    (
+        lambda own: DEFAULT in own.backends and own._answers,
+        "The backend that flags, variables or the top level of the config file describe is called default, so none of "
+        "backends can have that name: rename it.",
+    ),
+    (
+        lambda own: own.default_backend is not None and own.default_backend not in own.named,
+        "--default-backend (WIRELOOM_DEFAULT_BACKEND) names a backend that there is not: name one of backends.",
+    ),
+    (
+        lambda own: bool(own.backends) and not own._answers and bool(own.model_map or own.models),
+        "model_map and models belong to a backend: put them under [backends.NAME], and names for several backends under "
+        "[routes].",
+    ),
+    (
+        lambda own: any(_lost(own, name) for entry in own.routes.values() for name in entry.to),
+        "routes: each model must be backend/model, with a backend that there is.",
+    ),
+    (
+        lambda own: any(entry.backends - own.named.keys() for entry in own.keys.values()),
+        "keys: backends names one that there is not.",
+    ),
+    (
+        lambda own: not agree(own.token, own.keys),
+        "keys: each name and each key may be there once, also among the tokens.",
+    ),
 )
+
+_TABLES: Mapping[str, tuple[str, type[BaseModel]]] = {
+    "models": ("a model", ModelEntry),
+    "backends": ("a backend", BackendEntry),
+    "routes": ("a route", RouteEntry),
+    "keys": ("a key", KeyEntry),
+}
+
+
+def _lost(own: Settings, name: str) -> bool:
+    backend, slash, model = name.partition("/")
+    return not (slash and model and backend in own.named)
+
 
 AnyEndpoint = TypeVar("AnyEndpoint", bound=Endpoint)
 
@@ -374,23 +287,23 @@ def load(kind: type[AnyEndpoint], given: Mapping[str, Any]) -> AnyEndpoint:
     raise ConfigError("\n".join(dict.fromkeys(problems)))
 
 
-def _sentence(kind: type[Endpoint], problem: ErrorDetails, given: Mapping[str, Any]) -> str:
+def _sentence(settings: type[Endpoint], problem: ErrorDetails, given: Mapping[str, Any]) -> str:
     reason = problem["msg"].removeprefix("Value error, ")
     if not problem["loc"]:
         return reason
     setting, inner = str(problem["loc"][0]), _path(problem["loc"][1:])
     origin = _origin([str(part) for part in problem["loc"]], given)
     if problem["type"] == "extra_forbidden" and inner:
-        known = ", ".join(ModelEntry.model_fields)
-        return f"{origin}: there is no {inner}; a model has {known}."
+        what, table = _TABLES[setting]
+        return f"{origin}: there is no {inner}; {what} has {', '.join(table.model_fields)}."
     if problem["type"] == "extra_forbidden":
         close = difflib.get_close_matches(setting.replace("-", "_"), Settings.model_fields, 1)
         remedy = f"did you mean {close[0]}?" if close else "remove it."
         return f"{origin}: there is no such setting; {remedy}"
-    flag = flag_of(kind, setting)
+    flag = flag_of(settings, setting)
     value = "the value" if flag.private else repr(problem["input"])
     example = _example(setting, flag, given)
-    where = f"{origin}, {inner}" if inner and setting == "models" else origin
+    where = f"{origin}, {inner}" if inner and setting in _TABLES else origin
     return f"{where}: {value} cannot be used: {reason[:1].lower()}{reason[1:]}. For example: {example}"
 
 

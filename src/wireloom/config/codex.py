@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from wireloom.config import ConfigError, Settings, state_folder
+from wireloom.config import DEFAULT, BackendEntry, ConfigError, Settings, state_folder
 from wireloom.config.folders import make_private
 from wireloom.config.layers import variable
 
@@ -46,8 +46,10 @@ class CodexSetup(NamedTuple):
     ephemeral: bool
 
 
-def codex_setup(settings: Settings) -> CodexSetup:
+def codex_setup(settings: Settings | BackendEntry, name: str = DEFAULT) -> CodexSetup:
     """Return what Codex is started with.
+
+    name: of the backend; each has a home of its own.
 
     Raises ``ConfigError`` when the user's config.toml cannot be read, or a folder is none.
     """
@@ -60,7 +62,8 @@ def codex_setup(settings: Settings) -> CodexSetup:
         overrides["model"] = settings.model
     return CodexSetup(
         binary=settings.codex_bin,
-        home=settings.codex_home or state_folder() / "codex-home",
+        home=settings.codex_home
+        or state_folder() / ("codex-home" if name == DEFAULT else f"codex-home-{name}"),
         user_home=user_home,
         environment=environment,
         overrides=overrides,

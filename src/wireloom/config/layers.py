@@ -27,7 +27,8 @@ _TAKES_BACK: tuple[tuple[str, _Values, Mapping[str, _Values]], ...] = (
     ("api_key_env", None, {"api_key": None, "api_key_file": None}),
     ("api_key_file", None, {"api_key": None, "api_key_env": None}),
     ("token", None, {"no_auth": None}),
-    ("no_auth", frozenset({"1", "on", "t", "true", "y", "yes"}), {"token": None}),
+    ("keys", None, {"no_auth": None}),
+    ("no_auth", frozenset({"1", "on", "t", "true", "y", "yes"}), {"token": None, "keys": None}),
 )
 
 

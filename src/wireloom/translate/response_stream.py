@@ -107,6 +107,10 @@ class ResponseStream:
         events, self._events = self._events, []
         return events
 
+    def seal_with(self, seal: Callable[[Json], str]) -> None:
+        """Close what the client carries from now on in this way, because another backend answers."""
+        self._seal = seal
+
     # -- what a backend says -------------------------------------------------------------------------------------
 
     def call(

@@ -1,0 +1,250 @@
+"""What a backend is set to: where it is, with which key, what it is asked for, and how much of it at once."""
+
+from collections.abc import Callable
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from wireloom.config.codex_fields import CodexFields
+from wireloom.config.flags import Flag
+from wireloom.config.layers import variable
+from wireloom.config.models import Models
+from wireloom.config.values import (
+    Count,
+    FilePath,
+    HttpUrl,
+    JsonObject,
+    Key,
+    Names,
+    Pairs,
+    Seconds,
+    VariableName,
+    json_object,
+    read_key,
+    wire_is_a_backend,
+)
+from wireloom.providers import profile
+
+
+class BackendFields(CodexFields, BaseModel):
+    """The settings of a backend, checked against each other."""
+
+    backend: Annotated[
+        Literal["chat", "responses", "app-server", "exec", "demo"],
+        Field(
+            description="Where answers come from: a Chat Completions or Responses server, the local Codex CLI "
+            "by its app-server or by a process for each request, or a script."
+        ),
+        Flag("NAME", "demo"),
+    ] = "chat"
+    upstream_wire: Annotated[
+        Literal["chat", "responses"] | None,
+        Field(description="What the upstream speaks; another way to choose the backend of that name."),
+        Flag("NAME", "responses"),
+    ] = None
+    provider: Annotated[
+        str | None,
+        Field(description="Profile of the upstream; without this, guessed from its URL."),
+        AfterValidator(lambda name: name and profile.load(name).name),
+        Flag("NAME", "openrouter"),
+    ] = None
+    upstream: Annotated[
+        HttpUrl | None,
+        Field(
+            validate_default=True,
+            description="Base URL of a Chat Completions or Responses server; without this, the provider's own.",
+        ),
+        Flag("URL", "http://127.0.0.1:8000/v1", private=True),
+    ] = None
+    api_key: Annotated[
+        Key | None, Field(description="Key for the upstream."), Flag("KEY", "KEY", secret=True, private=True)
+    ] = None
+    api_key_env: Annotated[
+        VariableName | None,
+        Field(description="Variable that holds the upstream's key; without this, the provider's usual one."),
+        Flag("VARIABLE", "OPENROUTER_API_KEY", private=True),
+    ] = None
+    api_key_file: Annotated[
+        FilePath | None,
+        Field(description="File that holds the upstream's key, such as a secret of a container."),
+        Flag("FILE", "/run/secrets/upstream_key"),
+    ] = None
+    pass_key: Annotated[
+        bool,
+        Field(
+            description="Let clients bring the upstream's key: in x-upstream-api-key, or as their API key where no token is "
+            "asked for and no own key is set."
+        ),
+        Flag(negatable=True),
+    ] = False
+    model_map: Annotated[
+        Pairs,
+        Field(description="Models to ask for instead, asked:sent,...; the first colon of a pair divides it."),
+        Flag("PAIRS", "gpt-5.5:deepseek-flash"),
+    ] = {}
+    models: Annotated[
+        Models,
+        Field(
+            description="What is known of models, {NAME: {context_window: ...}}, over what the upstream says."
+        ),
+        Flag("JSON", '{"my-model": {"context_window": 131072}}'),
+    ] = {}
+    tool_denylist: Annotated[
+        Names, Field(description="Tools to hide from the model, a,b,..."), Flag("NAMES", "view_image")
+    ] = frozenset()
+    extra_params: Annotated[
+        JsonObject,
+        Field(description="Members to set in each upstream request, over the client's own.", repr=False),
+        Flag("JSON", '{"temperature": 0.2}', private=True),
+    ] = {}
+    drop_params: Annotated[
+        Names,
+        Field(description="Members to leave out of each upstream request, a,b,..."),
+        Flag("NAMES", "reasoning_effort"),
+    ] = frozenset()
+    max_concurrency: Annotated[
+        Count | None,
+        Field(
+            description="Requests that run at the same time; without this 2000, for app-server 64, for exec 4."
+        ),
+        Flag("N", "100"),
+    ] = None
+    max_queue_size: Annotated[
+        int,
+        Field(ge=0, description="Requests that wait for their turn; the next one is refused."),
+        Flag("N", "64"),
+    ] = 64
+    queue_timeout_seconds: Annotated[
+        Seconds, Field(description="Longest wait for a turn."), Flag("SECONDS", "30")
+    ] = 30
+    timeout_seconds: Annotated[
+        Seconds | None,
+        Field(
+            description="Longest time for a whole answer, 0 for no limit; without this no limit, for exec 300."
+        ),
+        Flag("SECONDS", "300"),
+    ] = None
+    idle_timeout_seconds: Annotated[
+        Seconds, Field(description="Longest silence of the upstream; 0 is no limit."), Flag("SECONDS", "300")
+    ] = 300
+    _wire_is_a_backend = model_validator(mode="before")(wire_is_a_backend)
+
+    @field_validator("upstream")
+    @classmethod
+    def _provider_upstream(cls, value: str | None, info: ValidationInfo) -> str | None:
+        name = info.data.get("provider")
+        return value or (profile.load(name).base_url if name else None)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        for broken, message in _RULES:
+            if broken(self):
+                raise ValueError(message)
+        return self
+
+    @property
+    def upstream_profile(self) -> profile.Profile:
+        """The profile of the upstream: the one named, else the one its URL suggests."""
+        return profile.load(self.provider) if self.provider else profile.guess(self.upstream or "")
+
+    @property
+    def upstream_key(self) -> SecretStr | None:
+        """The key for the upstream: the one given, else what the file, the variable or the usual one holds."""
+        if self.api_key_file is not None:
+            return read_key(self.api_key_file)
+        name = self.api_key_env or self.upstream_profile.api_key_env
+        key = variable(name) if name else None
+        return self.api_key or (SecretStr(key) if key else None)
+
+    @property
+    def concurrency(self) -> int:
+        """How many requests run at the same time."""
+        return self.max_concurrency or _CONCURRENCY.get(self.backend, 2000)
+
+    @property
+    def total_seconds(self) -> float:
+        """The longest time for a whole answer, 0 for no limit."""
+        if self.timeout_seconds is not None:
+            return self.timeout_seconds
+        return _TOTAL_SECONDS.get(self.backend, 0)
+
+
+class BackendEntry(BackendFields):
+    """A backend of the config file, `[backends.NAME]`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    model: Annotated[
+        str | None, Field(min_length=1, description="Codex's model where a request leaves it open.")
+    ] = None
+
+    @model_validator(mode="after")
+    def _is_somewhere(self) -> Self:
+        if self.backend in ("chat", "responses") and self.upstream is None:
+            raise ValueError("this has neither upstream nor provider, nor a backend that needs none")
+        return self
+
+
+def inherited(entry: BackendEntry, above: BackendFields) -> BackendEntry:
+    """Return a backend with what the settings above say where it says nothing."""
+    said = above.model_fields_set & _SHARED - entry.model_fields_set
+    return entry.model_copy(update={name: getattr(above, name) for name in said})
+
+
+# What holds for every backend that does not say otherwise: how it is used, not where it is.
+_SHARED = {*CodexFields.model_fields, *BackendFields.model_fields} - {
+    "backend",
+    "upstream_wire",
+    "provider",
+    "upstream",
+    "api_key",
+    "api_key_env",
+    "api_key_file",
+    "pass_key",
+    "app_server_url",
+    "app_server_token_env",
+    "codex_home",
+    "model_map",
+    "models",
+}
+BackendName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+Backends = Annotated[dict[BackendName, BackendEntry], BeforeValidator(json_object)]
+
+_CONCURRENCY = {"app-server": 64, "exec": 4}
+_TOTAL_SECONDS = {"exec": 300.0}
+
+_RULES: tuple[tuple[Callable[[BackendFields], bool], str], ...] = (
+    (
+        lambda own: own.upstream_wire not in (None, own.backend),
+        "--backend (WIRELOOM_BACKEND) and --upstream-wire (WIRELOOM_UPSTREAM_WIRE) name different backends: "
+        "leave one out.",
+    ),
+    (
+        lambda own: own.backend in ("demo", "app-server", "exec") and own.upstream is not None,
+        "--backend demo, app-server and exec (WIRELOOM_BACKEND) need no server, so --upstream (WIRELOOM_UPSTREAM) and "
+        "--provider (WIRELOOM_PROVIDER) contradict it: leave one out.",
+    ),
+    (
+        lambda own: own.app_server_url is not None and own.backend != "app-server",
+        "--app-server-url (WIRELOOM_APP_SERVER_URL) needs --backend app-server.",
+    ),
+    (
+        lambda own: own.api_key_env is not None and variable(own.api_key_env) is None,
+        "--api-key-env (WIRELOOM_API_KEY_ENV) names a variable that is not set: set it, or name another.",
+    ),
+    (
+        lambda own: own.api_key_file is not None and read_key(own.api_key_file) is None,
+        "--api-key-file (WIRELOOM_API_KEY_FILE) names a file that holds no key: one line of visible ASCII. Correct it, or "
+        "name another.",
+    ),
+)

@@ -1,0 +1,94 @@
+"""The tables of the config file that have names of the user's own: routes and keys."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+
+from wireloom.config.layers import variable
+from wireloom.config.values import (
+    Count,
+    FilePath,
+    Key,
+    Names,
+    TokenName,
+    VariableName,
+    json_object,
+    read_key,
+)
+
+_TABLE = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class RouteEntry(BaseModel):
+    """A model's name that stands for models of backends."""
+
+    model_config = _TABLE
+
+    to: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
+        description="Models, each as `backend/model`: the first is asked, the next where it fails before it has "
+        "begun to answer."
+    )
+    spread: bool = Field(
+        False,
+        description="Whether they are equal, so that conversations are spread over those that are well.",
+    )
+
+
+def _route(value: Any) -> Any:
+    if isinstance(value, str):
+        value = [value]
+    return {"to": tuple(value)} if isinstance(value, list) else value
+
+
+class KeyEntry(BaseModel):
+    """A key that clients present, and what it opens."""
+
+    model_config = _TABLE
+
+    key: Key | None = Field(None, description="The key itself.")
+    key_env: VariableName | None = Field(None, description="Variable that holds it.")
+    key_file: FilePath | None = Field(None, description="File that holds it.")
+    backends: Names = Field(frozenset(), description="Backends it may use; without this, all.")
+    models: Names = Field(
+        frozenset(), description="Models it may use, `*` standing for any letters; without this, all."
+    )
+    requests_per_minute: Count | None = Field(None, description="Requests in a minute at most.")
+    max_concurrency: Count | None = Field(
+        None, description="Requests at the same time at most; others wait as they do for a backend."
+    )
+
+    @model_validator(mode="after")
+    def _one_key(self) -> Self:
+        given = [each for each in (self.key, self.key_env, self.key_file) if each is not None]
+        if len(given) != 1:
+            raise ValueError("this needs one of key, key_env and key_file")
+        if self._found() is None:
+            raise ValueError("the variable or the file that is named holds no key")
+        return self
+
+    def _found(self) -> SecretStr | None:
+        if self.key_env is not None:
+            value = variable(self.key_env)
+            return SecretStr(value) if value else None
+        return self.key or (read_key(self.key_file) if self.key_file is not None else None)
+
+    @property
+    def secret(self) -> SecretStr:
+        """The key, wherever it is."""
+        found = self._found()
+        assert found is not None
+        return found
+
+
+def agree(tokens: Mapping[str, SecretStr], keys: Mapping[str, KeyEntry]) -> bool:
+    """Return whether names and keys tell clients apart."""
+    secrets = [
+        key.get_secret_value() for key in [*tokens.values(), *(entry.secret for entry in keys.values())]
+    ]
+    return not tokens.keys() & keys.keys() and len(set(secrets)) == len(secrets)
+
+
+Route = Annotated[RouteEntry, BeforeValidator(_route)]
+Routes = Annotated[dict[Annotated[str, Field(min_length=1)], Route], BeforeValidator(json_object)]
+KeyTable = Annotated[dict[TokenName, KeyEntry], BeforeValidator(json_object)]
