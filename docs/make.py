@@ -68,7 +68,7 @@ TABLES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ),
     (
         "A route in `routes`",
-        'In the config file `fast = ["a/x", "b/y"]` under `[routes]`, or a table `[routes.fast]`. See [routing](routing.md).',
+        'In the config file `fast = ["a/x", "b/y"]` under `[routes]`, or a table `[routes.fast]`: [routing](routing.md).',
         RouteEntry,
     ),
 )

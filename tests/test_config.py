@@ -107,6 +107,10 @@ LAYERS: dict[str, tuple[Any, str, str, tuple[Any, Any, Any]]] = {
     "idle_timeout_seconds": ("1", "2", "3", (1, 2, 3)),
     "heartbeat_seconds": ("1", "2", "0", (1, 2, 0)),
     "max_body_mb": ("1", "2", "3", (1, 2, 3)),
+    "allowed_host": (["a"], "b,c", '"d"', (frozenset("a"), frozenset("bc"), frozenset("d"))),
+    "allowed_origin": (["http://a"], "*", '"d"', (frozenset({"http://a"}), frozenset("*"), frozenset("d"))),
+    "receive_timeout_seconds": ("1", "2", "0", (1, 2, 0)),
+    "drain_seconds": ("1", "2", "0", (1, 2, 0)),
     "record": ("a", "~/b", '"/c"', (Path("a"), Path("/nowhere/b"), Path("/c"))),
     "token": (
         ["a=ka", "kb"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from functools import partial
 from importlib import import_module
@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Match
 from wireloom_protocol import routes
 
@@ -18,7 +19,9 @@ from wireloom.api import failures
 from wireloom.api.auth import Keys
 from wireloom.api.chat import ChatCompletions
 from wireloom.api.conversations import Conversations
+from wireloom.api.drain import Drain
 from wireloom.api.edge import HttpEdge, exchange_of, is_codex
+from wireloom.api.guard import ANY, Guard
 from wireloom.api.meters import Meters
 from wireloom.api.models import Models, catalogue
 from wireloom.api.observer import Observer
@@ -26,7 +29,7 @@ from wireloom.api.operations import Operations, mount_documents
 from wireloom.api.responses import Responses
 from wireloom.backends.base import Backend
 from wireloom.backends.catalogue import Catalogue, of_profile
-from wireloom.config import BackendEntry, Settings
+from wireloom.config import BackendEntry, Settings, is_loopback
 from wireloom.config.codex import codex_setup
 from wireloom.config.folders import private_folder
 from wireloom.config.history import history_file, history_limits
@@ -44,6 +47,8 @@ log = logging.getLogger("wireloom")
 AnyBackend: TypeAlias = Settings | BackendEntry
 MEGABYTE = 2**20
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+# Headers of answers that scripts of allowed pages may read.
+EXPOSED = ("x-request-id", "x-wireloom-loss", "retry-after")
 # Loaded by path and only when chosen, so that what is off costs nothing.
 BACKENDS = {
     "chat": ("wireloom.backends.chat", "ChatBackend"),
@@ -75,11 +80,14 @@ def create_app(settings: Settings) -> FastAPI:
         else {name: key.get_secret_value() for name, key in settings.inbound.items()},
         bring=any(entry.pass_key and entry.upstream_key is None for entry in settings.named.values()),
     )
+    drain = Drain()
     edge = HttpEdge(
         keys,
         max_body_bytes=settings.max_body_mb * MEGABYTE,
         heartbeat_seconds=settings.heartbeat_seconds,
         default_model=settings.model,
+        body_seconds=settings.receive_timeout_seconds,
+        drain=drain,
     )
     history = open_history(settings)
     gateway = Gateway(
@@ -101,14 +109,32 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(routes.conversations_router(Conversations(gateway), edge))
     app.include_router(routes.models_router(Models(gateway), edge))
     meters = Meters(", ".join(entry.backend for entry in settings.named.values()), gateway.limits)
-    app.include_router(routes.operations_router(Operations(gateway, meters), edge))
+    app.include_router(routes.operations_router(Operations(gateway, meters, drain), edge))
     mount_documents(app)
     _answer_failures(app)
     if settings.record is not None:
         folder = private_folder(settings.record, "--record")
         app.add_middleware(_load(*RECORDER), keys, folder, settings.max_body_mb * MEGABYTE)
+    if settings.allowed_origin:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=sorted(settings.allowed_origin),
+            allow_methods=METHODS,
+            allow_headers=["*"],
+            expose_headers=EXPOSED,
+        )
+    app.add_middleware(Guard, _allowed_hosts(settings), settings.allowed_origin)
     app.add_middleware(Observer, meters)
+    app.state.drain = drain
     return app
+
+
+def _allowed_hosts(settings: Settings) -> Callable[[str], bool] | None:
+    """Tells by which names the gateway is known; None for any: what listens elsewhere has names that it does not know."""
+    named = {host.lower() for host in (*settings.allowed_host, settings.host)}
+    if ANY in named or not (settings.allowed_host or is_loopback(settings.host)):
+        return None
+    return lambda host: host in named or is_loopback(host)
 
 
 def catalogue_of(settings: AnyBackend) -> Catalogue:

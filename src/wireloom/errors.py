@@ -81,6 +81,14 @@ class Forbidden(GatewayError):
     code = "forbidden"
 
 
+class Misdirected(GatewayError):
+    """The request was meant for a server of another name."""
+
+    status = 421
+    type = "invalid_request_error"
+    code = "host_not_allowed"
+
+
 class NotFound(GatewayError):
     """No such path, model or stored object."""
 
@@ -95,6 +103,14 @@ class TooLarge(GatewayError):
     status = 413
     type = "invalid_request_error"
     code = "request_too_large"
+
+
+class TooSlow(GatewayError):
+    """The request did not arrive in time."""
+
+    status = 408
+    type = "invalid_request_error"
+    code = "request_timeout"
 
 
 class Limited(GatewayError):

@@ -1,7 +1,7 @@
 """A wireloom process for tests, with everything it prints."""
 
 import os
-import signal
+import signal as signals
 import subprocess
 import sys
 import threading
@@ -75,9 +75,13 @@ class Wireloom:
         """Wait until it listens; return its address."""
         return self.wait_for("stderr", "wireloom listening on ")
 
-    def interrupt(self, number: signal.Signals = signal.SIGINT) -> int:
-        """Send a signal; return the exit code."""
+    def signal(self, number: signals.Signals) -> None:
+        """Send a signal."""
         self._process.send_signal(number)
+
+    def interrupt(self, number: signals.Signals = signals.SIGINT) -> int:
+        """Send a signal; return the exit code."""
+        self.signal(number)
         return self.wait()
 
     def wait(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, TypeVar
@@ -12,30 +13,43 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 from wireloom_protocol.routes import KNOWN
 
-from wireloom.errors import InvalidRequest, TooLarge
+from wireloom.errors import InvalidRequest, TooLarge, TooSlow
 from wireloom.translate.tools import BRINGERS
 
 T = TypeVar("T")
 
+# Bytes in a second below which a client is taken to hold a connection rather than to send.
+SLOWEST_PACE = 50_000
 
-async def read(source: AsyncIterator[bytes], encoding: str, limit: int) -> bytes:
+
+async def read(source: AsyncIterator[bytes], encoding: str, limit: int, seconds: float = 0) -> bytes:
     """Take a body, packed or not, up to a limit that counts for both forms.
 
     Args:
         source: the parts of the body.
         encoding: value of `content-encoding`.
         limit: bytes at most.
+        seconds: how long it may take to arrive, and as much again as it takes at the slowest pace; 0 for any time.
 
     Raises:
         TooLarge: more than that, before or after unpacking.
+        TooSlow: it did not arrive in time.
         InvalidRequest: an encoding that is not known, or a body that is not in it.
     """
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
     parts, size = [], 0
-    async for part in source:
-        size += len(part)
-        if size > limit:
-            raise _too_large(limit)
-        parts.append(part)
+    try:
+        async with asyncio.timeout(seconds or None) as deadline:
+            async for part in source:
+                size += len(part)
+                if size > limit:
+                    raise _too_large(limit)
+                parts.append(part)
+                if seconds:
+                    deadline.reschedule(begun + seconds + size / SLOWEST_PACE)
+    except TimeoutError as error:
+        raise TooSlow(f"The body did not arrive within {loop.time() - begun:.0f} s.") from error
     body = b"".join(parts)
     for name in reversed([name.strip() for name in encoding.lower().split(",")]):
         body = _unpack(name, body, limit)

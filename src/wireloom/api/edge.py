@@ -15,6 +15,7 @@ from wireloom_protocol.routes import EventStream, Reply
 
 from wireloom.api import bodies
 from wireloom.api.auth import ANONYMOUS, Keys
+from wireloom.api.drain import Drain, stopping
 from wireloom.api.event_response import EventResponse
 from wireloom.api.presence import Presence
 from wireloom.backends.base import Caller
@@ -25,6 +26,8 @@ from wireloom.translate.loss import LOSS_HEADER
 T = TypeVar("T")
 
 CLIENT_GONE = 499
+# Operations that are served to the end, for those who watch it.
+WHILE_CLOSING = frozenset({"health", "ready", "metrics"})
 # What the collectors of Prometheus ask for.
 PLAIN_TEXT = "text/plain; version=0.0.4; charset=utf-8"
 NEVER = 10.0**9
@@ -38,24 +41,38 @@ class HttpEdge:
         max_body_bytes: the largest body read, also after unpacking.
         heartbeat_seconds: silence after which a stream shows that it lives, 0 for never.
         default_model: what a request without a model asks for.
+        body_seconds: how long a body may take to arrive, with more time for what is long; 0 for any time.
+        drain: knows the requests that run.
     """
 
     def __init__(
-        self, keys: Keys, *, max_body_bytes: int, heartbeat_seconds: float, default_model: str | None = None
+        self,
+        keys: Keys,
+        *,
+        max_body_bytes: int,
+        heartbeat_seconds: float,
+        default_model: str | None = None,
+        body_seconds: float = 0,
+        drain: Drain | None = None,
     ) -> None:
         self._keys = keys
         self._max_body = max_body_bytes
         self._heartbeat = heartbeat_seconds or NEVER
         self._default_model = default_model
+        self._body_seconds = body_seconds
+        self._drain = drain or Drain()
 
     def admit(self, request: Request, *, operation: str, secured: bool) -> Caller:
         """Tell who calls.
 
         Raises:
             Unauthorized: the operation needs a key and there is none that is known.
+            Unavailable: the gateway is stopping.
         """
         exchange = exchange_of(request.scope)
         exchange.operation = operation
+        if operation not in WHILE_CLOSING:
+            self._drain.refuse()
         exchange.principal = self._keys.principal(request.headers) if secured else ANONYMOUS
         upstream_key = self._keys.upstream_key(request.headers)
         return Caller(exchange.principal, exchange.request_id, is_codex(request), upstream_key, exchange)
@@ -79,7 +96,7 @@ class HttpEdge:
                 "Send the body as content-type application/json.", param="content-type", status=415
             )
         encoding = request.headers.get("content-encoding", "")
-        body = await bodies.read(request.stream(), encoding, self._max_body)
+        body = await bodies.read(request.stream(), encoding, self._max_body, self._body_seconds)
         value = bodies.parse(body)
         if self._default_model is not None and isinstance(value, dict) and value.get("model") is None:
             value["model"] = self._default_model
@@ -132,7 +149,7 @@ class HttpEdge:
         Raises:
             GatewayError: what the operation raised, as long as its status can still be sent.
         """
-        presence = Presence(request.receive)
+        presence = Presence(request.receive, self._drain)
         handed_over = False
         try:
             result = await answer
@@ -145,6 +162,8 @@ class HttpEdge:
                 return Response(result.text, media_type=PLAIN_TEXT, headers=headers)
             return Response(_json(result.body), media_type="application/json", headers=headers)
         except asyncio.CancelledError:
+            if presence.stopped():
+                raise stopping() from None
             if not presence.left():
                 raise
             caller.exchange.left = True

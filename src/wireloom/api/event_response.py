@@ -11,6 +11,7 @@ from fastapi import Response
 from starlette.types import Receive, Scope, Send
 from wireloom_protocol.routes import EventStream
 
+from wireloom.api.drain import stopping
 from wireloom.api.presence import Presence
 from wireloom.backends.base import Caller
 from wireloom.errors import GatewayError
@@ -84,16 +85,23 @@ class EventResponse(Response):
         try:
             async for batch in self._stream.batches:
                 await self._write(batch)
-        except Exception as error:  # of whatever kind: once the status is out, the stream has to end in words
-            known = isinstance(error, GatewayError)
-            # The Codex CLI shows the body of an HTTP error unread and repeats most of them; a failure inside the
-            # stream it understands.
-            if not self._started and not (self._caller.codex and known):
+        except asyncio.CancelledError:
+            if not self._presence.stopped():
                 raise
-            if not known:
-                log.exception("%s failed inside a stream", self._caller.request_id)
-            self._caller.exchange.error = error.code if isinstance(error, GatewayError) else GatewayError.code
-            await self._write(self._stream.fail(error))
+            await self._fail(stopping())
+        except Exception as error:  # noqa: BLE001 - once the status is out, the stream has to end in words
+            await self._fail(error)
+
+    async def _fail(self, error: Exception) -> None:
+        known = isinstance(error, GatewayError)
+        # The Codex CLI shows the body of an HTTP error unread and repeats most of them; a failure inside the
+        # stream it understands.
+        if not self._started and not (self._caller.codex and known):
+            raise error
+        if not known:
+            log.error("%s failed inside a stream", self._caller.request_id, exc_info=error)
+        self._caller.exchange.error = error.code if isinstance(error, GatewayError) else GatewayError.code
+        await self._write(self._stream.fail(error))
 
     async def _write(self, events: list[Any]) -> None:
         if events:

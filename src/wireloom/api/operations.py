@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse, Response
 from wireloom_protocol import responses as m
 from wireloom_protocol.routes import Reply
 
+from wireloom.api.drain import Drain
 from wireloom.api.meters import Meters
 from wireloom.backends.base import Caller
 from wireloom.errors import NotFound
@@ -33,10 +34,12 @@ class Operations:
     Args:
         gateway: the road to a backend.
         meters: what was served so far.
+        drain: knows whether the gateway is stopping.
     """
 
-    def __init__(self, gateway: Gateway, meters: Meters) -> None:
+    def __init__(self, gateway: Gateway, meters: Meters, drain: Drain) -> None:
         self._gateway = gateway
+        self._drain = drain
         self._meters = meters
 
     async def health(self, caller: Caller) -> Reply[m.Health]:
@@ -45,6 +48,7 @@ class Operations:
 
     async def ready(self, caller: Caller) -> Reply[m.Readiness]:
         """See the contract's ready."""
+        self._drain.refuse()
         return Reply({"status": "ready", "backends": await self._gateway.routing.ready()})
 
     async def metrics(self, caller: Caller) -> Reply[m.Counters]:

@@ -1,5 +1,6 @@
 """The gateway behind uvicorn: how it is served, and how it tells that it is ready."""
 
+import asyncio
 import gc
 import logging
 import os
@@ -11,13 +12,16 @@ from dataclasses import replace
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import click
 import psutil
 import uvicorn
 from pythonjsonlogger.msgspec import MsgspecFormatter
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from wireloom.api.drain import Drain
 from wireloom.app import create_app
 from wireloom.cli.connect import root_url
 from wireloom.config import Settings
@@ -29,8 +33,10 @@ JSON: dict[str, Any] = {
     "rename_fields": {"levelname": "level", "name": "logger"},
     "timestamp": "time",
 }
-# Container runtimes kill ten seconds after they ask for the end; streams get most of that.
-_GRACE_SECONDS = 8
+# What is left after the drain only has to close its connections.
+_GRACE_SECONDS = 1
+# How long the head of a request may take at most, whatever its body may.
+_HEAD_SECONDS = 10.0
 _LOG_BYTES = 10 * 2**20
 _LOG_FILES = 3
 # Longer than the 90 s for which Codex keeps an unused connection, so that the client closes it first and
@@ -40,12 +46,58 @@ _KEEP_ALIVE_SECONDS = 120
 _COLLECT_AFTER = (20_000, 20, 20)
 
 
+class Protocol(HttpToolsProtocol):
+    """Reads requests, and gives up on a head that does not arrive."""
+
+    head_seconds = 0.0
+    _waiting: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client has connected: it owes a head."""
+        super().connection_made(transport)
+        self._wait()
+
+    def on_message_begin(self) -> None:
+        """A request begins: the rest of its head is owed."""
+        super().on_message_begin()
+        self._wait()
+
+    def on_headers_complete(self) -> None:
+        """The head has arrived."""
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client has gone."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        self._stop_waiting()
+        if self.head_seconds:
+            self._waiting = self.loop.call_later(self.head_seconds, self._give_up)
+
+    def _stop_waiting(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+
+    def _give_up(self) -> None:
+        self.transport.write(
+            b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+        )
+        self.transport.close()
+
+
 class Server(uvicorn.Server):
-    """A server that calls ``on_ready`` once it takes requests."""
+    """A server that calls ``on_ready`` once it takes requests, and drains on a signal; a second one ends it at once."""
 
     def __init__(self, settings: Settings, on_ready: Callable[[], None]) -> None:
+        app = create_app(settings)
+        seconds = min(settings.receive_timeout_seconds or _HEAD_SECONDS, _HEAD_SECONDS)
         config = uvicorn.Config(
-            create_app(settings),
+            app,
+            http=type("_Protocol", (Protocol,), {"head_seconds": seconds}),
             lifespan="on",
             ws="none",
             log_config=None,
@@ -57,6 +109,10 @@ class Server(uvicorn.Server):
         )
         super().__init__(config)
         self._on_ready = on_ready
+        self._drain: Drain = getattr(app.state, "drain", None) or Drain()
+        self._drain_seconds = settings.drain_seconds
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._draining: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application and the listeners, then report."""
@@ -65,7 +121,24 @@ class Server(uvicorn.Server):
         gc.freeze()
         gc.set_threshold(*_COLLECT_AFTER)
         gc.enable()
+        self._loop = asyncio.get_running_loop()
         self._on_ready()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal asks for the end."""
+        if self._loop is None or self._drain.closing:
+            self.force_exit = self._drain.closing
+            super().handle_exit(sig, frame)
+            return
+        self._drain.closing = True
+        self._loop.call_soon_threadsafe(self._begin_to_drain, sig)
+
+    def _begin_to_drain(self, sig: int) -> None:
+        self._draining = asyncio.get_running_loop().create_task(self._end(sig))
+
+    async def _end(self, sig: int) -> None:
+        await self._drain.close(self._drain_seconds)
+        super().handle_exit(sig, None)
 
 
 class PrivateFile(RotatingFileHandler):
@@ -110,7 +183,10 @@ def run(
             write_private(Path(pid_file), f"{os.getpid()}\n")
         if state_file is not None:
             kept = read_service(Path(state_file)) or Service()
-            write_service(Path(state_file), replace(kept, pid=os.getpid(), born=_born(), url=url))
+            service = replace(
+                kept, pid=os.getpid(), born=_born(), url=url, drain_seconds=settings.drain_seconds
+            )
+            write_service(Path(state_file), service)
         click.echo(f"wireloom listening on {url}", err=True)
 
     try:

@@ -26,8 +26,8 @@ from wireloom.config.service import (
 )
 
 _START_SECONDS = 60.0
-# Longer than a gateway gives its streams to end.
-_STOP_SECONDS = 15.0
+# What a gateway may take besides the time that it gives its streams to end.
+_STOP_SECONDS = 7.0
 _LOOK_SECONDS = 0.02
 _TOLD_LINES = 20
 
@@ -65,10 +65,10 @@ def stop(
     files = ServiceFiles.chosen(pid_file, log_file, state_file)
     service = read_service(files.state)
     running = None if service is None else process_of(service)
-    if running is None:
+    if service is None or running is None:
         click.echo("It does not run.")
         return
-    _end(running)
+    _end(running, service.drain_seconds)
     files.pid.unlink(missing_ok=True)
     click.echo("Stopped.")
 
@@ -90,7 +90,7 @@ def restart(
     load(Settings, anew.given)  # what cannot be used leaves the running one alone
     running = process_of(service)
     if running is not None:
-        _end(running)
+        _end(running, service.drain_seconds)
     _launch(anew, files)
 
 
@@ -148,11 +148,11 @@ def process_of(service: Service) -> psutil.Process | None:
     return process if same else None
 
 
-def _end(running: psutil.Process) -> None:
+def _end(running: psutil.Process, drain_seconds: float) -> None:
     family = running.children(recursive=True)
     try:
         running.terminate()
-        running.wait(_STOP_SECONDS)
+        running.wait(drain_seconds + _STOP_SECONDS)
     except psutil.NoSuchProcess:
         pass
     except psutil.TimeoutExpired:

@@ -26,7 +26,7 @@ from wireloom.config.layers import (
 from wireloom.config.models import ModelEntry
 from wireloom.config.tables import KeyEntry, KeyTable, RouteEntry, Routes, agree
 from wireloom.config.toml import line_of
-from wireloom.config.values import Count, FilePath, HistoryName, Host, Seconds, Tokens, is_loopback
+from wireloom.config.values import Count, FilePath, HistoryName, Host, Names, Seconds, Tokens, is_loopback
 
 __all__ = [
     "DEFAULT",
@@ -163,6 +163,30 @@ class Settings(BackendFields, Endpoint):
         Field(description="Silence after which a stream shows a sign of life; 0 is never."),
         Flag("SECONDS", "10"),
     ] = 10
+    allowed_host: Annotated[
+        Names,
+        Field(description="Names by which clients may call, besides loopback ones; * for any. Repeatable."),
+        Flag("NAME", "gateway.lan", repeatable=True),
+    ] = frozenset()
+    allowed_origin: Annotated[
+        Names,
+        Field(description="Origins of web pages that may call; * for any. Without this, none. Repeatable."),
+        Flag("ORIGIN", "https://app.example.com", repeatable=True),
+    ] = frozenset()
+    receive_timeout_seconds: Annotated[
+        Seconds,
+        Field(
+            description="Longest time for the head of a request, and for its body a second more per 50 kB; 0 is no limit."
+        ),
+        Flag("SECONDS", "30"),
+    ] = 30
+    drain_seconds: Annotated[
+        Seconds,
+        Field(
+            description="How long running answers may go on after the signal to stop; then they end with an error."
+        ),
+        Flag("SECONDS", "8"),
+    ] = 8
     max_body_mb: Annotated[
         Count, Field(description="Largest request body, unpacked, in megabytes."), Flag("N", "50")
     ] = 50

@@ -55,6 +55,7 @@ class Service:
         born: when the process began, seconds since the epoch; tells it from a later one with the same id.
         url: where it listens.
         folder: where it was started, so that relative paths mean the same.
+        drain_seconds: how long its answers may go on after it was told to stop.
     """
 
     given: dict[str, Any] = field(default_factory=dict)
@@ -63,6 +64,7 @@ class Service:
     born: float = 0.0
     url: str = ""
     folder: str = ""
+    drain_seconds: float = 0.0
 
     def overridden(self, given: Mapping[str, Any]) -> "Service":
         """The same settings with others over them, as flags stand over a config file."""
