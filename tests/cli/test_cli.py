@@ -60,7 +60,7 @@ def test_help_of_serve_lists_exactly_the_settings() -> None:
     options = {
         param.name: param for param in command.params if isinstance(param, click.Option) and not param.hidden
     }
-    files = {"pid_file", "log_file", "state_file"}
+    files = {"pid_file", "log_file", "state_file", "env_file"}
     assert options.keys() == Settings.model_fields.keys() | {"debug"} | files
     for name, field in Settings.model_fields.items():
         option = options[name]

@@ -85,7 +85,7 @@ class CodexGateway(Gateway):
 
     def children(self) -> list[psutil.Process]:
         """The processes of the Codex CLI that belong to this gateway."""
-        return [child for child in psutil.Process(self.pid).children(recursive=True) if is_codex(child)]
+        return children_of(self.pid)
 
     def child(self) -> psutil.Process:
         """The one app-server; waits for it."""
@@ -103,6 +103,11 @@ class CodexGateway(Gateway):
         """Files below the gateway's home that hold a text."""
         files = [path for path in self.home.rglob("*") if path.is_file()]
         return [path for path in files if text.encode() in path.read_bytes()]
+
+
+def children_of(pid: int) -> list[psutil.Process]:
+    """Return the processes of the Codex CLI below a process."""
+    return [child for child in psutil.Process(pid).children(recursive=True) if is_codex(child)]
 
 
 def is_codex(process: psutil.Process) -> bool:

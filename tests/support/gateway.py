@@ -42,7 +42,7 @@ class Gateway:
         if upstream is not None and api_key is not None:
             self._command += ["--upstream", upstream, "--api-key", api_key]
         self._command += [*inbound, *flags]
-        self._environment = {**_environment(home), **(environment or {})}
+        self._environment = {**variables_of(home), **(environment or {})}
         self._home = home
         self._lines: list[str] = []
         self._ready = threading.Event()
@@ -130,7 +130,8 @@ class Gateway:
         self._ready.set()
 
 
-def _environment(home: Path) -> dict[str, str]:
+def variables_of(home: Path) -> dict[str, str]:
+    """Return the variables of a process whose files are under ``home``."""
     kept = {name: value for name, value in os.environ.items() if _KEPT_VARIABLES.fullmatch(name)}
     own = {"HOME": home, "XDG_CONFIG_HOME": home / "config", "XDG_STATE_HOME": home / "state"}
     return {**kept, **{name: str(path) for name, path in own.items()}}

@@ -68,7 +68,7 @@ def codex(given: Mapping[str, Any], catalog: str | None) -> None:
     upstream = {name: value for name, value in given.items() if name in _UPSTREAM}
     file = None
     if catalog is not None:
-        file = _write_catalogue(Path(os.path.abspath(os.path.expanduser(catalog))), load(Settings, upstream))
+        file = write_catalogue(Path(os.path.abspath(os.path.expanduser(catalog))), load(Settings, upstream))
     elif upstream:
         raise ConfigError(
             f"{flag_name(next(iter(upstream)))}: this is for --catalog FILE; give both or neither."
@@ -88,7 +88,11 @@ def base_url(endpoint: Endpoint) -> str:
     return connect.base_url(endpoint.host, endpoint.port)
 
 
-def _write_catalogue(path: Path, settings: Settings) -> str:
+def write_catalogue(path: Path, settings: Settings) -> str:
+    """Write the models of the upstream as Codex reads them; return the file's path.
+
+    Raises ``Failure`` when it lists none, ``ConfigError`` when the file cannot be written.
+    """
     warn_without_key(settings)
     models = asyncio.run(resolve("wireloom.app:list_models")(settings))
     if not models:

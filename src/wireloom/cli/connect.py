@@ -73,6 +73,11 @@ client = OpenAI(base_url="{url}", api_key="{key}")
 print(client.responses.create(model={model!r}, input="Hello").output_text)"""
 
 
+def quoted(value: str) -> str:
+    """Return a value as a shell takes it."""
+    return shlex.quote(value)
+
+
 def curl(url: str, model: str) -> str:
     """Return a shell command for a gateway that asks for no key."""
     body = json.dumps({"model": model, "input": "Hello", "stream": True})

@@ -76,7 +76,7 @@ def codex(given: Mapping[str, Any], codex_bin: str, arguments: Sequence[str]) ->
 
 def _key(endpoint: Endpoint) -> str:
     """Return the first token, or a meaningless one where none is needed: without any Codex asks for no models."""
-    for key in endpoint.token.values():
+    for key in endpoint.inbound.values():
         return key.get_secret_value()
     if endpoint.no_auth:
         return "unused"

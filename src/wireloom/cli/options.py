@@ -2,7 +2,8 @@
 
 import sys
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, get_args
 
 import click
@@ -20,6 +21,22 @@ class Misuse(click.ClickException):
     """A setting cannot be used; the process ends with code 2."""
 
     exit_code = 2
+
+
+@contextmanager
+def tell_failures(*, debug: bool) -> Iterator[None]:
+    """Tell known failures in one message; with ``debug``, and for defects, the traceback as well."""
+    if debug:
+        sys.excepthook = sys.__excepthook__
+    try:
+        yield
+    except BrokenPipeError:
+        # Who reads our output has seen enough; click ends the process without a word.
+        raise
+    except (ConfigError, GatewayError, OSError) as error:
+        if debug:
+            traceback.print_exc()
+        raise (Misuse if isinstance(error, ConfigError) else Failure)(str(error)) from error
 
 
 class SettingsCommand(click.Command):
@@ -41,20 +58,11 @@ class SettingsCommand(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; tell known failures in one message."""
         debug = ctx.params.pop("debug")
-        if debug:
-            sys.excepthook = sys.__excepthook__
         values = {name: ctx.params.pop(name) for name in self._names}
         ctx.params["given"] = {name: value for name, value in values.items() if value not in (None, ())}
         self._hide_keys(ctx.params["given"])
-        try:
+        with tell_failures(debug=debug):
             return super().invoke(ctx)
-        except BrokenPipeError:
-            # Who reads our output has seen enough; click ends the process without a word.
-            raise
-        except (ConfigError, GatewayError, OSError) as error:
-            if debug:
-                traceback.print_exc()
-            raise (Misuse if isinstance(error, ConfigError) else Failure)(str(error)) from error
 
     def _hide_keys(self, given: Mapping[str, Any]) -> None:
         found = {name: value for name, value in given.items() if flag_of(self._kind, name).secret}

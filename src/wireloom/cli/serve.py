@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from wireloom.cli.lazy import resolve
 from wireloom.cli.options import Failure, SettingsCommand, warn_without_key
 from wireloom.config import Settings, config_file, load
+from wireloom.config.env_file import set_variables
 from wireloom.config.service import read_service
 from wireloom.config.token import make_token
 
@@ -35,7 +36,25 @@ def files_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def read_env_file(_ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    """Set the variables of a file, save those that are set."""
+    if value is not None:
+        set_variables(Path(value))
+
+
+env_file_option = click.option(
+    "--env-file",
+    metavar="FILE",
+    envvar="WIRELOOM_ENV_FILE",
+    is_eager=True,
+    expose_value=False,
+    callback=read_env_file,
+    help="File with variables, NAME=VALUE; those that are set stand over it.  [env: WIRELOOM_ENV_FILE]",
+)
+
+
 @click.command("serve", cls=SettingsCommand, kind=Settings, epilog=_EXAMPLES)
+@env_file_option
 @files_options
 @click.option("--resume", is_flag=True, hidden=True, help="Take the settings from the state file.")
 def command(
@@ -53,11 +72,33 @@ def command(
     if resume:
         kept = read_service(Path(state_file or ""))
         given = {} if kept is None else kept.given
+    serve(given, pid_file=pid_file, log_file=log_file, state_file=state_file)
+
+
+def serve(
+    given: Mapping[str, Any],
+    *,
+    pid_file: str | None = None,
+    log_file: str | None = None,
+    state_file: str | None = None,
+    name_models: bool = False,
+) -> None:
+    """Serve with these settings until a signal ends it.
+
+    name_models: print the upstream's models once it serves; the files are as for `wireloom serve`.
+    """
     settings = with_token(load(Settings, given))
     warn_without_key(settings)
     with listen(settings.host, settings.port) as listener:
         run = resolve("wireloom.cli.server:run")
-        run(settings, listener, pid_file=pid_file, log_file=log_file, state_file=state_file)
+        run(
+            settings,
+            listener,
+            pid_file=pid_file,
+            log_file=log_file,
+            state_file=state_file,
+            name_models=name_models,
+        )
 
 
 def with_token(settings: Settings) -> Settings:

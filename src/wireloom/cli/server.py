@@ -22,10 +22,11 @@ from pythonjsonlogger.msgspec import MsgspecFormatter
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from wireloom.api.drain import Drain
-from wireloom.app import create_app
+from wireloom.app import create_app, list_models
 from wireloom.cli.connect import root_url
 from wireloom.config import Settings
 from wireloom.config.service import Service, append_private, read_service, write_private, write_service
+from wireloom.errors import GatewayError
 
 WORDS = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 JSON: dict[str, Any] = {
@@ -170,10 +171,12 @@ def run(
     pid_file: str | None = None,
     log_file: str | None = None,
     state_file: str | None = None,
+    name_models: bool = False,
 ) -> None:
     """Serve on ``listener`` until a signal ends it.
 
-    pid_file, state_file: tell there which process serves, and where, while it does; log_file: log there.
+    pid_file, state_file: tell there which process serves, and where, while it does; log_file: log there;
+    name_models: print the upstream's models once it does.
     """
     configure_logging(settings.log_level, log_file)
     url = root_url(settings.host, listener.getsockname()[1])
@@ -188,13 +191,26 @@ def run(
             )
             write_service(Path(state_file), service)
         click.echo(f"wireloom listening on {url}", err=True)
+        if name_models:
+            naming.append(asyncio.get_running_loop().create_task(_name_models(settings)))
 
+    naming: list[asyncio.Task[None]] = []
     try:
         with suppress(KeyboardInterrupt):
             Server(settings, ready).run(sockets=[listener])
     finally:
         if pid_file is not None:
             Path(pid_file).unlink(missing_ok=True)
+
+
+async def _name_models(settings: Settings) -> None:
+    try:
+        names = [str(model["slug"]) for model in await list_models(settings)]
+    except GatewayError as error:
+        click.echo(f"The upstream's models are not known: {error.message}", err=True)
+        return
+    click.echo(f"Models of the upstream: {', '.join(names) or 'none are listed'}", err=True)
+    click.echo("`wireloom config codex` prints the configuration of Codex, with their abilities.", err=True)
 
 
 def _born() -> float:

@@ -13,7 +13,7 @@ import click
 import psutil
 
 from wireloom.cli.options import Failure, SettingsCommand, warn_without_key
-from wireloom.cli.serve import files_options, with_token
+from wireloom.cli.serve import env_file_option, files_options, with_token
 from wireloom.config import Settings, flag_name, flag_of, load
 from wireloom.config.service import (
     Service,
@@ -41,6 +41,7 @@ Examples:
 
 
 @click.command("start", cls=SettingsCommand, kind=Settings, epilog=_EXAMPLES)
+@env_file_option
 @files_options
 def start(
     given: Mapping[str, Any], pid_file: str | None, log_file: str | None, state_file: str | None
@@ -49,11 +50,7 @@ def start(
 
     Takes the settings of `wireloom serve`. They are kept, for `wireloom restart`.
     """
-    files = ServiceFiles.chosen(pid_file, log_file, state_file)
-    before = read_service(files.state)
-    if before is not None and process_of(before) is not None:
-        raise Failure(f"It runs already at {before.url}. `wireloom restart` starts it anew.")
-    _launch(Service(dict(given), folder=os.getcwd()), files)
+    begin(given, ServiceFiles.chosen(pid_file, log_file, state_file))
 
 
 @click.command("stop", cls=SettingsCommand, kind=Settings, names=())
@@ -62,36 +59,17 @@ def stop(
     given: Mapping[str, Any], pid_file: str | None, log_file: str | None, state_file: str | None
 ) -> None:
     """End the gateway in the background; running answers get a few seconds to end."""
-    files = ServiceFiles.chosen(pid_file, log_file, state_file)
-    service = read_service(files.state)
-    running = None if service is None else process_of(service)
-    if service is None or running is None:
-        click.echo("It does not run.")
-        return
-    _end(running, service.drain_seconds)
-    files.pid.unlink(missing_ok=True)
-    click.echo("Stopped.")
+    end(ServiceFiles.chosen(pid_file, log_file, state_file))
 
 
 @click.command("restart", cls=SettingsCommand, kind=Settings, epilog=_EXAMPLES)
+@env_file_option
 @files_options
 def restart(
     given: Mapping[str, Any], pid_file: str | None, log_file: str | None, state_file: str | None
 ) -> None:
     """End the gateway in the background and start it with the settings it had, and those given over them."""
-    files = ServiceFiles.chosen(pid_file, log_file, state_file)
-    service = read_service(files.state)
-    if service is None:
-        raise Failure(
-            "Nothing was started yet, so there are no settings to start with. Use `wireloom start`."
-        )
-    anew = service.overridden(given)
-    resume(anew)
-    load(Settings, anew.given)  # what cannot be used leaves the running one alone
-    running = process_of(service)
-    if running is not None:
-        _end(running, service.drain_seconds)
-    _launch(anew, files)
+    begin_anew(given, ServiceFiles.chosen(pid_file, log_file, state_file))
 
 
 @click.command("status", cls=SettingsCommand, kind=Settings, names=())
@@ -106,7 +84,47 @@ def status(
     verbose: bool,
 ) -> None:
     """Tell whether the gateway runs in the background; exit code 1 when it does not."""
-    files = ServiceFiles.chosen(pid_file, log_file, state_file)
+    tell(ServiceFiles.chosen(pid_file, log_file, state_file), verbose=verbose)
+
+
+def begin(given: Mapping[str, Any], files: ServiceFiles) -> None:
+    """Start a service with these settings; raises ``Failure`` when there is one."""
+    before = read_service(files.state)
+    if before is not None and process_of(before) is not None:
+        raise Failure(f"It runs already at {before.url}. `wireloom restart` starts it anew.")
+    _launch(Service(dict(given), folder=os.getcwd()), files)
+
+
+def end(files: ServiceFiles) -> None:
+    """End a service, if it runs."""
+    service = read_service(files.state)
+    running = None if service is None else process_of(service)
+    if service is None or running is None:
+        click.echo("It does not run.")
+        return
+    _end(running, service.drain_seconds)
+    files.pid.unlink(missing_ok=True)
+    click.echo("Stopped.")
+
+
+def begin_anew(given: Mapping[str, Any], files: ServiceFiles) -> None:
+    """End a service and start it with its settings, and those given over them; raises ``Failure`` where it had none."""
+    service = read_service(files.state)
+    if service is None:
+        raise Failure(
+            "Nothing was started yet, so there are no settings to start with. Use `wireloom start`."
+        )
+    anew = service.overridden(given)
+    resume(anew)
+    load(Settings, anew.given)  # what cannot be used leaves the running one alone
+    running = process_of(service)
+    if running is not None:
+        _end(running, service.drain_seconds)
+    _launch(anew, files)
+
+
+def tell(files: ServiceFiles, *, verbose: bool) -> None:
+    """Tell whether a service runs; raises ``Failure`` when it does not."""
     service = read_service(files.state)
     running = None if service is None else process_of(service)
     if service is None or running is None:
@@ -125,11 +143,15 @@ def status(
 
 def redacted(service: Service) -> dict[str, str]:
     """The settings that a service was given, without what may hold a key."""
-    given = {
+    return {**shown(service.given), **dict.fromkeys(sorted(service.environment), "(set)")}
+
+
+def shown(given: Mapping[str, Any]) -> dict[str, str]:
+    """Settings by their flags, without what may hold a key."""
+    return {
         flag_name(name): "(hidden)" if flag_of(Settings, name).private else _text(value)
-        for name, value in service.given.items()
+        for name, value in given.items()
     }
-    return {**given, **dict.fromkeys(sorted(service.environment), "(set)")}
 
 
 def _text(value: Any) -> str:

@@ -3,7 +3,6 @@
 import difflib
 import re
 import secrets
-import shlex
 import stat
 import sys
 import tomllib
@@ -84,7 +83,7 @@ def env(given: Mapping[str, Any]) -> None:
         ("OPENAI_API_KEY", token or "unused"),
         *((("WIRELOOM_TOKEN", token),) if token else ()),
     ):
-        click.echo(f"export {name}={shlex.quote(value)}")
+        click.echo(f"export {name}={connect.quoted(value)}")
 
 
 def _token(endpoint: Endpoint) -> str | None:

@@ -26,7 +26,9 @@ from wireloom.config.layers import (
 from wireloom.config.models import ModelEntry
 from wireloom.config.tables import KeyEntry, KeyTable, RouteEntry, Routes, agree
 from wireloom.config.toml import line_of
+from wireloom.config.tools import heard
 from wireloom.config.values import Count, FilePath, HistoryName, Host, Names, Seconds, Tokens, is_loopback
+from wireloom.config.words import from_environment
 
 __all__ = [
     "DEFAULT",
@@ -97,7 +99,10 @@ class Endpoint(BaseSettings):
         names = settings_cls.model_fields.keys()
         elsewhere = Settings.model_fields.keys() - names
         file = {key: value for key, value in read_config_file().items() if key not in elsewhere}
-        return init_settings, Layer(settings_cls, read_environment(names)), Layer(settings_cls, file)
+        others, _ = from_environment(heard())
+        others = {key: value for key, value in others.items() if key in names}
+        layers = (read_environment(names), others, file)
+        return init_settings, *(Layer(settings_cls, layer) for layer in layers)
 
 
 class Settings(BackendFields, Endpoint):
@@ -341,6 +346,9 @@ def _origin(path: Sequence[str], given: Mapping[str, Any]) -> str:
         return flag_name(setting)
     if variable(variable_name(setting)):
         return variable_name(setting)
+    _, origins = from_environment(heard())
+    if setting in origins:
+        return origins[setting]
     line = line_of(config_file().read_text(encoding="utf-8"), path) if config_file().exists() else None
     return f"{setting} in {config_file()}" + (f", line {line}" if line else "")
 

@@ -14,6 +14,7 @@ from wireloom.config.layers import PREFIX, ConfigError, standing, state_folder
 
 _PRIVATE = stat.S_IRUSR | stat.S_IWUSR
 # What a service keeps of the environment besides the settings: where its files are.
+_OTHERS = ("CODEX_RELAY_", "CODEX_PROXY_", "CODEX_GATEWAY_")
 _PLACES = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "CODEX_HOME")
 
 
@@ -79,7 +80,7 @@ def environment(names: Collection[str | None]) -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if name.startswith(PREFIX) or name in _PLACES or name in names
+        if name.startswith((PREFIX, *_OTHERS)) or name in _PLACES or name in names
     }
 
 

@@ -1,0 +1,153 @@
+"""`wireloom as TOOL`, without the Codex CLI: what each command line comes to. The features are in tests/e2e."""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.cli.conftest import Invoke
+from tests.support.chat_server import API_KEY, MODEL, ChatServer
+from wireloom import start
+from wireloom.cli import dropin
+from wireloom.config.layers import ConfigError
+
+KEY = "canary-key"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    for name in [name for name in os.environ if name.startswith("CODEX_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    for child in psutil.Process().children():
+        if "--resume" in child.cmdline():
+            child.kill()
+            child.wait()
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """What would have been served."""
+    calls: list[tuple[dict[str, Any], dict[str, Any]]] = []
+    monkeypatch.setattr(dropin, "serve", lambda given, **more: calls.append((given, more)))
+    return calls
+
+
+def test_relay(invoke: Invoke, served: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    result = invoke("as", "codex-relay", "--upstream", "http://a/v1", "--api-key", KEY)
+    assert result.exit_code == 0, result.output
+    ((given, more),) = served
+    assert (given["upstream"], given["api_key"], given["no_auth"]) == ("http://a/v1", KEY, True)
+    assert more == {"name_models": True}
+    assert "a key on the command line" in result.output
+    assert KEY not in result.output
+    monkeypatch.setenv("WIRELOOM_TOKEN", "t")
+    assert "need no key" not in invoke("as", "codex-relay").output
+    assert "no_auth" not in served[1][0]
+
+
+def test_relay_prints_a_configuration(invoke: Invoke, home: Path) -> None:
+    with ChatServer([]) as upstream:
+        flags = ("--upstream", upstream.base_url, "--api-key", API_KEY, "--model-catalog", "models.json")
+        result = invoke("as", "codex-relay", "--print-config", *flags)
+    assert result.exit_code == 0, result.output
+    assert tomllib.loads(result.stdout)["model_catalog_json"] == str(home / "models.json")
+    assert json.loads((home / "models.json").read_text())["models"][0]["slug"] == MODEL
+    assert invoke("as", "codex-relay", "--model-catalog", "x").exit_code == 2
+
+
+def test_words_without_effect(invoke: Invoke, served: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODEX_RELAY_DISABLE_QUIRKS", "x")
+    result = invoke("as", "codex-relay", "--model-template", "m")
+    assert "CODEX_RELAY_DISABLE_QUIRKS has no effect" in result.output
+    assert "--model-template has no effect" in result.output
+    assert len(served) == 1
+
+
+def test_api_proxy_in_the_foreground(invoke: Invoke, served: list[Any]) -> None:
+    assert invoke("as", "codex-api-proxy", "--pid-file", "p").exit_code == 0
+    assert invoke("as", "codex-api-proxy", "start", "--foreground", "--no-agent").exit_code == 0
+    assert served[0][1] == {"pid_file": "p", "log_file": None, "state_file": None}
+    assert served[1][0]["agent"] is False
+
+
+def test_api_proxy_in_the_background(invoke: Invoke, home: Path) -> None:
+    started = invoke("as", "codex-api-proxy", "start", "--port", "0", "--api-key", KEY)
+    assert started.exit_code == 0, started.output
+    assert "--token (hidden)" in started.output
+    assert KEY not in started.output
+    assert invoke("as", "codex-api-proxy", "restart", "--fast").exit_code == 0
+    status = invoke("as", "codex-api-proxy", "status", "--verbose")
+    assert "--fast" in status.output
+    assert "--token" in status.output
+    assert "Stopped." in invoke("as", "codex-api-proxy", "stop").output
+    assert (home / ".codex-api-proxy" / "wireloom.state.json").exists()
+
+
+def test_openai_proxy(invoke: Invoke, served: list[Any], home: Path) -> None:
+    invoke("as", "codex-openai-proxy")
+    (home / ".env").write_text("API_KEYS=a,b\nPORT=7\n")
+    invoke("as", "codex-openai-proxy")
+    (first, _), (second, _) = served
+    assert "host" not in first
+    assert first["no_auth"] is True
+    assert (second["host"], second["port"], second["token"]) == ("0.0.0.0", "7", {"key-1": "a", "key-2": "b"})
+    refused = invoke("as", "codex-openai-proxy", "--port", "0", "--host", "0.0.0.0")
+    assert refused.exit_code == 0
+
+
+def test_gateway(invoke: Invoke, served: list[Any], home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "makes one" in invoke("as", "codex-gateway", "token").output
+    made = invoke("as", "codex-gateway", "init", "--cwd", str(home))
+    assert made.exit_code == 0, made.output
+    file = home / "codex-gateway" / "config.json"
+    token = json.loads(file.read_text())["token"]
+    assert token not in made.output
+    assert invoke("as", "codex-gateway", "token").output == f"{token}\n"
+    assert token in invoke("as", "codex-gateway", "show").output
+    assert f"CODEX_GATEWAY_TOKEN={token}" in invoke("as", "codex-gateway", "env").output
+    assert "--force" in invoke("as", "codex-gateway", "init").output
+    assert json.loads(file.read_text())["token"] == token
+    invoke("as", "codex-gateway", "init", "--force")
+    assert json.loads(file.read_text())["token"] != token
+    invoke("as", "codex-gateway")
+    assert served[0][0]["backend"] == "app-server"
+    monkeypatch.setenv("CODEX_GATEWAY_CONFIG", "/proc/none/config.json")
+    assert invoke("as", "codex-gateway", "init").exit_code == 2
+
+
+def test_start_from_python() -> None:
+    with start(port=0, backend="demo", token=KEY) as process:
+        assert process.url.startswith("http://127.0.0.1:")
+        line = psutil.Process(process.pid).cmdline()
+        children = psutil.Process(process.pid).environ()
+    assert process.returncode is not None
+    assert KEY not in str(line)
+    assert KEY not in str(children)
+
+
+def test_start_tells_what_is_wrong() -> None:
+    with pytest.raises(ConfigError, match="--port"):
+        start(port=-1, backend="demo")
+    with start(port=0, backend="demo") as process:
+        port = int(process.url.rpartition(":")[2])
+        with pytest.raises(RuntimeError, match="did not start"):
+            start(port=port, backend="demo")
+
+
+def test_the_package_names_its_public_parts() -> None:
+    import wireloom  # noqa: PLC0415
+
+    assert {wireloom.create_app.__name__, wireloom.Settings.__name__} == {"create_app", "Settings"}
+    with pytest.raises(AttributeError, match="nonesuch"):
+        _ = wireloom.nonesuch
