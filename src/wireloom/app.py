@@ -124,7 +124,7 @@ def create_app(settings: Settings) -> FastAPI:
             expose_headers=EXPOSED,
         )
     app.add_middleware(Guard, _allowed_hosts(settings), settings.allowed_origin)
-    app.add_middleware(Observer, meters)
+    app.add_middleware(Observer, meters, content=settings.log_content)
     app.state.drain = drain
     return app
 

@@ -232,3 +232,14 @@ def test_the_windows_of_an_account() -> None:
 def test_a_name_cannot_forge_a_line() -> None:
     told = {"request_id": "r", "status": 200, "outcome": "ok", "model": "a\nb\x1b[0m", "ms": {"total": 1.0}}
     assert summary({**told, "error": "c\nd"}) == r"r - 200 ok 'a\nb\x1b[0m' 1 ms error c\nd"
+
+
+async def test_what_is_said_where_that_is_asked_for(lines: Callable[[], list[Line]]) -> None:
+    async with raw(said()) as (url, _), gateway(url, log_content=True) as base:
+        async with httpx.AsyncClient(timeout=20) as client:
+            await client.post(f"{base}/v1/responses", json={**ASK, "metadata": {"a": "x" * 200_000}})
+            await client.post(f"{base}/v1/responses", json={**ASK, "stream": True})
+    cut, whole_line = lines()
+    assert len(cut["request_body"]) == 100_000
+    assert PROMPT in whole_line["request_body"]
+    assert SAID in whole_line["response_body"]

@@ -21,6 +21,8 @@ QUIET = frozenset({"", "health", "ready", "metrics"})
 FACES = {"createChatCompletion": "chat", "createResponse": "responses", "compactResponse": "responses"}
 # What a client or an upstream calls something is cut where it is repeated.
 LONGEST_NAME = 100
+# Bytes of a body that the log repeats at most, where it repeats any.
+LONGEST_CONTENT = 100_000
 
 
 class Observer:
@@ -29,11 +31,13 @@ class Observer:
     Args:
         app: what answers.
         meters: what counts.
+        content: whether the line also holds what was said.
     """
 
-    def __init__(self, app: ASGIApp, meters: Meters) -> None:
+    def __init__(self, app: ASGIApp, meters: Meters, *, content: bool = False) -> None:
         self._app = app
         self._meters = meters
+        self._content = content
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, and note how it went."""
@@ -50,8 +54,12 @@ class Observer:
         counted = scope["path"] not in PROBES
         if counted:
             self._meters.begun()
+        said = Said() if self._content else None
         try:
-            await self._app(scope, receive, tell)
+            if said is None:
+                await self._app(scope, receive, tell)
+            else:
+                await self._app(scope, said.hears(receive), said.tells(tell))
         except Exception:  # of whatever kind: it is raised on, and the line has to tell of it
             exchange.error = exchange.error or GatewayError.code
             exchange.status = exchange.status or GatewayError.status
@@ -60,15 +68,55 @@ class Observer:
             exchange.mark(ENDED)
             if counted:
                 self._meters.ended(exchange)
-            self._write(exchange)
+            self._write(exchange, said)
 
-    def _write(self, exchange: Exchange) -> None:
+    def _write(self, exchange: Exchange, said: Said | None) -> None:
         level = logging.WARNING if exchange.outcome == "failed" else logging.INFO
         if exchange.operation in QUIET and level == logging.INFO:
             level = logging.DEBUG
         if log.isEnabledFor(level):
             told = line(exchange, self._meters.backend)
+            if said is not None:
+                told |= said.texts()
             log.log(level, summary(told), extra=told)
+
+
+class Said:
+    """What passes in both directions, as far as the log repeats it."""
+
+    def __init__(self) -> None:
+        self._asked = bytearray()
+        self._answered = bytearray()
+
+    def hears(self, receive: Receive) -> Receive:
+        """The channel from the client, listened to."""
+
+        async def hearing() -> Message:
+            message = await receive()
+            _keep(self._asked, message.get("body", b""))
+            return message
+
+        return hearing
+
+    def tells(self, send: Send) -> Send:
+        """The channel to the client, listened to."""
+
+        def telling(message: Message) -> Awaitable[None]:
+            _keep(self._answered, message.get("body", b""))
+            return send(message)
+
+        return telling
+
+    def texts(self) -> dict[str, str]:
+        """Both bodies; what is no text (such as a packed body) is shown as far as it can be."""
+        return {
+            "request_body": self._asked.decode(errors="replace"),
+            "response_body": self._answered.decode(errors="replace"),
+        }
+
+
+def _keep(kept: bytearray, more: bytes) -> None:
+    kept += more[: LONGEST_CONTENT - len(kept)]
 
 
 def line(exchange: Exchange, backend: str) -> dict[str, Any]:

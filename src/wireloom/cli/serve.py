@@ -89,6 +89,8 @@ def serve(
     """
     settings = with_token(load(Settings, given))
     warn_without_key(settings)
+    if settings.log_content:
+        click.echo("Warning: --log-content writes prompts and answers into the log.", err=True)
     with listen(settings.host, settings.port) as listener:
         run = resolve("wireloom.cli.server:run")
         run(

@@ -113,6 +113,11 @@ class Settings(BackendFields, Endpoint):
         Field(description="Least severity that is logged."),
         Flag("LEVEL", "info"),
     ] = "info"
+    log_content: Annotated[
+        bool,
+        Field(description="Write what is said into the log as well: prompts, answers, tool outputs."),
+        Flag(negatable=True),
+    ] = False
     backends: Annotated[
         Backends,
         Field(description="Backends by name, {NAME: {provider: ...}}; models are then backend/model."),
