@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import nox
@@ -18,7 +19,7 @@ CODE = ("src", "codegen", "tests", "benchmarks", "docs", "noxfile.py")
 # Most tests wait more than they compute. Those of e2e also measure times and start many processes, so fewer run at once.
 AT_ONCE = ("-n", "4", "-q")
 FEW_AT_ONCE = ("-n", "2", "--dist", "loadfile", "-q")
-GROUPS = ("generate", "lint", "types", "test", "contract")
+GROUPS = ("generate", "lint", "types", "test", "contract", "deploy")
 
 
 def install(session: nox.Session, lock: str, *, project: bool = True) -> None:
@@ -163,6 +164,25 @@ def build(session: nox.Session) -> None:
     )
 
 
+@nox.session
+def deploy(session: nox.Session) -> None:
+    """Check what runs the gateway in containers; where Docker answers, build the image and run it."""
+    install(session, "deploy", project=False)
+    session.run("hadolint", "deploy/Dockerfile")
+    session.run("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "deploy/compose.yaml")
+    session.run("kubernetes-validate", "--strict", "deploy/kubernetes.yaml")
+    answers = (
+        shutil.which("docker") is not None
+        and subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
+    )
+    if not answers:
+        session.warn("Docker does not answer here, so the image was not built.")
+        return
+    session.run("docker", "build", "-q", "-f", "deploy/Dockerfile", "-t", "wireloom:nox", ".", external=True)
+    run = ("docker", "run", "--rm", "--read-only", "--tmpfs", "/tmp", "wireloom:nox")
+    session.run(*run, "demo", "--once", external=True)
+
+
 @nox.session(default=False)
 def lock(session: nox.Session) -> None:
     """Resolve the dependencies anew into requirements/, with hashes and without any index."""
@@ -171,5 +191,5 @@ def lock(session: nox.Session) -> None:
     common += ["--no-header", "--no-annotate", *session.posargs]
     session.run(*common, "pyproject.toml", "-o", "requirements/run.txt")
     for group in GROUPS:
-        project = [] if group in ("generate", "lint") else ["pyproject.toml"]
+        project = [] if group in ("generate", "lint", "deploy") else ["pyproject.toml"]
         session.run(*common, *project, "--group", group, "-o", f"requirements/{group}.txt")

@@ -133,3 +133,26 @@ def test_the_scripted_model_leaves_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     named = load(Settings, {"backend": "demo", "seal_key_file": str(tmp_path / "named")})
     assert seal_keys(named) == read_or_make(tmp_path / "named")
+
+
+@pytest.mark.parametrize(
+    ("owner", "user", "bits", "taken"),
+    [(0, 10001, 0o440, True), (0, 10001, 0o444, False), (0, 0, 0o440, False), (7, 10001, 0o440, False)],
+)
+def test_a_file_that_root_has_lent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: int, user: int, bits: int, taken: bool
+) -> None:
+    path = write(tmp_path / "seal.key", new_key(), bits)
+    real = os.fstat
+
+    def owned(descriptor: int) -> os.stat_result:
+        found = list(real(descriptor))
+        found[stat.ST_UID] = owner
+        return os.stat_result(found)
+
+    monkeypatch.setattr(os, "fstat", owned)
+    monkeypatch.setattr(os, "getuid", lambda: user)
+    if taken:
+        assert len(read_or_make(path)) == 1
+    else:
+        assert "chmod 600" in refusal(path)
