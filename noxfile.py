@@ -170,6 +170,9 @@ def deploy(session: nox.Session) -> None:
     install(session, "deploy", project=False)
     session.run("hadolint", "deploy/Dockerfile")
     session.run("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "deploy/compose.yaml")
+    session.run(
+        "check-jsonschema", "--builtin-schema", "vendor.github-workflows", "deploy/github-actions.yaml"
+    )
     session.run("kubernetes-validate", "--strict", "deploy/kubernetes.yaml")
     answers = (
         shutil.which("docker") is not None

@@ -94,8 +94,18 @@ async def test_kinds_of_the_upstream_s_own_go_there_as_they_are() -> None:
     assert json.loads(upstream.bodies[0]) == {**body, "stream": True}
 
 
+async def test_what_the_contract_wants_is_there() -> None:
+    choice = {"index": 0, "message": {"content": "hi", "x": 1}, "finish_reason": "stop"}
+    sent = json.dumps({**HEAD, "object": "chat.completion", "choices": [choice]}).encode()
+    async with raw(says(sent, kind="application/json")) as (url, _), gateway(url) as base:
+        (made,) = (await post(base, ASK)).json()["choices"]
+    message = {"role": "assistant", "content": "hi", "refusal": None, "x": 1}
+    assert made == {**choice, "message": message, "logprobs": None}
+
+
 async def test_one_object_comes_back_as_it_was() -> None:
-    choice = {"index": 0, "message": {"role": "assistant", "content": "hi", "x": 1}, "finish_reason": "stop"}
+    message = {"role": "assistant", "content": "hi", "refusal": None, "x": 1}
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
     sent = json.dumps({**HEAD, "object": "chat.completion", "choices": [choice]}, indent=1).encode()
     async with raw(says(sent, kind="application/json")) as (url, upstream), gateway(url) as base:
         response = await post(base, ASK)

@@ -44,6 +44,7 @@ HTTP_CLIENT_MODULES = {
     # The demo speaks as a client does, from outside the gateway.
     "cli.exchange",
     "cli.walkthrough",
+    "cli.contract_check",
 }
 IMPURE = {"asyncio", "httpx", "fastapi", "time", "uuid", "os", "random", "secrets"}
 LOADERS = {"app", "cli.lazy", ""}  # the places that load by path, from a table
@@ -54,6 +55,7 @@ MAX_FUNCTION_LINES = 60
 LONG_FILES = {
     "backends.http_transport": 600,  # one protocol, whose parts know each other
     "translate.response_stream": 600,  # the grammar is one file by design
+    "config.tools": 450,  # one table, and the source of docs/migrate.md
 }
 
 

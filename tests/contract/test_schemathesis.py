@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
@@ -22,7 +21,7 @@ from wireloom_protocol import routes
 from tests.contract.varied_upstream import MODEL, VariedUpstream
 from tests.support.chat_grammar import events
 from tests.support.gateway import Gateway
-from wireloom.translate.refusals import declared
+from wireloom.cli.acceptance import acceptable, ends_well
 
 pytestmark = pytest.mark.contract
 
@@ -35,9 +34,6 @@ MAX_EVENTS = 100_000
 STREAM_TYPE = "text/event-stream"
 
 Change: TypeAlias = "Callable[[Case[Any], Store], None]"
-# Refusals of what no schema can say: what is there already, and what does not belong there.
-STORED = (("not_found", r"\w+_id"), ("item_not_found", "after"), ("item_not_found", r"items\[\d+\]\.id"))
-REFUSED_ITEMS = (("unsupported_item", r"items\[\d+\]\.type"), ("invalid_value", r"items\[\d+\]\.id"))
 
 
 class Undeclared(AssertionError):
@@ -49,11 +45,7 @@ def acceptance(_: CheckContext, response: Response, case: Case[Any]) -> None:
     if response.status_code < 400:
         return
     error = response.json()["error"]
-    known = any(
-        error["code"] == code and re.fullmatch(param, error["param"] or "")
-        for code, param in (*STORED, *REFUSED_ITEMS)
-    )
-    if response.status_code not in (400, 404) or not (known or declared(error, case.body)):
+    if not acceptable(response.status_code, error, case.body):
         raise Undeclared(f"{response.status_code}: {error}")
 
 
@@ -283,10 +275,7 @@ def test_valid_requests(
 def check_end(response: Response) -> None:
     """Check what no schema of single events can say: how a stream ends."""
     assert response.headers["content-type"][0].startswith(STREAM_TYPE)
-    assert response.text.endswith("\n\ndata: [DONE]\n\n")
-    *_, last, _ = response.text.rstrip("\n").split("\n\n")
-    kind = json.loads(last.partition("data: ")[2])["type"]
-    assert kind in ("response.completed", "response.incomplete", "response.failed")
+    assert ends_well(response.text)
 
 
 def check_completion(response: Response) -> None:

@@ -7,7 +7,7 @@ inside an answer with status 200, are errors.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
 import msgspec
@@ -21,6 +21,10 @@ from wireloom.translate.chat_usage import usage
 from wireloom.translate.free_input import is_json
 
 Json: TypeAlias = dict[str, Any]
+
+# Members that may be null and have to be there, so that clients made from the contract can read them.
+CHOICE: Json = {"logprobs": None}
+MESSAGE: Json = {"role": "assistant", "content": None, "refusal": None}
 
 
 class _Finish(msgspec.Struct):
@@ -245,11 +249,22 @@ def whole(data: bytes, model: str | None, new_id: Callable[[str], str]) -> bytes
         if not isinstance(choice, dict):
             continue
         look_at(choice.get("finish_reason"))
+        broken |= _complete(choice, CHOICE)
         message = choice.get("message")
-        for call in (message.get("tool_calls") or ()) if isinstance(message, dict) else ():
+        if not isinstance(message, dict):
+            continue
+        broken |= _complete(message, MESSAGE)
+        for call in message.get("tool_calls") or ():
             if isinstance(call, dict) and not call.get("id"):
                 call["id"], broken = new_id("call"), True
     return msgspec.json.encode(value) if broken else data
+
+
+def _complete(value: Json, members: Mapping[str, Any]) -> bool:
+    """Add what the contract requires and many servers leave out; tells whether there was any."""
+    missing = members.keys() - value.keys()
+    value.update({name: members[name] for name in missing})
+    return bool(missing)
 
 
 # -- a stream where one object was asked for -----------------------------------------------------------------------
@@ -274,6 +289,9 @@ def folded(frames: list[bytes]) -> bytes:
             delta = choice.pop("delta", None) or {}
             _add(whole["message"], delta)
             whole |= {name: value for name, value in choice.items() if value is not None}
+    for choice in choices.values():
+        _complete(choice, CHOICE)
+        _complete(choice["message"], MESSAGE)
     made |= {"object": "chat.completion", "choices": [choices[index] for index in sorted(choices)]}
     return msgspec.json.encode(made)
 
