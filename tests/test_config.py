@@ -71,6 +71,7 @@ LAYERS: dict[str, tuple[Any, str, str, tuple[Any, Any, Any]]] = {
             {"c": ModelEntry(web_search=True)},
         ),
     ),
+    "otel": ("true", "false", "true", (True, False, True)),
     "log_content": ("true", "false", "true", (True, False, True)),
     "pass_key": ("true", "false", "true", (True, False, True)),
     "tool_denylist": ("a, b", "c", '["d"]', ({"a", "b"}, {"c"}, {"d"})),

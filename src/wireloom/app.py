@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any, TypeAlias
 
 from fastapi import FastAPI, Request, Response
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Match
@@ -21,6 +22,7 @@ from wireloom.api.chat import ChatCompletions
 from wireloom.api.conversations import Conversations
 from wireloom.api.drain import Drain
 from wireloom.api.edge import HttpEdge, exchange_of, is_codex
+from wireloom.api.genai import PROVIDERS
 from wireloom.api.guard import ANY, Guard
 from wireloom.api.meters import Meters
 from wireloom.api.models import Models, catalogue
@@ -64,6 +66,7 @@ UPSTREAM = ("wireloom.backends.http", "Upstream")
 MEMORY = ("wireloom.history.memory", "Memory")
 SQLITE = ("wireloom.history.sqlite", "Sqlite")
 SLOTS = ("wireloom.backends.slots", "Slots")
+TELEMETRY = ("wireloom.api.telemetry", "Telemetry")
 RECORDER = ("wireloom.api.record", "Recorder")
 DEMO = ("wireloom.backends.demo", "running")
 
@@ -97,11 +100,15 @@ def create_app(settings: Settings) -> FastAPI:
         strict=settings.strict,
     )
 
+    telemetry = _load(*TELEMETRY)(partial(provider_of, settings)) if settings.otel else None
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with aclosing(history), open_routing(settings) as routing:
             with gateway.using(routing):
                 yield
+        if telemetry is not None:
+            await run_in_threadpool(telemetry.close)
 
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan)
     app.include_router(routes.responses_router(Responses(gateway), edge))
@@ -124,9 +131,28 @@ def create_app(settings: Settings) -> FastAPI:
             expose_headers=EXPOSED,
         )
     app.add_middleware(Guard, _allowed_hosts(settings), settings.allowed_origin)
-    app.add_middleware(Observer, meters, content=settings.log_content)
+    app.add_middleware(
+        Observer,
+        meters,
+        content=settings.log_content,
+        told=None if telemetry is None else telemetry.ended,
+    )
     app.state.drain = drain
     return app
+
+
+def provider_of(settings: Settings, name: str | None) -> str:
+    """The provider behind a backend, as OpenTelemetry calls it.
+
+    Args:
+        settings: what describes the backends.
+        name: that of the backend, None where there is only one.
+    """
+    entry = settings.named[name or settings.first_backend]
+    if entry.backend in CODEX_BACKENDS:
+        return "openai"
+    profile = entry.upstream_profile.name
+    return PROVIDERS.get(profile, profile)
 
 
 def _allowed_hosts(settings: Settings) -> Callable[[str], bool] | None:

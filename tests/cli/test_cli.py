@@ -159,6 +159,7 @@ def test_the_shell_can_complete_commands_and_flags() -> None:
             "--no-fast",
             "--no-ephemeral",
             "--no-pass-key",
+            "--no-otel",
             "--no-log-content",
             "--no-strict",
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -32,11 +32,20 @@ class Observer:
         app: what answers.
         meters: what counts.
         content: whether the line also holds what was said.
+        told: is told of each request that has ended.
     """
 
-    def __init__(self, app: ASGIApp, meters: Meters, *, content: bool = False) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        meters: Meters,
+        *,
+        content: bool = False,
+        told: Callable[[Exchange, Scope], None] | None = None,
+    ) -> None:
         self._app = app
         self._meters = meters
+        self._told = told
         self._content = content
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,6 +77,8 @@ class Observer:
             exchange.mark(ENDED)
             if counted:
                 self._meters.ended(exchange)
+            if self._told is not None:
+                self._told(exchange, scope)
             self._write(exchange, said)
 
     def _write(self, exchange: Exchange, said: Said | None) -> None:

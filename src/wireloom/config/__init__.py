@@ -4,6 +4,7 @@ import difflib
 import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -113,6 +114,14 @@ class Settings(BackendFields, Endpoint):
         Field(description="Least severity that is logged."),
         Flag("LEVEL", "info"),
     ] = "info"
+    otel: Annotated[
+        bool,
+        Field(
+            description="Send traces and metrics by OpenTelemetry, to where its own variables (OTEL_*) say; needs the "
+            "extra otel."
+        ),
+        Flag(negatable=True),
+    ] = False
     log_content: Annotated[
         bool,
         Field(description="Write what is said into the log as well: prompts, answers, tool outputs."),
@@ -266,6 +275,10 @@ _RULES: tuple[tuple[Callable[[Settings], bool], str], ...] = (
         lambda own: DEFAULT in own.backends and own._answers,
         "The backend that flags, variables or the top level of the config file describe is called default, so none of "
         "backends can have that name: rename it.",
+    ),
+    (
+        lambda own: own.otel and find_spec("opentelemetry.exporter.otlp.proto.http") is None,
+        "--otel (WIRELOOM_OTEL) needs what pip install 'wireloom[otel]' brings.",
     ),
     (
         lambda own: own.default_backend is not None and own.default_backend not in own.named,
