@@ -281,6 +281,16 @@ async def list_models(settings: Settings) -> list[dict[str, Any]]:
         return catalogue(await routing.models())
 
 
+async def backend_states(settings: Settings) -> dict[str, str]:
+    """Name of each backend -> `ready`, or the code of why it is not.
+
+    Raises:
+        GatewayError: none of them is ready.
+    """
+    async with open_routing(settings) as routing:
+        return await routing.ready()
+
+
 def _answer_failures(app: FastAPI) -> None:
     """Every exception that reaches the application leaves it as the OpenAI error object."""
 

@@ -6,7 +6,6 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -57,7 +56,7 @@ class Seen:
 
 
 @pytest.fixture
-def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Seen]:
+def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
     found = Seen()
 
     def made(provider: Any) -> telemetry.Telemetry:
@@ -67,7 +66,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Seen]:
     monkeypatch.setattr(
         app, "_load", lambda module, name: made if name == "Telemetry" else real(module, name)
     )
-    yield found
+    return found
 
 
 async def ask(base: str, path: str = "responses", **more: Any) -> httpx.Response:
@@ -149,7 +148,7 @@ async def test_names_of_models_are_few(seen: Seen, monkeypatch: pytest.MonkeyPat
 
 def test_providers() -> None:
     backends = {"a": {"provider": "xai"}, "b": {"backend": "exec"}, "c": {"upstream": "http://127.0.0.1/v1"}}
-    settings = Settings(backends=backends, no_auth=True)  # type: ignore[arg-type]
+    settings = Settings(backends=backends, no_auth=True)
     assert [app.provider_of(settings, name) for name in ("a", "b", "c", None)] == [
         "x_ai",
         "openai",

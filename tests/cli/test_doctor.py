@@ -76,7 +76,7 @@ def test_a_model_that_calls_nothing(invoke: Invoke, upstream: ChatServer) -> Non
 
 def test_a_key_that_is_wrong(invoke: Invoke, upstream: ChatServer) -> None:
     code, findings = found(invoke, "--upstream", upstream.base_url, "--api-key", "other", "--token", SECRET)
-    assert (code, states(findings)) == (1, {"models": "fail"})
+    assert (code, states(findings)) == (1, {"ready": "fail"})
     assert "tool" not in findings
 
 
@@ -84,7 +84,7 @@ def test_nobody_is_there(invoke: Invoke) -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         url = f"http://127.0.0.1:{gone.getsockname()[1]}/v1"
     code, findings = found(invoke, "--upstream", url, "--no-auth")
-    assert (code, states(findings)) == (1, {"clients": "warn", "models": "fail"})
+    assert (code, states(findings)) == (1, {"clients": "warn", "ready": "fail"})
 
 
 def test_an_answer_that_breaks_off(invoke: Invoke, upstream: ChatServer) -> None:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from wireloom.app import list_models
+from wireloom.app import backend_states, list_models
 from wireloom.cli import exchange
 from wireloom.cli.connect import root_url
 from wireloom.cli.doctor import Finding
@@ -32,10 +32,12 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 def look(settings: Settings) -> list[Finding]:
     """Look at everything, in the order in which it matters."""
     found = [*files(settings), *keys(settings), *network(settings), *codex(settings)]
-    listed = models(settings)
-    found += listed
-    if all(finding.state != "fail" for finding in listed):
-        found += round_trip(settings)
+    # What each of these needs is what the one before it has found.
+    for check in (ready, models, round_trip):
+        more = list(check(settings))
+        found += more
+        if any(finding.state == "fail" for finding in more):
+            break
     return found
 
 
@@ -133,6 +135,20 @@ def codex(settings: Settings) -> Iterator[Finding]:
         else f"Written for {CODEX_VERSION}; others mostly work. If not: @openai/codex@{CODEX_VERSION}."
     )
     yield Finding("Codex", "binary", "ok" if known else "warn", f"{binary}, version {version}", remedy)
+
+
+def ready(settings: Settings) -> Iterator[Finding]:
+    """Whether each backend could answer: the upstream takes the key, Codex is logged in."""
+    try:
+        states = asyncio.run(backend_states(settings))
+    except (GatewayError, ConfigError) as error:
+        yield Finding("Backend", "ready", "fail", str(error), _remedy(settings))
+        return
+    for name, state in states.items():
+        if state == "ready":
+            yield Finding("Backend", "ready", "ok", name)
+        else:
+            yield Finding("Backend", "ready", "warn", f"{name}: {state}", "Routes pass it over meanwhile.")
 
 
 def models(settings: Settings) -> list[Finding]:

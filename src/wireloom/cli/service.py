@@ -13,7 +13,7 @@ import click
 import psutil
 
 from wireloom.cli.options import Failure, SettingsCommand, warn_without_key
-from wireloom.cli.serve import env_file_option, files_options, with_token
+from wireloom.cli.serve import env_file_option, files_options, serve, with_token
 from wireloom.config import Settings, flag_name, flag_of, load
 from wireloom.config.service import (
     Service,
@@ -41,15 +41,24 @@ Examples:
 
 
 @click.command("start", cls=SettingsCommand, kind=Settings, epilog=_EXAMPLES)
+@click.option("--foreground", is_flag=True, help="Stay here, as `wireloom serve` does.")
 @env_file_option
 @files_options
 def start(
-    given: Mapping[str, Any], pid_file: str | None, log_file: str | None, state_file: str | None
+    given: Mapping[str, Any],
+    pid_file: str | None,
+    log_file: str | None,
+    state_file: str | None,
+    *,
+    foreground: bool,
 ) -> None:
     """Run the gateway in the background; return when it takes requests.
 
     Takes the settings of `wireloom serve`. They are kept, for `wireloom restart`.
     """
+    if foreground:
+        serve(given, pid_file=pid_file, log_file=log_file, state_file=state_file)
+        return
     begin(given, ServiceFiles.chosen(pid_file, log_file, state_file))
 
 
