@@ -159,6 +159,7 @@ END = 'event: response.completed\ndata: {"type": "response.completed"}\n\n'
     ("text", "well"),
     [
         (f"{END}data: [DONE]\n\n", True),
+        (f'data: {{"type": "x", "said": "a\u2028b\x85c"}}\n\n{END}data: [DONE]\n\n', True),
         (END, False),
         (f"{END}{END}data: [DONE]\n\n", False),
         ('data: {"type": "response.created"}\n\ndata: [DONE]\n\n', False),

@@ -43,5 +43,6 @@ def completes(text: str) -> bool:
 
 
 def _events(text: str) -> list[dict[str, Any]]:
-    data = [line.partition("data: ")[2] for line in text.splitlines() if line.startswith("data: ")]
+    # Only a line feed ends a line: what a model says may hold other characters that Python takes for ends.
+    data = [line.partition("data: ")[2] for line in text.split("\n") if line.startswith("data: ")]
     return [json.loads(each) for each in data if each != "[DONE]"]

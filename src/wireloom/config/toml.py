@@ -18,7 +18,7 @@ def line_of(text: str, path: Sequence[str]) -> int | None:
 
     path: the key, after the tables that it is in. A key inside an inline table has the line of that table.
     """
-    lines = text.splitlines()
+    lines = text.split("\n")
     for depth in range(len(path) - 1, -1, -1):
         found = _line(lines, path[:depth], path[depth])
         if found is not None:
