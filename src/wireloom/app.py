@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Match
+from starlette.types import Scope
 from wireloom_protocol import routes
 
 from wireloom.api import failures
@@ -38,6 +39,7 @@ from wireloom.config.history import history_file, history_limits
 from wireloom.config.seal_key import seal_keys
 from wireloom.config.tables import KeyEntry
 from wireloom.errors import GatewayError, InvalidRequest, NotFound
+from wireloom.exchange import Exchange
 from wireloom.gateway import Gateway
 from wireloom.history.base import History
 from wireloom.quotas import Quota
@@ -119,6 +121,19 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(routes.operations_router(Operations(gateway, meters, drain), edge))
     mount_documents(app)
     _answer_failures(app)
+    _surround(app, settings, keys, meters, None if telemetry is None else telemetry.ended)
+    app.state.drain = drain
+    return app
+
+
+def _surround(
+    app: FastAPI,
+    settings: Settings,
+    keys: Keys,
+    meters: Meters,
+    told: Callable[[Exchange, Scope], None] | None,
+) -> None:
+    """What every request passes, the innermost first: the recorder, CORS, the guard, the observer."""
     if settings.record is not None:
         folder = private_folder(settings.record, "--record")
         app.add_middleware(_load(*RECORDER), keys, folder, settings.max_body_mb * MEGABYTE)
@@ -135,10 +150,8 @@ def create_app(settings: Settings) -> FastAPI:
         Observer,
         meters,
         content=settings.log_content,
-        told=None if telemetry is None else telemetry.ended,
+        told=told,
     )
-    app.state.drain = drain
-    return app
 
 
 def provider_of(settings: Settings, name: str | None) -> str:
