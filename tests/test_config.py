@@ -152,6 +152,7 @@ def test_every_setting_is_in_the_table_of_layers() -> None:
         "app_server_url",
         "app_server_token_env",
         "api_key_file",
+        "api_key_keyring",
         # Tables, which test_tables.py is about.
         "backends",
         "default_backend",
@@ -457,6 +458,7 @@ def test_names_are_derived_and_examples_hold(name: str, monkeypatch: pytest.Monk
     monkeypatch.setenv("OPENROUTER_API_KEY", "k")
     monkeypatch.setenv("APP_SERVER_TOKEN", "k")
     monkeypatch.setattr("wireloom.config.backend.read_key", lambda _: SecretStr("k"))
+    monkeypatch.setattr("wireloom.config.backend.in_keyring", lambda _: SecretStr("k"))
     own: dict[str, dict[str, Any]] = {"backend": {}, "app_server_url": {"backend": "app-server"}}
     base = own.get(name, {"upstream": "http://127.0.0.1:1"})
     assert getattr(load(Settings, {**base, name: flag.example}), name) is not None

@@ -47,7 +47,7 @@ HTTP_CLIENT_MODULES = {
     "cli.contract_check",
 }
 IMPURE = {"asyncio", "httpx", "fastapi", "time", "uuid", "os", "random", "secrets"}
-LOADERS = {"app", "cli.lazy", ""}  # the places that load by path, from a table
+LOADERS = {"app", "cli.lazy", "config.keyring", ""}  # the places that load by path, from a table
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "manager"}
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60

@@ -24,6 +24,7 @@ _UPSTREAM = (
     "api_key",
     "api_key_env",
     "api_key_file",
+    "api_key_keyring",
     "model_map",
     "models",
 )

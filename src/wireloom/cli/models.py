@@ -11,7 +11,16 @@ from wireloom.cli.options import SettingsCommand, warn_without_key
 from wireloom.config import Settings, load
 
 _HEAD = ("MODEL", "CONTEXT", "READS", "EFFORTS")
-_NAMES = ("backend", "upstream_wire", "provider", "upstream", "api_key", "api_key_env", "api_key_file")
+_NAMES = (
+    "backend",
+    "upstream_wire",
+    "provider",
+    "upstream",
+    "api_key",
+    "api_key_env",
+    "api_key_file",
+    "api_key_keyring",
+)
 _UNKNOWN = "?"
 
 

@@ -17,6 +17,7 @@ from pydantic import (
 
 from wireloom.config.codex_fields import CodexFields
 from wireloom.config.flags import Flag
+from wireloom.config.keyring import in_keyring
 from wireloom.config.layers import variable
 from wireloom.config.models import Models
 from wireloom.config.values import (
@@ -78,6 +79,14 @@ class BackendFields(CodexFields, BaseModel):
         FilePath | None,
         Field(description="File that holds the upstream's key, such as a secret of a container."),
         Flag("FILE", "/run/secrets/upstream_key"),
+    ] = None
+    api_key_keyring: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[^/]+/.+$",
+            description="Entry of the system's keyring that holds the upstream's key; needs the extra keyring.",
+        ),
+        Flag("SERVICE/USER", "wireloom/deepseek"),
     ] = None
     pass_key: Annotated[
         bool,
@@ -159,9 +168,11 @@ class BackendFields(CodexFields, BaseModel):
 
     @property
     def upstream_key(self) -> SecretStr | None:
-        """The key for the upstream: the one given, else what the file, the variable or the usual one holds."""
+        """The key for the upstream: the one given, else what the file, the keyring or the variable holds."""
         if self.api_key_file is not None:
             return read_key(self.api_key_file)
+        if self.api_key_keyring is not None:
+            return in_keyring(self.api_key_keyring)
         name = self.api_key_env or self.upstream_profile.api_key_env
         key = variable(name) if name else None
         return self.api_key or (SecretStr(key) if key else None)
@@ -210,6 +221,7 @@ _SHARED = {*CodexFields.model_fields, *BackendFields.model_fields} - {
     "api_key",
     "api_key_env",
     "api_key_file",
+    "api_key_keyring",
     "pass_key",
     "app_server_url",
     "app_server_token_env",
@@ -246,5 +258,10 @@ _RULES: tuple[tuple[Callable[[BackendFields], bool], str], ...] = (
         lambda own: own.api_key_file is not None and read_key(own.api_key_file) is None,
         "--api-key-file (WIRELOOM_API_KEY_FILE) names a file that holds no key: one line of visible ASCII. Correct it, or "
         "name another.",
+    ),
+    (
+        lambda own: own.api_key_keyring is not None and in_keyring(own.api_key_keyring) is None,
+        "--api-key-keyring (WIRELOOM_API_KEY_KEYRING): the keyring holds no key of that name, or is not there. "
+        "pip install 'wireloom[keyring]' and `keyring set SERVICE USER` put one in.",
     ),
 )

@@ -16,16 +16,23 @@ CONFIG_VARIABLE = "WIRELOOM_CONFIG"
 _Values: TypeAlias = frozenset[str] | None
 _OWN = frozenset({"demo", "app-server", "exec"})
 """Backends that need no upstream."""
-_OF_UPSTREAMS = ("upstream", "upstream_wire", "provider", "api_key", "api_key_env", "api_key_file")
+_OF_UPSTREAMS = (
+    "upstream",
+    "upstream_wire",
+    "provider",
+    "api_key",
+    "api_key_env",
+    "api_key_file",
+    "api_key_keyring",
+)
+_KEYS = ("api_key", "api_key_env", "api_key_file", "api_key_keyring")
 _TAKES_BACK: tuple[tuple[str, _Values, Mapping[str, _Values]], ...] = (
     ("upstream", None, {"backend": _OWN}),
     ("upstream_wire", None, {"backend": None}),
     ("provider", None, {"backend": _OWN}),
     ("backend", _OWN, dict.fromkeys(_OF_UPSTREAMS)),
     ("backend", None, {"upstream_wire": None}),
-    ("api_key", None, {"api_key_env": None, "api_key_file": None}),
-    ("api_key_env", None, {"api_key": None, "api_key_file": None}),
-    ("api_key_file", None, {"api_key": None, "api_key_env": None}),
+    *((own, None, {other: None for other in _KEYS if other != own}) for own in _KEYS),
     ("token", None, {"no_auth": None}),
     ("keys", None, {"no_auth": None}),
     ("no_auth", frozenset({"1", "on", "t", "true", "y", "yes"}), {"token": None, "keys": None}),
