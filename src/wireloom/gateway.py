@@ -15,7 +15,7 @@ from wireloom_protocol import chat
 from wireloom_protocol import responses as m
 
 from wireloom.archive import Archive
-from wireloom.backends.base import Ask, Caller, ModelInfo, Relayed, Relays, Turn
+from wireloom.backends.base import Ask, Caller, Metered, ModelInfo, Relayed, Relays, Turn
 from wireloom.backends.slots import Slots
 from wireloom.continuation import Continuation, Continuations
 from wireloom.errors import Forbidden, NotFound, Unavailable
@@ -146,6 +146,7 @@ class Gateway:
             InvalidRequest: something that cannot be carried and must not be left out, or is not stored here.
         """
         places = await self._places(body.model, body.prompt_cache_key, caller)
+        self._admit(places[0], caller)
         begun = await self._continuations.begin(body, caller.principal)
         ask = self._ask(begun, caller, places[0])
         response = opening(body, new_id("resp"), int(self._now()))
@@ -154,8 +155,7 @@ class Gateway:
             response["conversation"] = {"id": begun.conversation}
         stream = self._stream(ask, response)
         if isinstance(stream, compaction.CompactionStream):
-            begun = replace(begun, body=compaction.request(begun.body))
-            ask = replace(ask, body=begun.body)
+            ask = replace(ask, body=compaction.request(ask.body))
         caller.exchange.answer = stream
         turn = places[0].at.backend.turn(ask, stream)
         if len(places) > 1:
@@ -164,7 +164,8 @@ class Gateway:
         if slots is not None:
             turn = SharedTurn(turn, slots, caller.exchange)
         keep = partial(self._continuations.keep, begun, response, caller.principal) if begun.keeps else None
-        return Run(stream, ask.losses, turn, keep, self.limits())
+        backend = places[0].at.backend
+        return Run(stream, ask.losses, turn, keep, backend.limits() if isinstance(backend, Metered) else {})
 
     def _with_others(
         self, first: Turn, places: list[Place], ask: Ask, begun: Continuation, stream: ResponseStream
@@ -172,7 +173,7 @@ class Gateway:
         """A turn that goes on at the other places where the first does not answer."""
 
         def begin(place: Place) -> Turn:
-            other = replace(self._ask(begun, ask.caller, place), losses=ask.losses)
+            other = replace(self._ask(begun, ask.caller, place), body=ask.body, losses=ask.losses)
             if not isinstance(stream, compaction.CompactionStream):
                 stream.seal_with(partial(other.seals["reasoning"].close, "reasoning"))
             return place.at.backend.turn(other, stream)
@@ -184,23 +185,31 @@ class Gateway:
         return FallbackTurn(attempts, first)
 
     async def _places(self, model: str, affinity: str | None, caller: Caller) -> list[Place]:
-        """Where a request goes, as far as its key opens that; the request is counted.
+        """Where a request goes, as far as its key opens that.
 
         Raises:
             Forbidden: the key does not open this model.
-            Limited: the key has had its requests.
         """
         places = await self.routing.places(model, affinity, caller.upstream_key)
         quota = self._quotas.get(caller.principal)
-        if quota is not None:
-            places = [place for place in places if quota.permits(model, place)]
-            if not places:
-                raise Forbidden("This key may not use this model.", code="model_not_allowed", param="model")
-            quota.spend()
+        if quota is None:
+            return places
+        permitted = [place for place in places if quota.permits(model, place)]
+        if not permitted:
+            raise Forbidden("This key may not use this model.", code="model_not_allowed", param="model")
+        return permitted
+
+    def _admit(self, place: Place, caller: Caller) -> None:
+        """Count a request, and note where it goes.
+
+        Raises:
+            Limited: the key has had its requests.
+        """
+        if caller.principal in self._quotas:
+            self._quotas[caller.principal].spend()
         if self.routing.several:
-            caller.exchange.backend = places[0].at.name
+            caller.exchange.backend = place.at.name
         self._budget.request()
-        return places
 
     def _slots(self, caller: Caller) -> Slots | None:
         quota = self._quotas.get(caller.principal)
@@ -224,6 +233,7 @@ class Gateway:
         relaying = [(place, place.at.backend) for place in places if isinstance(place.at.backend, Relays)]
         if not relaying or relaying[0][0] is not places[0]:
             return None
+        self._admit(places[0], caller)
         asked = body.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
         def begin(place: Place) -> Relayed:
@@ -289,6 +299,7 @@ class Gateway:
         asked = body.model_dump(mode="json", by_alias=True, exclude_unset=True)
         request = _request(body, asked, input=asked.get("input") or "")
         place = (await self._places(request.model, request.prompt_cache_key, caller))[0]
+        self._admit(place, caller)
         ask = self._ask(await self._continuations.begin(request, caller.principal), caller, place)
         tokens, how = await place.at.backend.count(ask)
         for name in sorted(asked.keys() - request.model_fields_set):

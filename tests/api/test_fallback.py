@@ -172,6 +172,18 @@ async def test_a_key_sees_the_models_that_it_opens() -> None:
     assert missing.status_code == 404
 
 
+async def test_a_request_counts_once_on_every_road() -> None:
+    """A chat completion that is translated passes the same gate as a response, and once."""
+    keys = {"two": {"key": "k-two", "requests_per_minute": 2}}
+    async with raw(WELL) as (url, _):
+        async with gateway(url, upstream_wire="responses", backend="responses", keys=keys) as base:
+            codes = [
+                (await ask(base, "chat/completions", stream=False, key="k-two")).status_code for _ in range(3)
+            ]
+    assert codes[2] == 429
+    assert 429 not in codes[:2]
+
+
 @pytest.mark.parametrize("face", FACES)
 async def test_a_minute_holds_so_many(face: str) -> None:
     async with two(WELL, WELL, keys=KEYS) as (base, _, _):
