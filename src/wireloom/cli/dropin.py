@@ -16,6 +16,7 @@ from wireloom.cli.options import Misuse, tell_failures
 from wireloom.cli.serve import serve
 from wireloom.config import ConfigError, Endpoint, Settings, is_loopback, load, other_files
 from wireloom.config.folders import replace_private
+from wireloom.config.layers import variable
 from wireloom.config.service import ServiceFiles
 from wireloom.config.token import KEY_BYTES
 from wireloom.config.tools import TOOLS
@@ -116,7 +117,7 @@ def _hide_keys(tool: Tool, flags: Mapping[str, Any]) -> None:
 def _given(tool: Tool, flags: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, Any]:
     """What the tool is set to, as settings; without a key where it needed none and nobody else gets in."""
     for word in tool.words:
-        if word.setting is None and (flags.get(word.flag or "") or os.environ.get(word.variable or "")):
+        if word.setting is None and (flags.get(word.flag or "") or variable(word.variable or "")):
             click.echo(f"Note: {word.name} has no effect here: {word.told}.", err=True)
     given = tool.settings(flags, file)
     alone = is_loopback(str(given.get("host", "127.0.0.1")))

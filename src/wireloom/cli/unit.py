@@ -1,6 +1,5 @@
 """`wireloom service unit`: what lets systemd or launchd start the gateway."""
 
-import os
 import plistlib
 import shlex
 import sys
@@ -11,6 +10,7 @@ import click
 
 from wireloom.cli.options import Misuse, SettingsCommand
 from wireloom.config import Settings, config_file, flag_name, flag_of, load, state_folder
+from wireloom.config.layers import variable
 
 _LABEL = "io.github.wireloom"
 # What the gateway may take to close its connections besides the drain.
@@ -48,7 +48,7 @@ def unit(given: Mapping[str, Any], *, systemd: bool) -> None:
             raise Misuse(f"{flag_name(name)}: a unit is no place for a key. Write it with `wireloom init`.")
     settings = load(Settings, given)
     command = [sys.executable, "-m", "wireloom", "serve", *_flags(given)]
-    places = {name: os.environ[name] for name in _PLACES if os.environ.get(name)}
+    places = {name: value for name in _PLACES if (value := variable(name))}
     click.echo(
         (_systemd if systemd else _launchd)(command, places, settings.drain_seconds + _MARGIN_SECONDS),
         nl=False,
