@@ -14,20 +14,10 @@ from wireloom.cli import connect
 from wireloom.cli.lazy import resolve
 from wireloom.cli.options import Failure, SettingsCommand, warn_without_key
 from wireloom.config import ConfigError, Endpoint, Settings, config_file, flag_name, load
+from wireloom.config.layers import OF_UPSTREAMS
 
 ENDPOINT = ("host", "port", "model", "no_auth")
-_UPSTREAM = (
-    "backend",
-    "upstream_wire",
-    "provider",
-    "upstream",
-    "api_key",
-    "api_key_env",
-    "api_key_file",
-    "api_key_keyring",
-    "model_map",
-    "models",
-)
+_UPSTREAM = ("backend", *OF_UPSTREAMS, "model_map", "models")
 
 _EXAMPLES = """\b
 Examples:

@@ -9,18 +9,10 @@ import click
 from wireloom.cli.lazy import resolve
 from wireloom.cli.options import SettingsCommand, warn_without_key
 from wireloom.config import Settings, load
+from wireloom.config.layers import OF_UPSTREAMS
 
 _HEAD = ("MODEL", "CONTEXT", "READS", "EFFORTS")
-_NAMES = (
-    "backend",
-    "upstream_wire",
-    "provider",
-    "upstream",
-    "api_key",
-    "api_key_env",
-    "api_key_file",
-    "api_key_keyring",
-)
+_NAMES = ("backend", *OF_UPSTREAMS)
 _UNKNOWN = "?"
 
 

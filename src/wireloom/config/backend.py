@@ -18,7 +18,7 @@ from pydantic import (
 from wireloom.config.codex_fields import CodexFields
 from wireloom.config.flags import Flag
 from wireloom.config.keyring import in_keyring
-from wireloom.config.layers import variable
+from wireloom.config.layers import OF_UPSTREAMS, variable
 from wireloom.config.models import Models
 from wireloom.config.values import (
     Count,
@@ -215,13 +215,7 @@ def inherited(entry: BackendEntry, above: BackendFields) -> BackendEntry:
 # What holds for every backend that does not say otherwise: how it is used, not where it is.
 _SHARED = {*CodexFields.model_fields, *BackendFields.model_fields} - {
     "backend",
-    "upstream_wire",
-    "provider",
-    "upstream",
-    "api_key",
-    "api_key_env",
-    "api_key_file",
-    "api_key_keyring",
+    *OF_UPSTREAMS,
     "pass_key",
     "app_server_url",
     "app_server_token_env",

@@ -11,28 +11,23 @@ from pydantic_settings import InitSettingsSource
 PREFIX = "WIRELOOM_"
 CONFIG_VARIABLE = "WIRELOOM_CONFIG"
 
+KEYS = ("api_key", "api_key_env", "api_key_file", "api_key_keyring")
+"""The ways to give an upstream's key."""
+OF_UPSTREAMS = ("upstream", "upstream_wire", "provider", *KEYS)
+"""Settings that say where an upstream is."""
+
 # A choice in one layer takes back what the layers below it chose instead: setting, the values for which this
 # holds (None: any), the settings it takes back with the values that it takes back (None: any).
 _Values: TypeAlias = frozenset[str] | None
 _OWN = frozenset({"demo", "app-server", "exec"})
 """Backends that need no upstream."""
-_OF_UPSTREAMS = (
-    "upstream",
-    "upstream_wire",
-    "provider",
-    "api_key",
-    "api_key_env",
-    "api_key_file",
-    "api_key_keyring",
-)
-_KEYS = ("api_key", "api_key_env", "api_key_file", "api_key_keyring")
 _TAKES_BACK: tuple[tuple[str, _Values, Mapping[str, _Values]], ...] = (
     ("upstream", None, {"backend": _OWN}),
     ("upstream_wire", None, {"backend": None}),
     ("provider", None, {"backend": _OWN}),
-    ("backend", _OWN, dict.fromkeys(_OF_UPSTREAMS)),
+    ("backend", _OWN, dict.fromkeys(OF_UPSTREAMS)),
     ("backend", None, {"upstream_wire": None}),
-    *((own, None, {other: None for other in _KEYS if other != own}) for own in _KEYS),
+    *((own, None, {other: None for other in KEYS if other != own}) for own in KEYS),
     ("token", None, {"no_auth": None}),
     ("keys", None, {"no_auth": None}),
     ("no_auth", frozenset({"1", "on", "t", "true", "y", "yes"}), {"token": None, "keys": None}),
