@@ -10,6 +10,8 @@ import pytest
 from tests.support.chat_answers import call, chunk
 from tests.support.grammar import Told, check, decode
 from tests.support.live import answer, gateway, raw
+from wireloom.api import failures
+from wireloom.api.drain import stopping
 
 Json = dict[str, Any]
 ASK: Json = {"model": "m", "input": "hello"}
@@ -224,3 +226,8 @@ async def test_a_failure_before_anything_was_said_is_told_to_the_codex_cli_in_th
     assert told.items == []
     final = {"context_length_exceeded": "context_length_exceeded", "upstream_invalid": "invalid_prompt"}
     assert told.response["error"]["code"] == final.get(code, "server_error")
+
+
+def test_codex_comes_back_to_a_gateway_that_stops() -> None:
+    body, code = failures.event(stopping(), codex=True)
+    assert (body["code"], code) == ("shutting_down", "server_error")

@@ -30,6 +30,8 @@ RESPONSE_CODES = frozenset(
 # Codes at which the Codex CLI stops; it shows the message of `invalid_prompt` as it is.
 FINAL_CODES = frozenset({"context_length_exceeded", "insufficient_quota", "server_is_overloaded"})
 OVERLOADED = frozenset({503, 529})
+# Soon over, although the status says overloaded: a gateway that starts anew answers the next try.
+PASSING = frozenset({"shutting_down"})
 # Faults of the set-up: they stay until somebody mends it.
 LASTING = frozenset({"upstream_invalid", "upstream_redirect"})
 
@@ -99,7 +101,7 @@ def event(error: GatewayError, *, codex: bool) -> tuple[dict[str, Any], str]:
             # The CLI reads the delay from the message.
             body["message"] += f" Please try again in {math.ceil(error.retry_after)}s."
         return body, "rate_limit_exceeded"
-    if error.status in OVERLOADED:
+    if error.status in OVERLOADED and error.code not in PASSING:
         return body, "server_is_overloaded"
     passing = error.status >= 500 and error.code not in LASTING
     return body, "server_error" if passing else "invalid_prompt"
