@@ -173,6 +173,79 @@ def test_queue_overflow(provider: ResponsesServer, tmp_path: Path) -> None:
     assert int(refused.headers["retry-after"]) >= 1
 
 
+def test_timeout(provider: ResponsesServer, tmp_path: Path) -> None:
+    provider.play([r.Streamed(r.whole(r.message("half")), held=4)])
+    with proxy(provider, tmp_path, "--timeout-seconds", "2") as gateway:
+        body = {"model": "codex-local", "messages": [{"role": "user", "content": "x"}]}
+        response = httpx.post(f"{gateway.base_url}/chat/completions", json=body, timeout=60)
+        end = time.monotonic() + 10
+        while gateway.children() and time.monotonic() < end:
+            time.sleep(0.05)
+        assert gateway.children() == []
+    assert (response.status_code, response.json()["error"]["code"]) == (504, "upstream_timeout")
+
+
+@pytest.mark.parametrize(("flags", "at_once"), [((), 1), (("--max-concurrency", "2"), 2)])
+def test_concurrency(provider: ResponsesServer, tmp_path: Path, flags: tuple[str, ...], at_once: int) -> None:
+    provider.play([r.Streamed(r.whole(r.message("half")), held=4)] * 2)
+    with proxy(provider, tmp_path, *flags) as gateway, ThreadPoolExecutor(2) as pool:
+        body = {"model": "codex-local", "messages": [{"role": "user", "content": "x"}]}
+        asking = [
+            pool.submit(httpx.post, f"{gateway.base_url}/chat/completions", json=body, timeout=60)
+            for _ in range(2)
+        ]
+        provider.wait_until(lambda exchanges: len(exchanges) == at_once)
+        time.sleep(0.5)
+        assert len(provider.exchanges) == at_once
+        provider.release()
+        assert [each.result().status_code for each in asking] == [200, 200]
+
+
+def test_ephemeral(provider: ResponsesServer, tmp_path: Path) -> None:
+    kept = {}
+    for value in ("true", "false"):
+        provider.play([r.told(r.message("x"))])
+        with proxy(provider, tmp_path / value, ephemeral=value) as gateway, of(gateway) as client:
+            say(client)
+        kept[value] = bool(list((gateway.home / "state").rglob("rollout-*.jsonl")))
+    assert kept == {"true": False, "false": True}
+
+
+def test_files_elsewhere(provider: ResponsesServer, tmp_path: Path) -> None:
+    folder = tmp_path / "elsewhere"
+    files = {name: folder / name for name in ("pid", "log", "state")}
+    flags = [f"--{name}-file={path}" for name, path in files.items()]
+    gateway = proxy(provider, tmp_path)
+    variables = {**gateway.own(), "CODEX_PROXY_CODEX_BIN": find_codex()}
+    started = run(gateway.home, "as", "codex-api-proxy", "start", "--port", "0", *flags, variables=variables)
+    try:
+        assert started.returncode == 0, started.stderr
+        assert {path.name for path in folder.iterdir()} == set(files)
+        assert run(gateway.home, "as", "codex-api-proxy", "status", *flags).returncode == 0
+        assert run(gateway.home, "as", "codex-api-proxy", "status").returncode == 1
+    finally:
+        run(gateway.home, "as", "codex-api-proxy", "stop", *flags)
+
+
+def test_tools_and_formats(provider: ResponsesServer, tmp_path: Path) -> None:
+    provider.play([r.told(r.call("weather", '{"city":"Bern"}')), r.told(r.message('{"answer": 4}'))])
+    function = {
+        "name": "weather",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
+    }
+    schema = {
+        "type": "object",
+        "properties": {"answer": {"type": "integer"}},
+        "required": ["answer"],
+        "additionalProperties": False,
+    }
+    form = {"type": "json_schema", "json_schema": {"name": "a", "schema": schema, "strict": True}}
+    with proxy(provider, tmp_path, "--engine", "app-server") as gateway, of(gateway) as client:
+        made = say(client, tools=[{"type": "function", "function": function}])
+        assert made.choices[0].message.tool_calls[0].function.name == "weather"
+        assert json.loads(say(client, response_format=form).choices[0].message.content) == {"answer": 4}
+
+
 def test_service(provider: ResponsesServer, tmp_path: Path) -> None:
     """The whole life of a service, under a umask that lets everybody in, with the files where that tool has them."""
     gateway = proxy(provider, tmp_path)

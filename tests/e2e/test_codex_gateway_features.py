@@ -163,6 +163,19 @@ def test_nothing_is_allowed(gateway: AsCodex, client: OpenAI, provider: Response
     assert not list(gateway.home.rglob("trace"))
 
 
+def test_nothing_else_is_served(gateway: AsCodex) -> None:
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    for path in ("files", "shell", "config", "account", "embeddings", "completions"):
+        assert httpx.get(f"{gateway.base_url}/{path}", headers=headers).status_code == 404
+    paths = httpx.get(f"{gateway.root_url}/openapi.json").json()["paths"]
+    assert {path.split("/")[2] for path in paths if path.startswith("/v1/")} == {
+        "responses",
+        "chat",
+        "models",
+        "conversations",
+    }
+
+
 @pytest.mark.parametrize(("flags", "effort"), [((), "low"), (("--reasoning-effort", "medium"), "medium")])
 def test_reasoning_effort(
     provider: ResponsesServer, tmp_path: Path, flags: tuple[str, ...], effort: str

@@ -10,10 +10,11 @@ from typing import Any
 
 import httpx
 import pytest
-from openai import OpenAI
+from openai import APIError, OpenAI
 
+from tests.support import mcp_server
 from tests.support.chat_server import API_KEY, MODEL, ChatServer
-from tests.support.chat_turns import Turn, call
+from tests.support.chat_turns import Turn, Usage, call
 from tests.support.codex import Codex
 from tests.support.dropin import As, free_port, run
 from tests.support.gateway import Gateway
@@ -241,6 +242,105 @@ def test_sub_agent_tools(upstream: ChatServer, tmp_path: Path) -> None:
     with relay(upstream, tmp_path) as gateway:
         Codex(tmp_path / "codex", gateway.base_url, "unused", MODEL).run("hello")
     assert any(name.endswith("spawn_agent") for name in upstream.chats[0].tool_names)
+
+
+def test_namespaces(upstream: ChatServer, tmp_path: Path) -> None:
+    """Tools of an MCP server: flattened for the model, called by the real CLI."""
+    upstream.play([Turn(tool_calls=[call("c1", "mcp__tiny-add", a=2, b=40)]), Turn(text="done")])
+    servers = {"tiny": [sys.executable, mcp_server.__file__]}
+    with relay(upstream, tmp_path) as gateway:
+        codex = Codex(tmp_path / "codex", gateway.base_url, "unused", MODEL, mcp_servers=servers)
+        ran = codex.run("hello")
+    assert (ran.exit_code, ran.last_message) == (0, "done"), ran.report
+    assert "42" in upstream.chats[1].outputs["c1"]
+
+
+def test_custom_tools(upstream: ChatServer, tmp_path: Path) -> None:
+    """apply_patch, which is no function for the CLI and is one for the model."""
+    patch = "*** Begin Patch\n*** Add File: made.txt\n+by a patch\n*** End Patch\n"
+    upstream.play([Turn(tool_calls=[call("c1", "apply_patch", input=patch)]), Turn(text="done")])
+    with relay(upstream, tmp_path) as gateway:
+        codex = Codex(tmp_path / "codex", gateway.base_url, "unused", MODEL, catalog=True)
+        ran = codex.run("hello", "-s", "workspace-write")
+    assert (ran.exit_code, ran.last_message) == (0, "done"), ran.report
+    assert (codex.workspace / "made.txt").read_text() == "by a patch\n"
+
+
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
+def test_reasoning_is_shown(upstream: ChatServer, tmp_path: Path, field: str) -> None:
+    upstream.play([Turn(reasoning="step by step", text="so", reasoning_field=field)])
+    with relay(upstream, tmp_path) as gateway, of(gateway) as client:
+        made = client.responses.create(model=MODEL, input="x", reasoning={"summary": "auto"})
+    thought = made.output[0]
+    assert thought.type == "reasoning"
+    assert thought.summary[0].text == "step by step"
+
+
+def test_thinking_in_tags(upstream: ChatServer, tmp_path: Path) -> None:
+    upstream.play([Turn(text="<think>step by step</think>so")])
+    with relay(upstream, tmp_path) as gateway, of(gateway) as client:
+        made = client.responses.create(model=MODEL, input="x")
+    assert (made.output_text, made.output[0].type) == ("so", "reasoning")
+
+
+def test_usage(upstream: ChatServer, tmp_path: Path) -> None:
+    upstream.play([Turn(text="x", usage=Usage(11, 7, cached=5, reasoning=3))])
+    with relay(upstream, tmp_path) as gateway, of(gateway) as client:
+        used = client.responses.create(model=MODEL, input="x").usage
+    assert used is not None
+    assert (used.input_tokens, used.output_tokens) == (11, 7)
+    assert (used.input_tokens_details.cached_tokens, used.output_tokens_details.reasoning_tokens) == (5, 3)
+
+
+def test_effort_and_images(upstream: ChatServer, tmp_path: Path) -> None:
+    upstream.play([Turn(text="x")])
+    url = "data:image/png;base64,iVBORw0KGgo="
+    parts = [
+        {"type": "input_text", "text": "what?"},
+        {"type": "input_image", "image_url": url, "detail": "low"},
+    ]
+    asked: Any = [{"role": "user", "content": parts}]
+    with relay(upstream, tmp_path) as gateway, of(gateway) as client:
+        client.responses.create(model=MODEL, input=asked, reasoning={"effort": "high"})
+    assert upstream.chats[0].body["reasoning_effort"] == "high"
+    assert upstream.chats[0].image_urls == [url]
+
+
+def test_calls_without_a_name_are_refused(upstream: ChatServer, tmp_path: Path) -> None:
+    upstream.play([Turn(tool_calls=[call("c1", "")])])
+    with relay(upstream, tmp_path) as gateway, of(gateway) as client:
+        with pytest.raises(APIError):
+            client.responses.create(model=MODEL, input="x", tools=[TOOL])
+
+
+def test_calls_of_no_tool_are_told(upstream: ChatServer, tmp_path: Path) -> None:
+    """The CLI itself tells the model that there is no such tool, and the model goes on."""
+    upstream.play([Turn(tool_calls=[call("c1", "undeclared", at="x")]), Turn(text="then without")])
+    with relay(upstream, tmp_path) as gateway:
+        ran = Codex(tmp_path / "codex", gateway.base_url, "unused", MODEL).run("hello")
+    assert (ran.exit_code, ran.last_message) == (0, "then without"), ran.report
+    assert "unsupported call" in upstream.chats[1].outputs["c1"]
+
+
+def test_a_missing_end_is_mended(upstream: ChatServer, tmp_path: Path) -> None:
+    upstream.play([Turn(text="all of it", ending="no_done")])
+    with relay(upstream, tmp_path) as gateway, of(gateway) as client:
+        assert client.responses.create(model=MODEL, input="x").status == "completed"
+
+
+def test_record_corpus(upstream: ChatServer, tmp_path: Path) -> None:
+    upstream.play([Turn(text="x")])
+    folder = tmp_path / "corpus"
+    with relay(upstream, tmp_path, "--record-corpus", str(folder)) as gateway, of(gateway) as client:
+        client.responses.create(model=MODEL, input="said")
+    (file,) = folder.glob("*-post-responses.json")
+    assert json.loads(file.read_text())["body"]["input"] == "said"
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_bind(upstream: ChatServer, tmp_path: Path) -> None:
+    with relay(upstream, tmp_path, "--bind", "127.0.0.1") as gateway:
+        assert gateway.root_url.startswith("http://127.0.0.1:")
 
 
 def test_other_schemes_are_refused(tmp_path: Path) -> None:
