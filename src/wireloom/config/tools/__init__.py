@@ -1,4 +1,4 @@
-"""The four tools that wireloom takes the place of: a table for each, from which come the command line and docs/migrate.md."""
+"""The four tools that wireloom takes the place of: a table for each, the source of the command line and docs/migrate.md."""
 
 import os
 
