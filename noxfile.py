@@ -129,7 +129,12 @@ def bench(session: nox.Session) -> None:
     """Measure beside other gateways, in one run; nginx and wrk come from the system."""
     install(session, "test")
     uv(session, "-r", "benchmarks/requirements.txt")
-    session.run("python", "-m", "benchmarks", *session.posargs)
+    alone = Path(session.create_tmp()) / "alone" / "bin" / "python"
+    session.run("uv", "venv", "-q", "--clear", str(alone.parent.parent))
+    install_alone = ("uv", "pip", "install", "-q", "--python", str(alone))
+    session.run(*install_alone, "--require-hashes", "-r", "requirements/run.txt")
+    session.run(*install_alone, "--no-deps", ".")
+    session.run("python", "-m", "benchmarks", *session.posargs, env={"BENCH_WIRELOOM_PYTHON": str(alone)})
 
 
 @nox.session

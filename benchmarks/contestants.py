@@ -1,5 +1,6 @@
 """The contestants: how each is started, when it is ready and where it takes requests."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -55,8 +56,13 @@ class Gateway:
     idle_bytes: int
 
 
+# An interpreter whose environment holds wireloom and nothing else: peers bring optional packages that FastAPI and uvicorn
+# load where they are there, which costs memory and time.
+ALONE_VARIABLE = "BENCH_WIRELOOM_PYTHON"
+
+
 def _wireloom_program() -> list[str]:
-    return [sys.executable, "-m", "wireloom"]
+    return [os.environ.get(ALONE_VARIABLE) or sys.executable, "-m", "wireloom"]
 
 
 def _wireloom(_folder: Path, port: int, upstream: int) -> list[str]:
