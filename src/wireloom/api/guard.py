@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from wireloom.api import failures
@@ -15,6 +14,7 @@ from wireloom.errors import Forbidden, GatewayError, Misdirected
 # Asked by machines that know an address and no name; they tell nothing.
 PROBES = frozenset({"/health", "/ready"})
 ANY = "*"
+MOST_HOSTS = 100
 
 
 class Guard:
@@ -35,6 +35,7 @@ class Guard:
         self._app = app
         self._allows = allows
         self._origins = origins
+        self._seen: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
@@ -45,15 +46,17 @@ class Guard:
             await failures.response(error, exchange_of(scope))(scope, receive, send)
 
     def _fault(self, scope: Scope) -> GatewayError | None:
-        headers = Headers(scope=scope)
-        host, origin = headers.get("host", ""), headers.get("origin")
-        if self._allows is not None and host and scope["path"] not in PROBES:
-            name = _name(host)
-            if name is None or not self._allows(name):
-                return Misdirected(
-                    "This gateway is not known by the name in the header host; --allowed-host allows others.",
-                    param="host",
-                )
+        host, origin = "", None
+        for name, value in scope["headers"]:
+            if name == b"host":
+                host = value.decode("latin-1")
+            elif name == b"origin":
+                origin = value.decode("latin-1")
+        if self._allows is not None and host and scope["path"] not in PROBES and not self._known(host):
+            return Misdirected(
+                "This gateway is not known by the name in the header host; --allowed-host allows others.",
+                param="host",
+            )
         if origin is not None and not self._same(origin, host) and not self._origins & {ANY, origin}:
             return Forbidden(
                 "Pages of this origin may not call; --allowed-origin allows others.",
@@ -61,6 +64,16 @@ class Guard:
                 param="origin",
             )
         return None
+
+    def _known(self, host: str) -> bool:
+        """Whether a host is one of ours; those that were are remembered, since clients call by the same one."""
+        if host in self._seen:
+            return True
+        name = _name(host)
+        known = name is not None and self._allows is not None and self._allows(name)
+        if known and len(self._seen) < MOST_HOSTS:
+            self._seen.add(host)
+        return known
 
     @staticmethod
     def _same(origin: str, host: str) -> bool:
