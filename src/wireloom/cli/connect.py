@@ -70,7 +70,7 @@ def openai_sdk(url: str, model: str, key: str = "unused") -> str:
     return f"""from openai import OpenAI
 
 client = OpenAI(base_url="{url}", api_key="{key}")
-print(client.responses.create(model={model!r}, input="Hello").output_text)"""
+print(client.responses.create(model={json.dumps(model, ensure_ascii=False)}, input="Hello").output_text)"""
 
 
 def quoted(value: str) -> str:
