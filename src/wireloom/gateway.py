@@ -171,11 +171,11 @@ class Gateway:
         self, first: Turn, places: list[Place], ask: Ask, begun: Continuation, stream: ResponseStream
     ) -> Turn:
         """A turn that goes on at the other places where the first does not answer."""
+        opened = dict(stream.response)
 
         def begin(place: Place) -> Turn:
             other = replace(self._ask(begun, ask.caller, place), body=ask.body, losses=ask.losses)
-            if not isinstance(stream, compaction.CompactionStream):
-                stream.seal_with(partial(other.seals["reasoning"].close, "reasoning"))
+            stream.take_over(opened, partial(other.seals["reasoning"].close, "reasoning"))
             return place.at.backend.turn(other, stream)
 
         def told() -> bool:

@@ -103,6 +103,27 @@ async def test_what_was_told_cannot_be_taken_back(face: str) -> None:
     assert models(second) == []
 
 
+@pytest.mark.parametrize("begun", [True, False])
+async def test_what_was_passed_on_cannot_be_taken_back(begun: bool) -> None:
+    """A Responses server whose stream is passed on event by event, and breaks off."""
+    response = {"id": "resp_1", "object": "response", "status": "in_progress", "output": [], "model": "x"}
+    item = {"type": "message", "id": "msg_1", "role": "assistant", "status": "in_progress", "content": []}
+    events = [
+        {"type": "response.created", "sequence_number": 0, "response": response},
+        *([{"type": "response.output_item.added", "output_index": 0, "item": item}] if begun else ()),
+    ]
+    data = b"".join(b"data: %b\n\n" % json.dumps(event).encode() for event in events)
+    async with raw(writes(answer(data))) as (one, _), raw(WELL) as (other, second):
+        backends = {
+            "a": {"backend": "responses", "provider": "openai", "upstream": one},
+            "b": {"upstream": other},
+        }
+        async with gateway(None, backends=backends, routes={"m": ["a/x", "b/y"]}) as base:
+            response_text = (await ask(base, "responses", stream=True)).text
+    assert models(second) == ([] if begun else ["y"])
+    assert ("response.failed" if begun else "response.completed") in response_text
+
+
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("face", FACES)
 async def test_where_all_fail_the_last_word_stands(face: str, stream: bool) -> None:

@@ -56,6 +56,7 @@ class ResponseStream:
         self._now = now
         self._events: list[Event] = []
         self._sequence = 0
+        self._relayed = False  # whether an event of an answer was passed on
         self._open: Item | None = None
         self._part: Part | None = None  # the open part of the open item
         self._waiting: list[Item] = []
@@ -74,7 +75,7 @@ class ResponseStream:
     @property
     def spoke(self) -> bool:
         """Whether anything of an answer was said."""
-        return bool(self.output) or self._open is not None
+        return bool(self.output) or self._open is not None or self._relayed
 
     def said(self) -> str:
         """The text of the answer so far."""
@@ -107,8 +108,15 @@ class ResponseStream:
         events, self._events = self._events, []
         return events
 
-    def seal_with(self, seal: Callable[[Json], str]) -> None:
-        """Close what the client carries from now on in this way, because another backend answers."""
+    def take_over(self, response: Json, seal: Callable[[Json], str]) -> None:
+        """Let another backend answer, where the first has said nothing.
+
+        Args:
+            response: the members of the response at its start, over what the first may have made of them.
+            seal: see the class.
+        """
+        self.response.clear()
+        self.response.update(response, output=self.output)
         self._seal = seal
 
     # -- what a backend says -------------------------------------------------------------------------------------
@@ -224,8 +232,10 @@ class ResponseStream:
             self.response.update(response, output=output if isinstance(output, list) else self.output)
             # What follows changes the response, and an event before the last one tells of now.
             event["response"] = self.response if self.ended else msgspec.Raw(_encode(self.response))
-        elif kind == "response.output_item.done" and isinstance(item, dict):
-            self.output.append(item)
+        else:
+            self._relayed = True
+            if kind == "response.output_item.done" and isinstance(item, dict):
+                self.output.append(item)
         event["sequence_number"] = self._sequence
         self._sequence += 1
         self._events.append(event)
