@@ -57,6 +57,8 @@ class Exchange:
         """Name of the inbound key."""
         self.backend: str | None = None
         """Name of the backend that answered, where there are several."""
+        self.passed_over: list[str] = []
+        """Names of the backends that were asked before it, and did not answer."""
         self.model: str | None = None
         """The model that was asked for."""
         self.streamed = False

@@ -99,6 +99,7 @@ class Attempts(Generic[T]):
             error.code,
             then.at.name,
         )
+        self.exchange.passed_over.append(place.at.name)
         self.exchange.backend = then.at.name
         try:
             return self.begin(then)

@@ -148,6 +148,15 @@ async def test_a_place_that_cannot_do_it_is_passed_over(face: str) -> None:
     assert response.status_code == 400
 
 
+async def test_who_answered_is_counted() -> None:
+    async with two(FAILS["503"], WELL) as (base, _, _), httpx.AsyncClient(timeout=20) as client:
+        await ask(base, "responses", stream=False)
+        await ask(base, "chat/completions", "b/y", stream=False)
+        text = (await client.get(f"{base}/metrics")).text
+    assert 'wireloom_backend_passed_over_total{backend="a"} 1.0' in text
+    assert 'wireloom_backend_requests_total{backend="b",outcome="ok"} 2.0' in text
+
+
 async def test_names_of_backends() -> None:
     async with two(WELL, WELL) as (base, first, second):
         await ask(base, "responses", "b/deep/name", stream=False)

@@ -447,3 +447,26 @@ def test_an_app_server_that_runs_already(provider: ResponsesServer, tmp_path: Pa
     (exchange,) = provider.exchanges
     assert exchange.body["tools"] == []
     assert json.dumps(exchange.body).count("TRAP") == 0
+
+
+def test_it_ends_in_time_with_a_child_that_is_stuck(provider: ResponsesServer, tmp_path: Path) -> None:
+    provider.play([r.Streamed(r.whole(r.message("half")), held=4)])
+    with CodexGateway("app-server", tmp_path, provider.base_url, "--drain-seconds", "1") as gateway:
+        with ThreadPoolExecutor(1) as pool:
+            headers = {"authorization": f"Bearer {gateway.token}"}
+            body = {"model": MODEL, "input": "x", "stream": True}
+            url = f"{gateway.base_url}/responses"
+            asking = pool.submit(httpx.post, url, json=body, headers=headers, timeout=60)
+            provider.wait_until(lambda exchanges: len(exchanges) == 1)
+            child = gateway.child()
+            child.suspend()
+            psutil.Process(gateway.pid).terminate()
+            begun = time.monotonic()
+            text = asking.result(timeout=20).text
+            for _ in wait():
+                if gone(gateway.pid):
+                    break
+            took = time.monotonic() - begun
+    assert "shutting_down" in text
+    assert took < 1 + 6
+    assert gone(child.pid)

@@ -51,6 +51,19 @@ class Meters:
             ("operation", "status", "outcome"),
             registry=registry,
         )
+        # Names of backends are the operator's own, so they are few.
+        self._answered = Counter(
+            "wireloom_backend_requests",
+            "Requests that a backend answered, where there are several.",
+            ("backend", "outcome"),
+            registry=registry,
+        )
+        self._passed_over = Counter(
+            "wireloom_backend_passed_over",
+            "Requests that a backend did not answer, so that another was asked.",
+            ("backend",),
+            registry=registry,
+        )
         self._tokens = Counter(
             "wireloom_tokens", "Tokens that backends counted.", ("kind",), registry=registry
         )
@@ -69,6 +82,10 @@ class Meters:
         self._open.dec()
         operation = exchange.operation or "none"
         self._requests.labels(operation, str(exchange.status), exchange.outcome).inc()
+        if exchange.backend is not None:
+            self._answered.labels(exchange.backend, exchange.outcome).inc()
+        for name in exchange.passed_over:
+            self._passed_over.labels(name).inc()
         for kind, count in exchange.tokens.items():
             self._tokens.labels(kind).inc(count)
         for phase, seconds in exchange.seconds().items():

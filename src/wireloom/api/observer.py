@@ -143,6 +143,7 @@ def line(exchange: Exchange, backend: str) -> dict[str, Any]:
         "key": exchange.principal or None,
         "face": FACES.get(exchange.operation),
         "backend": exchange.backend or backend,
+        "passed_over": exchange.passed_over or None,
         "model": None if exchange.model is None else exchange.model[:LONGEST_NAME],
         "stream": exchange.streamed,
         "status": exchange.status,
