@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import stat
@@ -16,6 +15,7 @@ import pytest
 
 from tests.cli.conftest import Invoke
 from wireloom.config import setup
+from wireloom.config.token import make_token
 from wireloom.config.toml import line_of, toml
 
 
@@ -80,6 +80,10 @@ def test_an_empty_file_stays_one(invoke: Invoke, file: Path) -> None:
 
 
 def test_a_dry_run_shows_and_does_nothing(invoke: Invoke, file: Path) -> None:
+    keys = '{"ci": {"key": "canary-key-2"}}'
+    hidden = invoke("init", "--backend", "demo", "--keys", keys, "--dry-run").output
+    assert "+keys = (hidden)" in hidden
+    assert "canary" not in hidden
     result = invoke("init", "--provider", "groq", "--api-key", "canary-key", "--dry-run")
     assert result.exit_code == 0, result.output
     assert '+provider = "groq"' in result.output
@@ -183,12 +187,24 @@ def test_lines_of_keys(path: list[str], line: int | None) -> None:
     assert line_of(text, path) == line
 
 
+def test_a_token_that_is_made_later_leaves_the_block_where_it_is(invoke: Invoke, file: Path) -> None:
+    file.parent.mkdir()
+    file.write_text("[models.m]\nverbosity = true\n")
+    invoke("init", "--keys", '{"ci": {"key": "canary"}}', "--backend", "demo")
+    text = file.read_text()
+    file.write_text(text.replace("keys", "# keys"))
+    make_token()
+    assert "token" in tomllib.loads(file.read_text())
+    assert "as it was" in invoke("init", "--restore").output
+    assert file.read_text().endswith("[models.m]\nverbosity = true\n")
+
+
 def test_blocks() -> None:
     text = setup.with_block(None, 0, {"a": 1})
     assert setup.own(text) == "a = 1\n"
     assert setup.outside(text) == ""
     assert setup.with_block(text, 0o600, {}).startswith("# >>> wireloom init >>> (before: no file;")
-    assert json.loads(json.dumps(setup.own("a = 1\n"))) == ""
+    assert setup.own("a = 1\n") == ""
 
 
 def test_settings_are_checked_without_network(invoke: Invoke, file: Path) -> None:

@@ -21,7 +21,7 @@ from wireloom.config.folders import replace_private
 from wireloom.config.token import KEY_BYTES
 from wireloom.config.toml import line_of
 
-_HIDDEN = re.compile(r"^(?P<name>[+ -](?:token|api_key) = ).*$", re.MULTILINE)
+_HIDDEN = re.compile(r"^(?P<name>[+ -](?:token|api_key|keys|backends) = ).*$", re.MULTILINE)
 
 # What says where answers come from.
 _CHOICES = frozenset({"backend", "upstream", "upstream_wire", "provider", "backends"})

@@ -38,6 +38,13 @@ def with_block(text: str | None, mode: int, values: Mapping[str, str | int | boo
     return "".join([_BEGIN.format(before=before), *lines, _END, outside(text or "")])
 
 
+def beside_block(text: str, lines: str) -> str:
+    """Return a config file with lines of the top level put before all that is not the block."""
+    found = _BLOCK.match(text)
+    end = found.end() if found else 0
+    return text[:end] + lines + text[end:]
+
+
 def restore(path: Path, text: str) -> bool:
     """Take the block out of a file, whose bytes and mode are then those from before; True if there was one."""
     found = _BLOCK.match(text)

@@ -4,6 +4,7 @@ import secrets
 
 from wireloom.config.folders import replace_private
 from wireloom.config.layers import ConfigError, config_file
+from wireloom.config.setup import beside_block
 
 KEY_BYTES = 24
 _WORDS = "# What clients send as their API key; made by wireloom, change it as you like.\n"
@@ -18,7 +19,7 @@ def make_token() -> str:
     try:
         before = path.read_text(encoding="utf-8") if path.exists() else ""
         # A key of the top level has to stand before every table.
-        replace_private(path.resolve(), f'{_WORDS}token = "{token}"\n{before}')
+        replace_private(path.resolve(), beside_block(before, f'{_WORDS}token = "{token}"\n'))
     except OSError as error:
         raise ConfigError(
             f"Clients need a token, none is set, and none can be written to {path}: {error.strerror}. Set WIRELOOM_TOKEN, "
