@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from wireloom.config import ConfigError, Settings, load
+from wireloom.config import ConfigError, Endpoint, Settings, load
 
 Write = Callable[[str], Path]
 
@@ -74,8 +74,8 @@ def test_one_of_the_command_line_beside_them(write: Write) -> None:
         ('[backends.a]\nbackend = "demo"\n[routes]\nfast = []', 4, "fast"),
         ('backend = "demo"\n[keys.k]\nkey = "a"\nbackends = ["x"]', None, "one that there is not"),
         ('backend = "demo"\n[keys.k]\nrequests_per_minute = 1', 2, "one of key, key_env and key_file"),
-        ('backend = "demo"\n[keys.k]\nkey_env = "NONESUCH"', 2, "holds no key"),
-        ('backend = "demo"\n[keys.k]\nkey_file = "/nonesuch"', 2, "holds no key"),
+        ('backend = "demo"\n[keys.k]\nkey_env = "NONESUCH"', None, "holds no key"),
+        ('backend = "demo"\n[keys.k]\nkey_file = "/nonesuch"', None, "holds no key"),
         ('backend = "demo"\n[keys.k]\nkey = "a"\nquota = 1', 4, "a key has key, key_env"),
         ('backend = "demo"\ntoken = "a"\n[keys.k]\nkey = "a"', None, "may be there once"),
         ('backend = "demo"\ntoken = "k=b"\n[keys.k]\nkey = "a"', None, "may be there once"),
@@ -117,3 +117,8 @@ def test_tables_as_json() -> None:
     )
     assert settings.routes["r"].to == ("a/x", "b/y")
     assert settings.routes["r"].spread
+
+
+def test_a_key_that_is_elsewhere_is_no_matter_of_a_client(write: Write) -> None:
+    write('token = "t"\n[keys.ci]\nkey_env = "NONESUCH"')
+    assert list(load(Endpoint, {}).inbound) == ["default"]

@@ -85,8 +85,9 @@ class Endpoint(BaseSettings):
 
     @property
     def inbound(self) -> dict[str, SecretStr]:
-        """Every key that clients may present, by its name."""
-        return self.token | {name: entry.secret for name, entry in self.keys.items()}
+        """Every key that clients may present, by its name, as far as it is to be found here."""
+        found = {name: entry.secret for name, entry in self.keys.items()}
+        return self.token | {name: key for name, key in found.items() if key is not None}
 
     @classmethod
     def settings_customise_sources(
@@ -296,6 +297,10 @@ _RULES: tuple[tuple[Callable[[Settings], bool], str], ...] = (
     (
         lambda own: any(entry.backends - own.named.keys() for entry in own.keys.values()),
         "keys: backends names one that there is not.",
+    ),
+    (
+        lambda own: any(entry.secret is None for entry in own.keys.values()),
+        "keys: a variable (key_env) or a file (key_file) that is named holds no key.",
     ),
     (
         lambda own: not agree(own.token, own.keys),

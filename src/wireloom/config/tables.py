@@ -63,29 +63,21 @@ class KeyEntry(BaseModel):
         given = [each for each in (self.key, self.key_env, self.key_file) if each is not None]
         if len(given) != 1:
             raise ValueError("this needs one of key, key_env and key_file")
-        if self._found() is None:
-            raise ValueError("the variable or the file that is named holds no key")
         return self
 
-    def _found(self) -> SecretStr | None:
+    @property
+    def secret(self) -> SecretStr | None:
+        """The key, wherever it is; None where the variable or the file that is named holds none."""
         if self.key_env is not None:
             value = variable(self.key_env)
             return SecretStr(value) if value else None
         return self.key or (read_key(self.key_file) if self.key_file is not None else None)
 
-    @property
-    def secret(self) -> SecretStr:
-        """The key, wherever it is."""
-        found = self._found()
-        assert found is not None
-        return found
-
 
 def agree(tokens: Mapping[str, SecretStr], keys: Mapping[str, KeyEntry]) -> bool:
     """Return whether names and keys tell clients apart."""
-    secrets = [
-        key.get_secret_value() for key in [*tokens.values(), *(entry.secret for entry in keys.values())]
-    ]
+    found = [*tokens.values(), *(entry.secret for entry in keys.values())]
+    secrets = [key.get_secret_value() for key in found if key is not None]
     return not tokens.keys() & keys.keys() and len(set(secrets)) == len(secrets)
 
 
