@@ -81,7 +81,7 @@ async def ask(base: str, path: str = "responses", **more: Any) -> httpx.Response
 @pytest.mark.parametrize("path", ["responses", "chat/completions"])
 async def test_an_answer(seen: Seen, path: str, stream: bool) -> None:
     async with raw(WELL) as (url, _), gateway(url, otel=True, provider="kimi") as base:
-        await ask(base, path, stream=stream)
+        await ask(base, path, stream=stream, temperature=0.5, top_p=1)
         points = seen.points()
         async with httpx.AsyncClient(timeout=20) as client:
             await client.get(f"{base}/health")
@@ -95,6 +95,8 @@ async def test_an_answer(seen: Seen, path: str, stream: bool) -> None:
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "moonshot_ai",
         "gen_ai.request.model": "m",
+        "gen_ai.request.temperature": 0.5,
+        "gen_ai.request.top_p": 1,
         "gen_ai.response.finish_reasons": ("stop",),
         "gen_ai.usage.input_tokens": 7,
         "gen_ai.usage.output_tokens": 5,

@@ -102,6 +102,7 @@ class HttpEdge:
             value["model"] = self._default_model
         read = bodies.validate(adapter, value)
         exchange = exchange_of(request.scope)
+        exchange.asked = read
         exchange.model = getattr(read, "model", None)
         exchange.streamed = bool(getattr(read, "stream", None))
         exchange.mark(READ)

@@ -17,6 +17,17 @@ CACHED_TOKENS = "gen_ai.usage.cache_read.input_tokens"
 TOKEN_TYPE = "gen_ai.token.type"  # noqa: S105 - the name of an attribute
 ERROR = "error.type"
 
+# Attribute -> members of requests that say it, on either face. Stop sequences are the client's own words, so they are not told.
+REQUESTED = {
+    "gen_ai.request.temperature": ("temperature",),
+    "gen_ai.request.top_p": ("top_p",),
+    "gen_ai.request.max_tokens": ("max_output_tokens", "max_completion_tokens", "max_tokens"),
+    "gen_ai.request.seed": ("seed",),
+    "gen_ai.request.frequency_penalty": ("frequency_penalty",),
+    "gen_ai.request.presence_penalty": ("presence_penalty",),
+    "gen_ai.request.choice.count": ("n",),
+}
+
 # Metrics, all of them histograms.
 CLIENT_DURATION = "gen_ai.client.operation.duration"
 CLIENT_TOKENS = "gen_ai.client.token.usage"

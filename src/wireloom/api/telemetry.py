@@ -100,7 +100,7 @@ class Telemetry:
     def _span(self, exchange: Exchange, scope: Scope, attributes: dict[str, Any]) -> None:
         ended = self._now()
         begun = ended - round(exchange.seconds()["total"] * 1e9)
-        attributes |= _answered(exchange)
+        attributes |= _requested(exchange.asked) | _answered(exchange)
         span = self._tracer.start_span(
             f"{genai.CHAT} {attributes[genai.REQUEST_MODEL]}",
             propagate.extract(Headers(scope=scope)),
@@ -141,6 +141,15 @@ class Telemetry:
                 return OTHER
             self._models.add(model)
         return model
+
+
+def _requested(asked: Any) -> dict[str, Any]:
+    """What a request sets, as far as it is a number."""
+    found = {
+        attribute: next((value for name in names if (value := getattr(asked, name, None)) is not None), None)
+        for attribute, names in genai.REQUESTED.items()
+    }
+    return {name: value for name, value in found.items() if isinstance(value, int | float)}
 
 
 def _answered(exchange: Exchange) -> dict[str, Any]:
