@@ -86,6 +86,7 @@ def create_app(settings: Settings) -> FastAPI:
         bring=any(entry.pass_key and entry.upstream_key is None for entry in settings.named.values()),
     )
     drain = Drain()
+    telemetry = _load(*TELEMETRY)(partial(provider_of, settings)) if settings.otel else None
     edge = HttpEdge(
         keys,
         max_body_bytes=settings.max_body_mb * MEGABYTE,
@@ -93,6 +94,7 @@ def create_app(settings: Settings) -> FastAPI:
         default_model=settings.model,
         body_seconds=settings.receive_timeout_seconds,
         drain=drain,
+        note=None if telemetry is None else telemetry.requested,
     )
     history = open_history(settings)
     gateway = Gateway(
@@ -101,8 +103,6 @@ def create_app(settings: Settings) -> FastAPI:
         quotas=quotas_of(settings),
         strict=settings.strict,
     )
-
-    telemetry = _load(*TELEMETRY)(partial(provider_of, settings)) if settings.otel else None
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

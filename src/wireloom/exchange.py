@@ -61,8 +61,8 @@ class Exchange:
         """Names of the backends that were asked before it, and did not answer."""
         self.model: str | None = None
         """The model that was asked for."""
-        self.asked: Any = None
-        """The validated request: for what it sets, never for what it says."""
+        self.requested: Mapping[str, Any] = {}
+        """What the request sets, where that is to be told: numbers, nothing of what it says."""
         self.streamed = False
         self.status = 0
         """HTTP status, 0 as long as none was sent."""

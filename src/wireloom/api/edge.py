@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -43,6 +43,7 @@ class HttpEdge:
         default_model: what a request without a model asks for.
         body_seconds: how long a body may take to arrive, with more time for what is long; 0 for any time.
         drain: knows the requests that run.
+        note: what is noted of a validated request, or None where nothing is.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class HttpEdge:
         default_model: str | None = None,
         body_seconds: float = 0,
         drain: Drain | None = None,
+        note: Callable[[Any], Mapping[str, Any]] | None = None,
     ) -> None:
         self._keys = keys
         self._max_body = max_body_bytes
@@ -61,6 +63,7 @@ class HttpEdge:
         self._default_model = default_model
         self._body_seconds = body_seconds
         self._drain = drain or Drain()
+        self._note = note
 
     def admit(self, request: Request, *, operation: str, secured: bool) -> Caller:
         """Tell who calls.
@@ -102,7 +105,8 @@ class HttpEdge:
             value["model"] = self._default_model
         read = bodies.validate(adapter, value)
         exchange = exchange_of(request.scope)
-        exchange.asked = read
+        if self._note is not None:
+            exchange.requested = self._note(read)
         exchange.model = getattr(read, "model", None)
         exchange.streamed = bool(getattr(read, "stream", None))
         exchange.mark(READ)

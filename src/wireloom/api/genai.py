@@ -17,7 +17,7 @@ CACHED_TOKENS = "gen_ai.usage.cache_read.input_tokens"
 TOKEN_TYPE = "gen_ai.token.type"  # noqa: S105 - the name of an attribute
 ERROR = "error.type"
 
-# Attribute -> members of requests that say it, on either face. Stop sequences are the client's own words, so they are not told.
+# Attribute -> members of requests that say it, on either face. Stop sequences are the client's words, so they are not told.
 REQUESTED = {
     "gen_ai.request.temperature": ("temperature",),
     "gen_ai.request.top_p": ("top_p",),

@@ -92,6 +92,21 @@ class Telemetry:
         self._span(exchange, scope, {**common, genai.REQUEST_MODEL: model})
         self._measure(exchange, {**common, genai.REQUEST_MODEL: self._few(model, exchange)})
 
+    @staticmethod
+    def requested(asked: Any) -> dict[str, Any]:
+        """What a request sets, as far as it is a number.
+
+        Args:
+            asked: the validated request of either face.
+        """
+        found = {
+            attribute: next(
+                (value for name in names if (value := getattr(asked, name, None)) is not None), None
+            )
+            for attribute, names in genai.REQUESTED.items()
+        }
+        return {name: value for name, value in found.items() if isinstance(value, int | float)}
+
     def close(self) -> None:
         """Send what is left."""
         self._tracing.shutdown()
@@ -100,7 +115,7 @@ class Telemetry:
     def _span(self, exchange: Exchange, scope: Scope, attributes: dict[str, Any]) -> None:
         ended = self._now()
         begun = ended - round(exchange.seconds()["total"] * 1e9)
-        attributes |= _requested(exchange.asked) | _answered(exchange)
+        attributes |= {**exchange.requested, **_answered(exchange)}
         span = self._tracer.start_span(
             f"{genai.CHAT} {attributes[genai.REQUEST_MODEL]}",
             propagate.extract(Headers(scope=scope)),
@@ -141,15 +156,6 @@ class Telemetry:
                 return OTHER
             self._models.add(model)
         return model
-
-
-def _requested(asked: Any) -> dict[str, Any]:
-    """What a request sets, as far as it is a number."""
-    found = {
-        attribute: next((value for name in names if (value := getattr(asked, name, None)) is not None), None)
-        for attribute, names in genai.REQUESTED.items()
-    }
-    return {name: value for name, value in found.items() if isinstance(value, int | float)}
 
 
 def _answered(exchange: Exchange) -> dict[str, Any]:
