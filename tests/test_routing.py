@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -35,6 +36,7 @@ class Listed:
 
     async def models(self, upstream_key: str | None = None) -> list[ModelInfo]:
         self.asked += 1
+        await asyncio.sleep(0)
         if self._failure is not None:
             raise self._failure
         return [ModelInfo(name, context_window=7) for name in self._models]
@@ -115,6 +117,14 @@ async def test_a_list_is_asked_for_once_in_a_while() -> None:
     clock.time = 301
     await routing.places("x")
     assert (backend.asked, silent.asked) == (2, 3)
+
+
+async def test_requests_at_the_same_time_ask_once() -> None:
+    backend, other = Listed("x"), Listed("y")
+    routing = Routing([named("a", backend), named("b", other)], "b", now=Clock())
+    found = await asyncio.gather(*(routing.places("x") for _ in range(20)))
+    assert [told(places) for places in found] == [["a: x"]] * 20
+    assert (backend.asked, other.asked) == (1, 1)
 
 
 async def test_one_that_failed_comes_last_until_it_has_rested(routing: Routing) -> None:

@@ -130,6 +130,7 @@ class Routing:
         self._routes = dict(routes or {})
         self.now = now
         self._listed: dict[str, tuple[float, frozenset[str]]] = {}
+        self._asking: dict[str, asyncio.Task[frozenset[str]]] = {}
 
     @property
     def several(self) -> bool:
@@ -163,7 +164,8 @@ class Routing:
             return prefixed
         having = [each for each in self._named.values() if model in each.known]
         if not having:
-            having = [each for each in self._named.values() if model in await self._list(each, upstream_key)]
+            known = await asyncio.gather(*(self._list(each, upstream_key) for each in self._named.values()))
+            having = [each for each, names in zip(self._named.values(), known, strict=True) if model in names]
         return (having[0] if len(having) == 1 else self._default).place(model)
 
     def _prefixed(self, model: str) -> Place | None:
@@ -171,16 +173,25 @@ class Routing:
         return self._named[name].place(rest) if slash and rest and name in self._named else None
 
     async def _list(self, named: Named, upstream_key: str | None) -> frozenset[str]:
-        """The models that a backend lists, as far as it tells in time."""
+        """The models that a backend lists, as far as it tells in time; requests at the same time ask once."""
         until, names = self._listed.get(named.name, (0.0, frozenset()))
-        if until <= self.now():
-            try:
-                async with asyncio.timeout(LOOKUP_SECONDS):
-                    names = frozenset(info.id for info in await named.backend.models(upstream_key))
-                until = self.now() + LISTED_SECONDS
-            except (GatewayError, TimeoutError):
-                until = self.now() + UNLISTED_SECONDS
-            self._listed[named.name] = (until, names)
+        if until > self.now():
+            return names
+        asking = self._asking.get(named.name)
+        if asking is None:
+            asking = self._asking[named.name] = asyncio.create_task(self._ask(named, names, upstream_key))
+            asking.add_done_callback(lambda _: self._asking.pop(named.name, None))
+        return await asyncio.shield(asking)
+
+    async def _ask(self, named: Named, names: frozenset[str], upstream_key: str | None) -> frozenset[str]:
+        """Ask a backend for its models; what it listed before stands where it does not tell."""
+        try:
+            async with asyncio.timeout(LOOKUP_SECONDS):
+                names = frozenset(info.id for info in await named.backend.models(upstream_key))
+            until = self.now() + LISTED_SECONDS
+        except (GatewayError, TimeoutError):
+            until = self.now() + UNLISTED_SECONDS
+        self._listed[named.name] = (until, names)
         return names
 
     async def models(self, upstream_key: str | None = None) -> list[ModelInfo]:
