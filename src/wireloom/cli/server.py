@@ -84,6 +84,8 @@ class Protocol(HttpToolsProtocol):
             self._waiting = None
 
     def _give_up(self) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            return  # what a client sends ahead does not cut off the answer that it is getting
         self.transport.write(
             b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
         )
