@@ -99,7 +99,7 @@ def settings() -> str:
         "(`$WIRELOOM_CONFIG`, else `$XDG_CONFIG_HOME/wireloom/config.toml`), the file over the default.\n\n"
         + table(("flag", "variable", "key in the file", "default", "what it does"), rows())
         + "".join(_entry(*told) for told in TABLES)
-        + "\nKeys belong into variables or the file: a flag is visible in the process list.\n"
+        + "\nKeys belong into variables or the file: shells remember flags, and the process list shows them at first.\n"
     )
 
 

@@ -79,14 +79,16 @@ def create_app(settings: Settings) -> FastAPI:
     Args:
         settings: every setting; nothing else is read.
     """
+    passing = [entry for entry in settings.named.values() if entry.pass_key]
     keys = Keys(
         None
         if settings.no_auth
         else {name: key.get_secret_value() for name, key in settings.inbound.items()},
-        bring=any(entry.pass_key and entry.upstream_key is None for entry in settings.named.values()),
+        passing=bool(passing),
+        bring=any(entry.upstream_key is None for entry in passing),
     )
     drain = Drain()
-    telemetry = _load(*TELEMETRY)(partial(provider_of, settings)) if settings.otel else None
+    telemetry = _load(*TELEMETRY)(*providers_of(settings)) if settings.otel else None
     edge = HttpEdge(
         keys,
         max_body_bytes=settings.max_body_mb * MEGABYTE,
@@ -154,18 +156,18 @@ def _surround(
     )
 
 
-def provider_of(settings: Settings, name: str | None) -> str:
-    """The provider behind a backend, as OpenTelemetry calls it.
+def providers_of(settings: Settings) -> tuple[dict[str, str], str]:
+    """The provider behind each backend, as OpenTelemetry calls it, and that of the first.
 
     Args:
         settings: what describes the backends.
-        name: that of the backend, None where there is only one.
     """
-    entry = settings.named[name or settings.first_backend]
-    if entry.backend in CODEX_BACKENDS:
-        return "openai"
-    profile = entry.upstream_profile.name
-    return PROVIDERS.get(profile, profile)
+    profiles = {name: entry.upstream_profile.name for name, entry in settings.named.items()}
+    found = {
+        name: "openai" if entry.backend in CODEX_BACKENDS else PROVIDERS.get(profiles[name], profiles[name])
+        for name, entry in settings.named.items()
+    }
+    return found, found[settings.first_backend]
 
 
 def _allowed_hosts(settings: Settings) -> Callable[[str], bool] | None:

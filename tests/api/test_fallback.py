@@ -140,12 +140,19 @@ async def test_further_tries_are_few() -> None:
     assert len(models(first)) + len(models(second)) < 30 + 15
 
 
-@pytest.mark.parametrize("face", FACES)
-async def test_a_place_that_cannot_do_it_is_passed_over(face: str) -> None:
-    async with two(FAILS["500"], WELL) as (base, _, _), httpx.AsyncClient(timeout=20) as client:
-        body = {**FACES["responses"], "model": "m", "background": True}
-        response = await client.post(f"{base}/v1/responses", json=body)
-    assert response.status_code == 400
+async def test_what_the_other_place_cannot_do_is_no_answer() -> None:
+    """The first failure stands where the second backend would have to refuse: it takes pictures as data alone."""
+    part = {"type": "input_image", "image_url": "https://example.com/a.png", "detail": "auto"}
+    body = {"model": "m", "input": [{"role": "user", "content": [part]}]}
+    async with raw(FAILS["500"]) as (one, first), raw(WELL) as (other, second):
+        backends = {"a": {"upstream": one}, "b": {"upstream": other, "provider": "kimi"}}
+        given = {"backends": backends, "routes": {"m": ["a/x", "b/y"]}}
+        async with gateway(None, **given) as base, httpx.AsyncClient(timeout=20) as client:
+            failed = await client.post(f"{base}/v1/responses", json=body)
+            refused = await client.post(f"{base}/v1/responses", json={**body, "model": "b/y"})
+    assert refused.status_code == 400
+    assert (failed.status_code, failed.json()["error"]["code"]) == (500, "upstream_error")
+    assert (models(first), models(second)) == (["x"], [])
 
 
 async def test_who_answered_is_counted() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 import httpx
@@ -130,17 +131,17 @@ async def test_a_body_that_trickles_in() -> None:
 
 
 async def test_what_is_long_may_take_longer() -> None:
-    async def parts() -> object:
+    async def parts() -> AsyncIterator[bytes]:
         for _ in range(5):
             yield b"x" * 50_000
             await asyncio.sleep(0.05)
 
-    assert len(await bodies.read(parts(), "", 10**6, 0.1)) == 250_000  # type: ignore[arg-type]
+    assert len(await bodies.read(parts(), "", 10**6, 0.1)) == 250_000
 
-    async def slow() -> object:
+    async def slow() -> AsyncIterator[bytes]:
         for _ in range(5):
             yield b"x"
             await asyncio.sleep(0.05)
 
     with pytest.raises(TooSlow):
-        await bodies.read(slow(), "", 10**6, 0.1)  # type: ignore[arg-type]
+        await bodies.read(slow(), "", 10**6, 0.1)

@@ -59,8 +59,8 @@ class Seen:
 def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
     found = Seen()
 
-    def made(provider: Any) -> telemetry.Telemetry:
-        return telemetry.Telemetry(provider, SimpleSpanProcessor(found.spans), found.reader)
+    def made(providers: Any, default: str) -> telemetry.Telemetry:
+        return telemetry.Telemetry(providers, default, SimpleSpanProcessor(found.spans), found.reader)
 
     real = app._load
     monkeypatch.setattr(
@@ -151,12 +151,7 @@ async def test_names_of_models_are_few(seen: Seen, monkeypatch: pytest.MonkeyPat
 def test_providers() -> None:
     backends = {"a": {"provider": "xai"}, "b": {"backend": "exec"}, "c": {"upstream": "http://127.0.0.1/v1"}}
     settings = Settings(backends=backends, no_auth=True)
-    assert [app.provider_of(settings, name) for name in ("a", "b", "c", None)] == [
-        "x_ai",
-        "openai",
-        "generic",
-        "x_ai",
-    ]
+    assert app.providers_of(settings) == ({"a": "x_ai", "b": "openai", "c": "generic"}, "x_ai")
 
 
 async def test_it_is_sent_by_otlp(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,7 +167,9 @@ async def test_it_is_sent_by_otlp(monkeypatch: pytest.MonkeyPatch) -> None:
             await ask(base)
         paths += [head.decode().split()[1] for head in collected.heads]
     assert set(paths) == {"/v1/traces", "/v1/metrics"}
-    assert b"chat m" in b"".join(collected.bodies) or b"gen_ai" in b"".join(collected.bodies)
+    sent = b"".join(collected.bodies)
+    assert b"chat m" in sent
+    assert b"gen_ai.client.operation.duration" in sent
 
 
 def test_nothing_of_it_is_loaded_when_it_is_off() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
+import wireloom
 from tests.cli.conftest import Invoke
 from tests.support.chat_server import API_KEY, MODEL, ChatServer
 from wireloom import start
@@ -146,8 +147,6 @@ def test_start_tells_what_is_wrong() -> None:
 
 
 def test_the_package_names_its_public_parts() -> None:
-    import wireloom  # noqa: PLC0415
-
     assert {wireloom.create_app.__name__, wireloom.Settings.__name__} == {"create_app", "Settings"}
     with pytest.raises(AttributeError, match="nonesuch"):
         _ = wireloom.nonesuch

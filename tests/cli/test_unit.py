@@ -15,9 +15,15 @@ import pytest
 from tests.cli.conftest import Invoke
 
 
+class Unit(configparser.ConfigParser):
+    """A unit's keys have capital letters."""
+
+    def optionxform(self, optionstr: str) -> str:
+        return optionstr
+
+
 def section(text: str) -> dict[str, str]:
-    parser = configparser.ConfigParser(interpolation=None, strict=False)
-    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser = Unit(interpolation=None, strict=False)
     parser.read_string(text)
     return dict(parser["Service"])
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, ClassVar
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 from xml.etree import ElementTree
 
@@ -92,6 +93,7 @@ class Spoilt(BaseHTTPRequestHandler):
     """Passes everything on to a gateway, and spoils some answers."""
 
     root = ""
+    made: ClassVar[list[str]] = []
 
     def _pass(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
@@ -110,6 +112,9 @@ class Spoilt(BaseHTTPRequestHandler):
             data = b'{"status": "fine"}'
         if self.path == "/v1/responses" and kind.startswith("text/event-stream"):
             data = data.replace(b"data: [DONE]\n\n", b"")
+        if self.path == "/v1/conversations" and status == 200:
+            self.made.append(json.loads(data)["id"])
+            data = data.replace(b'"created_at"', b'"made_at"')
         if self.path == "/v1/chat/completions":
             data = data.replace(b'"finish_reason"', b'"finished"')
         self.send_response(status)
@@ -181,3 +186,19 @@ def test_what_may_be_refused() -> None:
     assert acceptable(400, {"code": "unsupported_parameter", "param": "background"}, {})
     assert not acceptable(500, {"code": "not_found", "param": "response_id"}, {})
     assert not acceptable(400, {"code": "invalid_value", "param": "input"}, {})
+
+
+def test_what_is_answered_wrongly_is_deleted_all_the_same(
+    spoilt: str, gateway: Gateway, tmp_path: Path
+) -> None:
+    """A conversation whose answer breaks the contract is in the store, so the check has to remember it."""
+    before = len(Spoilt.made)
+    ran = check(spoilt, tmp_path, "--report", "json", "--model", MODEL, token=gateway.token)
+    states = {result["operation"]: result["state"] for result in json.loads(ran.stdout)["results"]}
+    assert states["createConversation"] == "failed"
+    made = Spoilt.made[before:]
+    assert made
+    headers = {"authorization": f"Bearer {gateway.token}"}
+    for name in made:
+        with pytest.raises(HTTPError, match="404"):
+            urlopen(Request(f"{gateway.base_url}/conversations/{name}", headers=headers), timeout=30)

@@ -17,10 +17,12 @@ class Keys:
 
     Args:
         keys: name -> key; the name is what the rest of the gateway knows. None lets everybody in.
-        bring: whether a key of those who are let in without one is for the upstream.
+        passing: whether there is a backend that takes the upstream's key from clients.
+        bring: whether, of those who are let in without a key, their usual one is for the upstream.
     """
 
-    def __init__(self, keys: Mapping[str, str] | None, *, bring: bool = False) -> None:
+    def __init__(self, keys: Mapping[str, str] | None, *, passing: bool = False, bring: bool = False) -> None:
+        self._passing = passing
         self._bring = bring and keys is None
         self._digests = None if keys is None else {name: _digest(key) for name, key in keys.items()}
 
@@ -53,7 +55,7 @@ class Keys:
         return found[0]
 
     def upstream_key(self, headers: Mapping[str, str]) -> str | None:
-        """The key for the upstream that a client has brought.
+        """The key for the upstream that a client has brought, where one is taken.
 
         Args:
             headers: request headers, names in lower case.
@@ -61,6 +63,8 @@ class Keys:
         Raises:
             InvalidRequest: it cannot travel in a header.
         """
+        if not self._passing:
+            return None
         offered = _offered(headers) if self._bring else set()
         brought = headers.get(UPSTREAM_KEY) or (offered.pop() if len(offered) == 1 else None)
         if brought is not None and not (brought.isascii() and brought.isprintable() and " " not in brought):

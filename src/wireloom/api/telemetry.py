@@ -44,7 +44,8 @@ class Telemetry:
     """Writes down each request when it has ended.
 
     Args:
-        provider: name of a backend, as requests have noted it -> the provider's name.
+        providers: name of a backend, as requests have noted it -> the provider's name.
+        default: that of requests which have noted none, because there is only one.
         processor: takes spans; None sends them by OTLP over HTTP.
         reader: takes metrics; None likewise.
         now_ns: tells the time in nanoseconds since the epoch.
@@ -52,12 +53,14 @@ class Telemetry:
 
     def __init__(
         self,
-        provider: Callable[[str | None], str],
+        providers: Mapping[str, str],
+        default: str,
         processor: SpanProcessor | None = None,
         reader: MetricReader | None = None,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        self._provider = provider
+        self._providers = providers
+        self._default = default
         self._now = now_ns
         self._models: set[str] = set()
         resource = Resource.create({"service.name": "wireloom", "service.version": version("wireloom")})
@@ -85,7 +88,7 @@ class Telemetry:
         model = exchange.model or OTHER
         common: dict[str, Any] = {
             genai.OPERATION: genai.CHAT,
-            genai.PROVIDER: self._provider(exchange.backend),
+            genai.PROVIDER: self._providers.get(exchange.backend or "", self._default),
         }
         if exchange.outcome not in ("ok", "incomplete"):
             common[genai.ERROR] = exchange.error or exchange.outcome

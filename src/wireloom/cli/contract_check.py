@@ -1,10 +1,13 @@
 """What `wireloom check` does: valid requests from the served contract, within bounds, and nothing left behind."""
 
+from __future__ import annotations
+
 import json
 import secrets
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 import requests
@@ -37,6 +40,7 @@ HARMLESS = ("user", "safety_identifier", "prompt_cache_key")
 Json: TypeAlias = dict[str, Any]
 Prepare: TypeAlias = "Callable[[Check, Case[Any]], None]"
 Look: TypeAlias = Callable[[str], bool]
+After: TypeAlias = "Callable[[Check, Any], None]"
 
 
 class OutOfBounds(Exception):
@@ -98,13 +102,19 @@ class Check:
         loaded.config.generation.update(with_security_parameters=False)
         return loaded
 
-    def send(self, case: Case[Any]) -> Any:
-        """Send a request, and hold its answer to the contract; raises ``Wrong`` and ``OutOfBounds``."""
+    def send(self, case: Case[Any], after: After | None = None) -> Any:
+        """Send a request, and hold its answer to the contract; raises ``Wrong`` and ``OutOfBounds``.
+
+        after: is told of an answer that is no refusal before it is judged, so that what was stored is deleted in any case.
+        """
         if self._sent >= self.bounds.requests or time.monotonic() > self._until:
             raise OutOfBounds
         self._sent += 1
         try:
             response = case.call(session=self._session, headers=self._headers, timeout=SECONDS)
+            if after is not None and response.status_code < 300:
+                with suppress(ValueError, KeyError, TypeError):  # what has another form fails below
+                    after(self, response.json())
             case.validate_response(response, headers=self._headers, excluded_checks=self._excluded)
         except FailureGroup as group:
             raise Wrong("\n".join(_told(each) for each in group.exceptions)) from group
@@ -225,7 +235,7 @@ def _updated(check: Check, case: Case[Any]) -> None:
     case.body = {"metadata": {MARK: check.mark}}
 
 
-def _keep(names: str) -> Callable[["Check", Any], None]:
+def _keep(names: str) -> After:
     def keep(check: Check, answered: Any) -> None:
         getattr(check, names).append(answered["id"])
 
@@ -236,9 +246,9 @@ def _keep_items(check: Check, answered: Any) -> None:
     check.items += [item["id"] for item in answered["data"] if item.get("id")]
 
 
-def _forget(names: str) -> Callable[["Check", Any], None]:
+def _forget(names: str) -> After:
     def forget(check: Check, _: Any) -> None:
-        getattr(check, names).pop()
+        del getattr(check, names)[-1:]
 
     return forget
 
@@ -256,7 +266,7 @@ class Run:
         name: str = "",
         *,
         look: Look | None = None,
-        after: Callable[[Check, Any], None] | None = None,
+        after: After | None = None,
         once: bool = False,
     ) -> None:
         self.prepare = prepare
@@ -342,13 +352,11 @@ def _run(check: Check, operation: Any, how: Run, result: Result, number: int) ->
     try:
         for case in _cases(operation, 1 if how.once else check.bounds.examples, number):
             how.prepare(check, case)
-            response = check.send(case)
+            response = check.send(case, how.after)
             result.requests += 1
             well = response.status_code < 300
             if well and how.look is not None and not how.look(response.text):
                 raise Wrong("The stream has not the end that it must have.")
-            if well and how.after is not None:
-                how.after(check, response.json())
         result.state = "passed"
     except OutOfBounds:
         result.told = "The bounds were reached (--max-requests, --max-seconds)."

@@ -42,7 +42,7 @@ class ToolCommand(click.Command):
 
     def __init__(self, tool: Tool) -> None:
         flags = [word for word in tool.words if word.flag is not None]
-        options = [
+        options: list[click.Parameter] = [
             click.Option(
                 [f"{word.flag}/--no-{word.flag[2:]}" if word.no else word.flag, _name(word.flag)],
                 is_flag=word.switch,
@@ -56,7 +56,7 @@ class ToolCommand(click.Command):
         ]
         actions = [name for name in tool.actions if name not in ("serve", "print-config")]
         if actions:
-            options.append(click.Argument(["action"], type=click.Choice(actions), required=False))  # type: ignore[arg-type]
+            options.append(click.Argument(["action"], type=click.Choice(actions), required=False))
         super().__init__(
             tool.name,
             params=[*options, *_MORE.get(tool.name, ()), _DEBUG],

@@ -53,6 +53,7 @@ class Protocol(HttpToolsProtocol):
     head_seconds = 0.0
     _waiting: asyncio.TimerHandle | None = None
 
+    # The type is uvicorn's own, narrower than asyncio's.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected: it owes a head."""
         super().connection_made(transport)
