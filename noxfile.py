@@ -55,10 +55,11 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Strict type checking of everything that is written by hand, and of what is generated."""
+    """Strict type checking of all code, generated code included, and of snippets that have to fail."""
     install(session, "types")
-    session.run("mypy", "-p", "wireloom", "-p", "wireloom_protocol")
+    session.run("mypy", "-p", "wireloom", "-p", "wireloom_runtime", "-p", "wireloom_protocol")
     session.run("mypy", "codegen", "tests", "benchmarks", "docs", "noxfile.py")
+    session.run("pytest", "tests/types", "-q")
 
 
 @nox.session(default=False)
@@ -88,7 +89,7 @@ def tests(session: nox.Session) -> None:
     """Everything that needs no other program, with the coverage of src."""
     install(session, "test")
     session.run("coverage", "erase")
-    elsewhere = [f"--ignore=tests/{folder}" for folder in ("contract", "e2e", "consumers", "live")]
+    elsewhere = [f"--ignore=tests/{folder}" for folder in ("contract", "e2e", "consumers", "live", "types")]
     session.run("coverage", "run", "-m", "pytest", *AT_ONCE, *elsewhere, *session.posargs)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")

@@ -18,6 +18,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 EVENT_STREAM = "text/event-stream"
 BOUNDS = {"minimum": "ge", "maximum": "le"}
 NOWHERE: Mapping[str, str] = MappingProxyType({})
+HOT_EVENTS = "hot.HotEvent"
 SCALARS = {"string": "str", "integer": "int", "boolean": "bool", "number": "float"}
 
 
@@ -32,6 +33,23 @@ class Parameter(NamedTuple):
     many: bool
 
 
+class Origins(NamedTuple):
+    """Where the parts of an operation come from.
+
+    Args:
+        modules: operation id -> the module of its request types; `responses` has those of the others.
+        sources: operation id -> the base contract that declares it, with its version.
+        structs: names of the events that are compiled to structs as well; `hot.HotEvent` is their union.
+    """
+
+    modules: Mapping[str, str] = NOWHERE
+    sources: Mapping[str, str] = NOWHERE
+    structs: frozenset[str] = frozenset()
+
+
+ELSEWHERE = Origins()
+
+
 class Operation(NamedTuple):
     """What a route stub needs to know of an operation."""
 
@@ -43,11 +61,13 @@ class Operation(NamedTuple):
     summary: str
     tag: str
     module: str
+    source: str
     secured: bool
     body: str | None
-    bodiless: bool
+    optional_body: bool
     reply: str
     event: str | None
+    event_type: str
     parameters: tuple[Parameter, ...]
     refused: tuple[str, ...]
 
@@ -57,20 +77,26 @@ def snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
-def operations(document: Json, surface: Json, modules: Mapping[str, str] = NOWHERE) -> list[Operation]:
+def operations(document: Json, surface: Json, origins: Origins = ELSEWHERE) -> list[Operation]:
     """The operations of a contract as the templates see them.
 
     Args:
         document: the served contract.
         surface: the contract with everything that is understood, served or not.
-        modules: operation -> the module of its types; `responses` has those of the others.
+        origins: where the parts of the operations come from.
     """
-    return [
-        _operation(document, path, method, node, surface["paths"][path][method])._replace(
-            module=modules.get(node["operationId"], "responses")
+    schemas = document.get("components", {}).get("schemas", {})
+    found = []
+    for path, method, node in select.operations(document):
+        operation = _operation(document, path, method, node, surface["paths"][path][method])
+        found.append(
+            operation._replace(
+                module=origins.modules.get(operation.id, "responses"),
+                source=origins.sources.get(operation.id, ""),
+                event_type=_event_type(operation.event, schemas, origins.structs),
+            )
         )
-        for path, method, node in select.operations(document)
-    ]
+    return found
 
 
 def _operation(document: Json, path: str, method: str, node: Json, understood: Json) -> Operation:
@@ -91,11 +117,13 @@ def _operation(document: Json, path: str, method: str, node: Json, understood: J
         summary=node.get("summary", ""),
         tag=node["tags"][0],
         module="responses",
+        source="",
         secured=node.get("security", document["security"]) != [],
         body=_model(body),
-        bodiless=not request.get("required", False),
+        optional_body=not request.get("required", False),
         reply=_model(content["application/json"]["schema"]) or "object",
         event=_event(content.get(EVENT_STREAM)),
+        event_type="",
         parameters=parameters,
         refused=tuple(sorted(_names(understood) - {parameter.name for parameter in parameters})),
     )
@@ -115,6 +143,14 @@ def _event(media: Json | None) -> str | None:
         return None
     branches = media["itemSchema"]["properties"]["data"]["anyOf"]
     return next(_model(branch["contentSchema"]) for branch in branches if "contentSchema" in branch)
+
+
+def _event_type(event: str | None, schemas: Json, structs: frozenset[str]) -> str:
+    """The type of a stream's events: the JSON form, and the structs where some members of the union have one."""
+    if event is None:
+        return ""
+    members = normalise.tags(schemas[event]).values()
+    return f"replies.{event}" + (f" | {HOT_EVENTS}" if structs & {*members} else "")
 
 
 def _parameter(node: Json) -> Parameter:
@@ -164,29 +200,29 @@ def render(template: str, **values: object) -> str:
     return environment.get_template(template).render(**values)
 
 
-def routes(
-    document: Json, surface: Json, known: Mapping[str, list[str]], modules: Mapping[str, str] = NOWHERE
-) -> str:
-    """The module of route stubs.
+def served(
+    document: Json, surface: Json, known: Mapping[str, list[str]], origins: Origins = ELSEWHERE
+) -> dict[str, str]:
+    """File name -> text of the modules that describe the served operations.
 
     Args:
         document: the served contract.
         surface: the contract with everything that is understood, served or not.
         known: open union -> tags of every kind that is understood, served or not.
-        modules: operation -> the module of its types, where it is not `responses`.
+        origins: where the parts of the operations come from.
     """
-    found = operations(document, surface, modules)
+    found = operations(document, surface, origins)
     tags = {operation.tag: [o for o in found if o.tag == operation.tag] for operation in found}
-    bodies = sorted({(operation.body, operation.module) for operation in found if operation.body})
-    return render(
-        "routes.py.jinja",
-        tags=tags,
-        known=known,
-        modules=sorted({operation.module for operation in found}),
-        bodies=bodies,
-        queries=queries(found),
-        operations=found,
-    )
+    values = {
+        "tags": tags,
+        "interfaces": [f"{tag}Api" for tag in tags],
+        "known": known,
+        "modules": sorted({operation.module for operation in found}),
+        "bodies": sorted({(operation.body, operation.module) for operation in found if operation.body}),
+        "queries": queries(found),
+        "operations": found,
+    }
+    return {name: render(f"{name}.jinja", **values) for name in ("operations.py", "routes.py")}
 
 
 def rpc(methods: list[app_server.Method]) -> str:

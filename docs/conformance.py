@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from wireloom_protocol.routes import OPERATIONS
+from wireloom_protocol.operations import OPERATIONS
 
 from wireloom.translate import (
     app_server_requests,

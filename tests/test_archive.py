@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from wireloom_protocol import replies
 from wireloom_protocol import responses as m
 
 from tests.support import contract
@@ -46,8 +47,9 @@ def encoded(*items: Json) -> list[ItemJson]:
     return [msgspec.json.encode(item) for item in items]
 
 
-def ids(listed: Json) -> list[str]:
-    return [item["id"] for item in listed["data"]]
+def ids(listed: replies.ResponseItemList) -> list[str]:
+    items: list[Any] = [*listed["data"]]
+    return [item["id"] for item in items]
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -121,7 +123,8 @@ async def test_inputs_are_those_of_the_context_too(archive: Archive, history: Hi
     listed = await archive.inputs(OWNER, "resp_2", Page(order="asc"))
     assert ids(listed) == ["msg_1", "msg_answer", "msg_2"]
     assert listed["data"][1] == ANSWER
-    assert listed["data"][2]["content"] == [{"type": "input_text", "text": "are you sure?"}]
+    last: Any = listed["data"][2]
+    assert last["content"] == [{"type": "input_text", "text": "are you sure?"}]
 
 
 async def test_what_has_no_stored_form_is_not_listed(archive: Archive, history: History) -> None:

@@ -41,7 +41,12 @@ async def finished(chain: Continuations, response_id: str, text: str, previous: 
     begun = await chain.begin(m.CreateResponse.model_validate(asked), "one")
     said = {"type": "message", "id": f"msg_{response_id}", "role": "assistant", "status": "completed"}
     content = [{"type": "output_text", "text": f"re: {text}", "annotations": [], "logprobs": []}]
-    response = {"id": response_id, "created_at": 1, "store": True, "output": [said | {"content": content}]}
+    response: Any = {
+        "id": response_id,
+        "created_at": 1,
+        "store": True,
+        "output": [said | {"content": content}],
+    }
     await chain.keep(begun, response, "one")
     assert response["store"]
     assert isinstance(begun.body.input, list) or previous is None

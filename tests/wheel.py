@@ -6,10 +6,11 @@ import sys
 import zipfile
 from collections.abc import Iterator
 
-PACKAGES = ("wireloom/", "wireloom_protocol/", "wireloom-")
+PACKAGES = ("wireloom/", "wireloom_runtime/", "wireloom_protocol/", "wireloom-")
 KINDS = (".py", ".toml", ".json", "py.typed")
 NEEDED = (
     "wireloom/py.typed",
+    "wireloom_runtime/py.typed",
     "wireloom_protocol/py.typed",
     "wireloom_protocol/contract.json",
     "wireloom/providers/generic.toml",

@@ -1,1 +1,9 @@
-"""The compiled contracts: types and route stubs, remade by `nox -s generate`; do not edit."""
+"""The compiled contracts: types, operations and route stubs, written by `nox -s generate`; do not edit.
+
+Importing this package imports none of its modules.
+"""
+
+from typing import Final
+
+__version__: Final = "0.1.0"
+"""The release of wireloom that these contracts belong to."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from msgspec import UNSET, UnsetType
-from wireloom_protocol.bases import Untracked
+from wireloom_runtime.structs import Untracked
 
 
 class ResponseTextDeltaEvent(

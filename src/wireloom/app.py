@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from functools import partial
 from importlib import import_module
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fastapi import FastAPI, Request, Response
 from starlette.concurrency import run_in_threadpool
@@ -45,6 +45,9 @@ from wireloom.history.base import History
 from wireloom.quotas import Quota
 from wireloom.routing import Named, Route, Routing
 from wireloom.seal import Sealer
+
+if TYPE_CHECKING:
+    from wireloom_protocol import replies
 
 log = logging.getLogger("wireloom")
 
@@ -286,7 +289,7 @@ def _load(module: str, name: str) -> Any:
     return getattr(import_module(module), name)
 
 
-async def list_models(settings: Settings) -> list[dict[str, Any]]:
+async def list_models(settings: Settings) -> list[replies.CodexModel]:
     """The models that clients may ask for, as entries of the Codex CLI's catalogue.
 
     Raises:

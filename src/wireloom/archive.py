@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import msgspec
 
 from wireloom.errors import InvalidRequest, NotFound, Unavailable
 from wireloom.history.base import Conversation, Full, History, ItemJson
 from wireloom.translate.item_resource import FORMS, shown
+
+if TYPE_CHECKING:
+    from wireloom_protocol import replies
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -116,7 +119,7 @@ class Archive:
 
     # -- responses -----------------------------------------------------------------------------------------------------
 
-    async def response(self, principal: str, response_id: str) -> Json:
+    async def response(self, principal: str, response_id: str) -> replies.Response:
         """A response as it was answered.
 
         Raises:
@@ -125,10 +128,11 @@ class Archive:
         kept = await _done(self._history.response(principal, response_id))
         if kept is None:
             raise _no_response(response_id)
-        output = [msgspec.json.decode(item) for item in kept.outputs]
-        return {**msgspec.json.decode(kept.response), "output": output}
+        found: replies.Response = _stored(kept.response)
+        found["output"] = [_stored(item) for item in kept.outputs]
+        return found
 
-    async def forget(self, principal: str, response_id: str) -> Json:
+    async def forget(self, principal: str, response_id: str) -> replies.DeletedResponse:
         """Delete a response.
 
         Raises:
@@ -138,7 +142,7 @@ class Archive:
             raise _no_response(response_id)
         return {"id": response_id, "object": "response", "deleted": True}
 
-    async def inputs(self, principal: str, response_id: str, page: Page) -> Json:
+    async def inputs(self, principal: str, response_id: str, page: Page) -> replies.ResponseItemList:
         """A page of what a response was made from.
 
         Raises:
@@ -152,7 +156,9 @@ class Archive:
 
     # -- conversations -------------------------------------------------------------------------------------------------
 
-    async def begin(self, principal: str, metadata: Mapping[str, str], items: Sequence[Json]) -> Json:
+    async def begin(
+        self, principal: str, metadata: Mapping[str, str], items: Sequence[Json]
+    ) -> replies.ConversationResource:
         """Begin a conversation.
 
         Raises:
@@ -163,7 +169,7 @@ class Archive:
         await _done(self._history.begin(principal, fresh, stored))
         return _conversation(fresh)
 
-    async def conversation(self, principal: str, conversation_id: str) -> Json:
+    async def conversation(self, principal: str, conversation_id: str) -> replies.ConversationResource:
         """A conversation without its items.
 
         Raises:
@@ -173,7 +179,9 @@ class Archive:
             await _done(self._history.conversation(principal, conversation_id)), conversation_id
         )
 
-    async def rename(self, principal: str, conversation_id: str, metadata: Mapping[str, str]) -> Json:
+    async def rename(
+        self, principal: str, conversation_id: str, metadata: Mapping[str, str]
+    ) -> replies.ConversationResource:
         """Write other metadata on a conversation.
 
         Raises:
@@ -183,7 +191,7 @@ class Archive:
             await _done(self._history.rename(principal, conversation_id, metadata)), conversation_id
         )
 
-    async def end(self, principal: str, conversation_id: str) -> Json:
+    async def end(self, principal: str, conversation_id: str) -> replies.DeletedConversationResource:
         """Delete a conversation with its items.
 
         Raises:
@@ -195,7 +203,9 @@ class Archive:
 
     # -- items of conversations ----------------------------------------------------------------------------------------
 
-    async def add(self, principal: str, conversation_id: str, items: Sequence[Json]) -> Json:
+    async def add(
+        self, principal: str, conversation_id: str, items: Sequence[Json]
+    ) -> replies.ConversationItemList:
         """Add items to a conversation, and list them.
 
         Raises:
@@ -208,7 +218,7 @@ class Archive:
             raise _no_conversation(conversation_id)
         return _listed(stored, more=False)
 
-    async def items(self, principal: str, conversation_id: str, page: Page) -> Json:
+    async def items(self, principal: str, conversation_id: str, page: Page) -> replies.ConversationItemList:
         """A page of a conversation's items.
 
         Raises:
@@ -217,7 +227,7 @@ class Archive:
         """
         return _paged(await self._items(principal, conversation_id), page)
 
-    async def item(self, principal: str, conversation_id: str, item_id: str) -> Json:
+    async def item(self, principal: str, conversation_id: str, item_id: str) -> replies.ItemResource:
         """An item of a conversation.
 
         Raises:
@@ -226,10 +236,10 @@ class Archive:
         for item in reversed(await self._items(principal, conversation_id)):
             head = _HEAD.decode(item)
             if head.id == item_id and FORMS.get(head.type):
-                return shown(msgspec.json.decode(item))
+                return shown(_stored(item))
         raise _no_item(item_id)
 
-    async def drop(self, principal: str, conversation_id: str, item_id: str) -> Json:
+    async def drop(self, principal: str, conversation_id: str, item_id: str) -> replies.ConversationResource:
         """Delete an item of a conversation, and tell what the conversation is.
 
         Raises:
@@ -284,11 +294,11 @@ class Archive:
                     code="item_not_found",
                     param=f"items[{index}].id",
                 )
-            resolved.append(msgspec.json.decode(known[item["id"]]) if item["type"] == REFERENCE else item)
+            resolved.append(_stored(known[item["id"]]) if item["type"] == REFERENCE else item)
         return resolved
 
 
-def _conversation(found: Conversation | None, conversation_id: str = "") -> Json:
+def _conversation(found: Conversation | None, conversation_id: str = "") -> replies.ConversationResource:
     if found is None:
         raise _no_conversation(conversation_id)
     return {
@@ -299,7 +309,7 @@ def _conversation(found: Conversation | None, conversation_id: str = "") -> Json
     }
 
 
-def _paged(items: Sequence[ItemJson], page: Page) -> Json:
+def _paged(items: Sequence[ItemJson], page: Page) -> replies.ResponseItemList:
     """A page of items, given oldest first. What has no stored form, such as a trigger, is not in the list."""
     heads = [(_HEAD.decode(item), item) for item in items]
     placed = [(head.id, item) for head, item in heads if FORMS.get(head.type)]
@@ -315,8 +325,8 @@ def _paged(items: Sequence[ItemJson], page: Page) -> Json:
     return _listed([item for _, item in rest[: page.limit]], more=len(rest) > page.limit)
 
 
-def _listed(items: Sequence[ItemJson], *, more: bool) -> Json:
-    data = [shown(msgspec.json.decode(item)) for item in items]
+def _listed(items: Sequence[ItemJson], *, more: bool) -> replies.ResponseItemList:
+    data = [shown(_stored(item)) for item in items]
     return {
         "object": "list",
         "data": data,
@@ -324,6 +334,11 @@ def _listed(items: Sequence[ItemJson], *, more: bool) -> Json:
         "first_id": data[0]["id"] if data else None,
         "last_id": data[-1]["id"] if data else None,
     }
+
+
+def _stored(value: bytes) -> Any:
+    """Decode stored JSON. The gateway stores responses and items of the contract only, so callers may name the type."""
+    return msgspec.json.decode(value)
 
 
 def _no_response(response_id: str) -> NotFound:

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -17,9 +17,11 @@ from wireloom.archive import with_ids
 from wireloom.errors import InvalidRequest, Unavailable
 from wireloom.history.base import Context, Full, History, ItemJson, Record
 
+if TYPE_CHECKING:
+    from wireloom_protocol import replies
+
 log = logging.getLogger("wireloom.history")
 
-Json = dict[str, Any]
 _ITEMS: TypeAdapter[list[m.InputItem]] = TypeAdapter(
     list[m.InputItem], config=ConfigDict(hide_input_in_errors=True)
 )
@@ -119,7 +121,7 @@ class Continuations:
         whole = body.model_copy(update={"input": [*recalled, *_listed(own)]})
         return Continuation(whole, own, len(recalled), context, conversation, read if previous else ())
 
-    async def keep(self, begun: Continuation, response: Json, principal: str) -> None:
+    async def keep(self, begun: Continuation, response: replies.Response, principal: str) -> None:
         """Keep a response that has ended well, and say on it whether it was kept.
 
         Args:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
+
+if TYPE_CHECKING:
+    from wireloom_protocol import replies
 
 LONGEST = 2000
 """Characters of a message or a parameter at most."""
@@ -52,7 +55,7 @@ class GatewayError(Exception):
         told.message = self.message.replace(self.param, param, 1) if self.param else self.message
         return told
 
-    def body(self) -> dict[str, Any]:
+    def body(self) -> replies.Error:
         """The error object, without its envelope."""
         return {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
 

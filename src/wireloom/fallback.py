@@ -6,13 +6,16 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from wireloom.backends.base import Relayed, Turn
 from wireloom.errors import GatewayError, InvalidRequest, Limited, UpstreamLimited
 from wireloom.exchange import Exchange
 from wireloom.routing import Place
 from wireloom.translate.output_items import Event
+
+if TYPE_CHECKING:
+    from wireloom.translate.chat_chunk import ChatCompletion, ChatFrame
 
 log = logging.getLogger("wireloom.routing")
 
@@ -166,11 +169,11 @@ class FallbackRelay:
         """See `Relayed.queued`."""
         return self._relayed.queued
 
-    def left(self) -> list[bytes]:
+    def left(self) -> list[ChatFrame]:
         """See `Relayed.left`."""
         return self._relayed.left()
 
-    async def events(self) -> AsyncGenerator[list[bytes], None]:
+    async def events(self) -> AsyncGenerator[list[ChatFrame], None]:
         """See `Relayed.events`."""
         for number, place in enumerate(self._attempts.places):
             try:
@@ -184,7 +187,7 @@ class FallbackRelay:
                 place.at.health.well()
                 return
 
-    async def whole(self) -> bytes:
+    async def whole(self) -> ChatCompletion:
         """See `Relayed.whole`."""
         for number, place in enumerate(self._attempts.places):
             try:

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 from wireloom_protocol import chat
@@ -32,7 +32,10 @@ from wireloom.translate.response_object import opening
 from wireloom.translate.response_stream import ResponseStream
 from wireloom.translate.responses_to_chat import ENCRYPTED_REASONING
 
-NO_USAGE = {
+if TYPE_CHECKING:
+    from wireloom_protocol import replies
+
+NO_USAGE: replies.ResponseUsage = {
     "input_tokens": 0,
     "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
     "output_tokens": 0,
@@ -171,7 +174,7 @@ class Gateway:
         self, first: Turn, places: list[Place], ask: Ask, begun: Continuation, stream: ResponseStream
     ) -> Turn:
         """A turn that goes on at the other places where the first does not answer."""
-        opened = dict(stream.response)
+        opened = stream.response.copy()
 
         def begin(place: Place) -> Turn:
             other = replace(self._ask(begun, ask.caller, place), body=ask.body, losses=ask.losses)
@@ -251,7 +254,7 @@ class Gateway:
 
     async def compact(
         self, body: m.CompactResponseMethodPublicBody, caller: Caller
-    ) -> tuple[dict[str, Any], str | None]:
+    ) -> tuple[replies.CompactResource, str | None]:
         """Sum a conversation up.
 
         Args:
@@ -274,11 +277,11 @@ class Gateway:
             async for batch in batches:
                 response = fold(batch, response)
         assert response is not None
-        made = {
+        made: replies.CompactResource = {
             "id": response["id"],
             "object": "response.compaction",
             "created_at": response["created_at"],
-            "output": response["output"],
+            "output": [item for item in response["output"] if item["type"] == "compaction"],
             "usage": response["usage"] or NO_USAGE,
         }
         return made, run.losses.header()
@@ -318,7 +321,7 @@ class Gateway:
         }
         return Ask(begun.body, place.model, caller, Losses(strict=self.strict), seals, begun.recalled)
 
-    def _stream(self, ask: Ask, response: dict[str, Any]) -> ResponseStream:
+    def _stream(self, ask: Ask, response: replies.Response) -> ResponseStream:
         if compaction.asked(ask.body):
             seal = partial(ask.seals["compaction"].close, "compaction")
             return compaction.CompactionStream(response, new_id, self._now, seal)

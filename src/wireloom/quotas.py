@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
 from wireloom.backends.base import Relayed, Turn
 from wireloom.backends.slots import Slots
@@ -13,6 +14,9 @@ from wireloom.errors import Limited
 from wireloom.exchange import Exchange
 from wireloom.routing import Place
 from wireloom.translate.output_items import Event
+
+if TYPE_CHECKING:
+    from wireloom.translate.chat_chunk import ChatCompletion, ChatFrame
 
 MINUTE = 60.0
 
@@ -129,11 +133,11 @@ class SharedRelay:
         """See `Relayed.queued`."""
         return self._waits or self._relayed.queued
 
-    def left(self) -> list[bytes]:
+    def left(self) -> list[ChatFrame]:
         """See `Relayed.left`."""
         return self._relayed.left()
 
-    async def events(self) -> AsyncGenerator[list[bytes], None]:
+    async def events(self) -> AsyncGenerator[list[ChatFrame], None]:
         """See `Relayed.events`."""
         async with await self._slots.take(self._exchange):
             self._waits = False
@@ -141,7 +145,7 @@ class SharedRelay:
                 async for batch in batches:
                     yield batch
 
-    async def whole(self) -> bytes:
+    async def whole(self) -> ChatCompletion:
         """See `Relayed.whole`."""
         async with await self._slots.take(self._exchange):
             self._waits = False

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from wireloom_protocol import responses as m
 
 from tests.support.live import answer, gateway, raw
 from wireloom.api.models import BASE_INSTRUCTIONS
@@ -33,6 +34,8 @@ async def catalogue(handler: Any, **settings: Any) -> dict[str, dict[str, Any]]:
     async with raw(handler) as (url, _), gateway(url, **settings) as base, httpx.AsyncClient() as client:
         found = (await client.get(f"{base}/v1/models")).raise_for_status().json()
     assert [model["id"] for model in found["data"]] == [model["slug"] for model in found["models"]]
+    read = m.ListModelsResponse.model_validate(found)
+    assert [model.model_extra for model in read.models] == [{}] * len(read.models), "unknown to the contract"
     assert [model["priority"] for model in found["models"]] == list(range(len(found["models"])))
     return {model["slug"]: model for model in found["models"]}
 
@@ -85,6 +88,12 @@ async def test_the_user_wins_over_the_upstream(tmp_path: Path) -> None:
     assert seen["web_search_tool_type"] == "text"
     assert seen["supports_search_tool"] is True
     assert seen["base_instructions"] == "Be brief."
+
+
+async def test_a_modality_that_the_cli_does_not_have_is_left_out() -> None:
+    """The contract's catalogue is the CLI's, which has text and images."""
+    models = await catalogue(listing(LISTED), models={"seen": {"modalities": ["text", "audio"]}})
+    assert models["seen"]["input_modalities"] == ["text"]
 
 
 async def test_what_the_user_leaves_out_stays() -> None:

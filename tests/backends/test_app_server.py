@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from wireloom_protocol import replies
 from wireloom_protocol import responses as m
 
 from tests.support.fake_app_server import FakeAppServer, called, ended, news, said
@@ -51,7 +52,7 @@ class Bench:
         seals = {"reasoning": sealer.bind("someone", "route", lambda: bytes(12))}
         return Ask(request, request.model or "", Caller("someone", "req"), Losses(), seals)
 
-    async def answer(self, **body: Any) -> Json:
+    async def answer(self, **body: Any) -> replies.Response:
         ask = self.ask(**body)
         stream = ResponseStream(opening(ask.body, "resp_1", 1), new_id, lambda: 2.0)
         response = None
@@ -95,7 +96,8 @@ async def bench(
 async def test_what_holds_for_every_thread(tmp_path: Path) -> None:
     async with bench(tmp_path, [*said("hi"), ended()]) as at:
         response = await at.answer(instructions="I.")
-        assert response["output"][0]["content"][0]["text"] == "hi"
+        message: Any = response["output"][0]
+        assert message["content"][0]["text"] == "hi"
         assert at.server.named("thread/start") == [
             {
                 "model": "big",

@@ -15,7 +15,7 @@ from urllib.request import Request, urlopen
 from xml.etree import ElementTree
 
 import pytest
-from wireloom_protocol import routes
+from wireloom_protocol.operations import OPERATIONS as SERVED
 
 from tests.contract.varied_upstream import MODEL
 from tests.support.gateway import Gateway, variables_of
@@ -49,7 +49,7 @@ def test_a_deployment_that_keeps_to_it(tmp_path: Path) -> None:
     assert report["contract"] == "the contract of this version"
     assert (report["failed"], report["skipped"], report["not run"]) == (0, 0, 0)
     assert {result["operation"].partition(" ")[0] for result in report["results"]} == {
-        operation for _, _, operation, _ in routes.OPERATIONS
+        operation for _, _, operation, _ in SERVED
     }
     assert "resp_" not in listed.stdout
     assert "conv_" not in listed.stdout

@@ -178,7 +178,7 @@ def test_parameters_that_are_understood_and_not_served_are_refused() -> None:
     )
     (operation,) = stubs.operations(served, surface)
     assert operation.refused == ("b", "c")
-    assert "edge.refuse(request, ('b', 'c'))" in stubs.routes(served, surface, {})
+    assert "edge.refuse(request, ('b', 'c'))" in stubs.served(served, surface, {})["routes.py"]
 
 
 def test_parameters_of_one_name_are_of_one_type() -> None:
@@ -221,10 +221,10 @@ def test_a_change_by_hand_is_noticed(tmp_path: Path) -> None:
 
 
 def test_lists_and_maps_of_models_stop_at_a_first_error() -> None:
-    base = "from wireloom_protocol.bases import Deferred"
+    base = "from wireloom_runtime.models import Deferred"
     models = f"{base}\nA = list[dict[str, int]] | list[dict[str, Any]]\n"
     assert generate.bounded(models) == (
         f"{base}, Many, Map\nA = Many[Map[str, int]] | Many[dict[str, Any]]\n"
     )
-    structs = "from wireloom_protocol.bases import Untracked\nA = list[dict[str, int]]\n"
+    structs = "from wireloom_runtime.structs import Untracked\nA = list[dict[str, int]]\n"
     assert generate.bounded(structs) == structs

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, TypeAdapter
 from schemathesis.specs.openapi.definitions import OPENAPI_32_VALIDATOR
-from wireloom_protocol import chat, hot, routes
+from wireloom_protocol import chat, hot
 from wireloom_protocol import responses as m
+from wireloom_protocol.operations import OPERATIONS as SERVED
 
 from codegen.select import METHODS, PROSE
 from tests.support.captures import CAPTURES, Capture
@@ -95,7 +96,7 @@ def test_it_has_the_operations_served_and_no_other() -> None:
     wanted = tomllib.loads((ROOT / "openapi/operations.toml").read_text())["served"]
     assert sorted(operation["operationId"] for _, _, operation in OPERATIONS) == sorted(wanted)
     assert {(method.upper(), path, operation["operationId"]) for method, path, operation in OPERATIONS} == {
-        route[:3] for route in routes.OPERATIONS
+        route[:3] for route in SERVED
     }
 
 
@@ -149,7 +150,7 @@ def test_unions_stay_tagged(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["responses", "chat", "app_server"])
 def test_no_literal_is_the_name_of_a_class(name: str) -> None:
-    tree = ast.parse(PACKAGE.joinpath(f"{name}.py").read_text())
+    tree = ast.parse(PACKAGE.joinpath(f"_{name}.py").read_text())
     classes = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
     words = {
         word.value
@@ -166,7 +167,7 @@ def test_no_literal_is_the_name_of_a_class(name: str) -> None:
 @pytest.mark.parametrize("name", ["responses", "chat"])
 def test_one_wrong_member_ends_a_list(name: str) -> None:
     """Else a body of a megabyte would become a gigabyte of errors."""
-    tree = ast.parse(PACKAGE.joinpath(f"{name}.py").read_text())
+    tree = ast.parse(PACKAGE.joinpath(f"_{name}.py").read_text())
     plain = [
         ast.unparse(node)
         for node in ast.walk(tree)

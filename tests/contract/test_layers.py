@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-SRC = Path(__file__).parents[2] / "src" / "wireloom"
+ROOT = Path(__file__).parents[2]
+SRC = ROOT / "src" / "wireloom"
+# Packages below the arrow, lowest first; each imports of this project only itself and the ones before it.
+BELOW = {"wireloom_runtime": ROOT / "src", "wireloom_protocol": ROOT / "generated"}
 
 # Each module of the package belongs to the first name here that its dotted path begins with; a module imports only
 # layers of a lower rank, or its own.
@@ -120,6 +123,25 @@ def violations(name: str, tree: ast.Module) -> Iterator[str]:
 def test_the_rules_hold() -> None:
     found = [violation for name, tree in modules() for violation in violations(name, tree)]
     assert found == []
+
+
+@pytest.mark.parametrize("package", BELOW)
+def test_what_is_below_the_arrow_imports_nothing_above(package: str) -> None:
+    names = [*BELOW]
+    forbidden = {"wireloom", *names[names.index(package) + 1 :]}
+    trees = {path.name: ast.parse(path.read_text()) for path in (BELOW[package] / package).glob("*.py")}
+    assert len(trees) > 3
+    found = {name: {target.split(".")[0] for target in absolute(tree)} for name, tree in trees.items()}
+    assert {name: targets & forbidden for name, targets in found.items() if targets & forbidden} == {}
+
+
+def absolute(tree: ast.AST) -> Iterator[str]:
+    """Modules that are imported by their whole names; generated code also imports relatively, from itself."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
 
 
 def test_files_stay_short() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from wireloom_protocol import routes
+from wireloom_protocol.operations import OPERATIONS as SERVED
 
 from tests.contract.varied_upstream import MODEL
 from tests.support.gateway import TOKEN, Gateway
@@ -29,12 +29,10 @@ BODIES: Mapping[str, Any] = {
     "createConversationItems": {"items": []},
 }
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
-OPERATIONS = [pytest.param(*operation, id=operation[2]) for operation in routes.OPERATIONS]
-STORED = [
-    pytest.param(*operation, id=operation[2]) for operation in routes.OPERATIONS if "_id}" in operation[1]
-]
+OPERATIONS = [pytest.param(*operation, id=operation[2]) for operation in SERVED]
+STORED = [pytest.param(*operation, id=operation[2]) for operation in SERVED if "_id}" in operation[1]]
 PAGES = (CONTRACT_PATH, "/docs", "/redoc", f"{ASSETS_PATH}/swagger-ui.css")
-PATHS = sorted({path for _, path, _, _ in routes.OPERATIONS} | {*PAGES})
+PATHS = sorted({path for _, path, _, _ in SERVED} | {*PAGES})
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from hypothesis import seed as seeded
 from schemathesis import Case, CheckContext, GenerationMode, Response
 from schemathesis.checks import positive_data_acceptance, response_schema_conformance
 from schemathesis.core.failures import FailureGroup
-from wireloom_protocol import routes
+from wireloom_protocol.operations import OPERATIONS as SERVED
 
 from tests.contract.varied_upstream import MODEL, VariedUpstream
 from tests.support.chat_grammar import events
@@ -177,7 +177,7 @@ CHANGES: dict[str, tuple[Change, ...]] = {
     "countInputTokens": (continued,),
     "compactResponse": (continued,),
     "retrieveModel": (unchanged, known_model),
-    **{operation: OF_STORED for _, path, operation, _ in routes.OPERATIONS if "_id}" in path},
+    **{operation: OF_STORED for _, path, operation, _ in SERVED if "_id}" in path},
 }
 
 
@@ -202,7 +202,7 @@ LOOKS: dict[str, Callable[[Store, Response], None]] = {
 }
 RUNS = [
     pytest.param(method, path, change, SEED + number, id=f"{operation}-{change.__name__}")
-    for method, path, operation, _ in routes.OPERATIONS
+    for method, path, operation, _ in SERVED
     for number, change in enumerate(CHANGES.get(operation, (unchanged,)))
 ]
 GENERATING = frozenset({"createResponse", "createChatCompletion"})

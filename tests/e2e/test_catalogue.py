@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from wireloom_protocol import replies
 
 from tests.e2e.test_codex import png
 from tests.support.chat_server import API_KEY, ChatServer
@@ -107,7 +108,7 @@ def test_what_a_model_lacks_reaches_the_cli(
     assert body["input"][0]["content"][0]["text"] == "Speak like a weaver."
 
 
-def every_entry() -> list[dict[str, Any]]:
+def every_entry() -> list[replies.CodexModel]:
     """Entries in all combinations of what an entry may say, and one as each profile has it."""
     efforts = get_args(profile.Effort)
     parts = itertools.product(

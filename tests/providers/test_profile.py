@@ -9,8 +9,8 @@ from typing import Any, get_args
 
 import pytest
 from pydantic import ValidationError
+from wireloom_protocol.operations import KNOWN
 from wireloom_protocol.responses import ReasoningEffort
-from wireloom_protocol.routes import KNOWN
 
 from tests.support import chat_rules
 from wireloom.providers import Profile, ProfileError, guess, load, names, parse

@@ -4,6 +4,7 @@ import itertools
 import json
 from typing import Any
 
+from wireloom_protocol import replies
 from wireloom_protocol import responses as m
 
 from wireloom.translate.compaction import CompactionStream
@@ -11,14 +12,14 @@ from wireloom.translate.response_object import opening
 from wireloom.translate.response_stream import ResponseStream
 
 CREATED = 1_700_000_000
-USAGE: dict[str, Any] = {
+USAGE: replies.ResponseUsage = {
     "input_tokens": 3,
     "input_tokens_details": {"cached_tokens": 1, "cache_write_tokens": 0},
     "output_tokens": 5,
     "output_tokens_details": {"reasoning_tokens": 2},
     "total_tokens": 8,
 }
-ERROR: dict[str, Any] = {
+ERROR: replies.Error = {
     "message": "It broke.",
     "type": "upstream_error",
     "param": None,

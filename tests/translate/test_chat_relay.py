@@ -236,7 +236,7 @@ def test_one_object_where_a_stream_was_asked_for() -> None:
 def test_a_stream_where_one_object_was_asked_for() -> None:
     turn = Turn(text="Hello there", reasoning="hm", tool_calls=CALLS, usage=Usage())
     sent = [*opening(turn, "m", 1, include_usage=True), *closing(turn, "m", 1, include_usage=True)]
-    frames = [b"data: " + json.dumps(each).encode() + b"\n\n" for each in sent]
+    frames: list[Any] = [b"data: " + json.dumps(each).encode() + b"\n\n" for each in sent]
     made = json.loads(folded(frames))
     one = completion(turn, "m", 1)
     assert made["object"] == "chat.completion"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
+from wireloom_protocol import replies
 from wireloom_protocol import responses as m
 
 from wireloom.api import bodies
@@ -113,7 +115,7 @@ BEFORE: list[tuple[Json, Json]] = [
 ]
 
 
-def refuse(changes: Json, provider: str, recalled: int = 0) -> tuple[Json, Json]:
+def refuse(changes: Json, provider: str, recalled: int = 0) -> tuple[Json, replies.Error]:
     """A request, and the error it gets."""
     request = {"model": "m", "input": "hello", **changes}
     body = bodies.validate(REQUEST, copy.deepcopy(request))
@@ -124,7 +126,7 @@ def refuse(changes: Json, provider: str, recalled: int = 0) -> tuple[Json, Json]
     return request, caught.value.body()
 
 
-def rows(request: Json, error: Json) -> list[Refusal]:
+def rows(request: Json, error: Mapping[str, Any]) -> list[Refusal]:
     return [refusal for refusal in DECLARED if refusal.covers(error, request)]
 
 

@@ -76,7 +76,9 @@ def test_the_final_response_is_the_streams() -> None:
     *_, last = session.read(whole(*ITEMS))
     assert session.stream.ended
     assert session.stream.response == last["response"]
-    assert session.stream.response["usage"]["total_tokens"] == 18
+    used = session.stream.response["usage"]
+    assert used is not None
+    assert used["total_tokens"] == 18
     assert session.stream.response["output"] == list(ITEMS)
 
 

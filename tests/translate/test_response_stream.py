@@ -499,7 +499,8 @@ def test_the_state_of_a_thought_stands_on_its_item() -> None:
     stream.text("so")
     stream.reasoned({"encrypted": "b"})
     stream.finish(USAGE)
-    first, _, last = stream.response["output"]
+    output: list[Any] = [*stream.response["output"]]
+    first, _, last = output
     assert (first["summary"][0]["text"], first["encrypted_content"]) == ("hm", '{"encrypted": "a"}')
     assert (last["summary"], last["encrypted_content"]) == ([], '{"encrypted": "b"}')
 
@@ -510,7 +511,8 @@ def test_a_relayed_event_changes_nothing_but_its_number_and_what_the_response_is
     stream.relay({"type": "vendor:thing", "sequence_number": 9, "response": {"not": "one"}})
     stream.relay({"type": "response.output_item.done", "item": {"id": "i"}})
     stream.heartbeat()
-    assert stream.response == {"id": "r", "status": "in_progress", "x": 1, "output": [{"id": "i"}]}
+    response: Any = stream.response
+    assert response == {"id": "r", "status": "in_progress", "x": 1, "output": [{"id": "i"}]}
     stream.relay({"type": "response.completed", "response": {"id": "r", "output": []}})
     stream.relay({"type": "vendor:late"})
     events = taken(stream)
@@ -518,7 +520,7 @@ def test_a_relayed_event_changes_nothing_but_its_number_and_what_the_response_is
     assert events[0]["response"]["output"] == []
     assert events[1]["response"] == {"not": "one"}
     assert events[3]["response"]["output"] == [{"id": "i"}]
-    assert (stream.ended, stream.response) == (True, {"id": "r", "output": []})
+    assert (stream.ended, response) == (True, {"id": "r", "output": []})
 
 
 # -- the contract --------------------------------------------------------------------------------------------------

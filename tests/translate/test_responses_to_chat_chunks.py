@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import pytest
-from wireloom_protocol import chat
+from wireloom_protocol import chat, replies
 from wireloom_protocol import responses as m
 
 from tests.support import contract
@@ -38,9 +38,9 @@ TOKENS = {
     "prompt_tokens_details": {"cached_tokens": 1},
     "completion_tokens_details": {"reasoning_tokens": 2},
 }
-COUNTED = {
+COUNTED: replies.ResponseUsage = {
     "input_tokens": 3,
-    "input_tokens_details": {"cached_tokens": 1},
+    "input_tokens_details": {"cached_tokens": 1, "cache_write_tokens": 0},
     "output_tokens": 5,
     "output_tokens_details": {"reasoning_tokens": 2},
     "total_tokens": 8,
@@ -56,7 +56,9 @@ def chunks(told: list[Any], **options: Any) -> ToldCompletion:
     return read
 
 
-def spoken(speak: Callable[[ResponseStream], None], **options: Any) -> tuple[ToldCompletion, Json]:
+def spoken(
+    speak: Callable[[ResponseStream], None], **options: Any
+) -> tuple[ToldCompletion, replies.CreateChatCompletionResponse]:
     """What is said by the verbs of a stream: in chunks, and as one object."""
     stream = new_stream()
     speak(stream)
@@ -68,7 +70,7 @@ def spoken(speak: Callable[[ResponseStream], None], **options: Any) -> tuple[Tol
     return chunks(told, **options), one
 
 
-def same(told: ToldCompletion, one: Json) -> None:
+def same(told: ToldCompletion, one: replies.CreateChatCompletionResponse) -> None:
     """A stream and one object say the same."""
     (choice,) = one["choices"]
     said = choice["message"]
@@ -78,7 +80,8 @@ def same(told: ToldCompletion, one: Json) -> None:
     assert said.get("tool_calls", []) == told.calls
     assert said.get("function_call") == told.function_call
     assert said.get("annotations", []) == told.annotations
-    assert ((choice["logprobs"] or {}).get("content") or []) == told.logprobs
+    logprobs = choice["logprobs"]
+    assert ((logprobs and logprobs["content"]) or []) == told.logprobs
     assert choice["finish_reason"] == told.finish_reason
 
 
@@ -97,9 +100,10 @@ def test_text_with_usage() -> None:
     told, one = spoken(speak, include_usage=True)
     same(told, one)
     assert [delta.get("content") for delta in told.deltas] == ["", "Hel", "lo", None]
-    assert told.usage == one["usage"] == TOKENS
-    told, _ = spoken(speak)
-    assert told.usage is None
+    assert told.usage == TOKENS
+    assert one["usage"] == TOKENS
+    without, _ = spoken(speak)
+    assert without.usage is None
 
 
 def test_reasoning_comes_before_the_text() -> None:
@@ -191,7 +195,7 @@ def test_a_refusal() -> None:
     ("why", "finish"),
     [("max_output_tokens", "length"), ("content_filter", "content_filter"), ("new", "length")],
 )
-def test_an_answer_that_was_cut_short(why: str, finish: str) -> None:
+def test_an_answer_that_was_cut_short(why: Any, finish: str) -> None:
     def speak(stream: ResponseStream) -> None:
         stream.text("hal")
         stream.finish(COUNTED, why)

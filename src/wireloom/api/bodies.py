@@ -11,7 +11,7 @@ import msgspec
 import zstandard
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
-from wireloom_protocol.routes import KNOWN
+from wireloom_protocol.operations import KNOWN
 
 from wireloom.errors import InvalidRequest, TooLarge, TooSlow
 from wireloom.translate.tools import BRINGERS

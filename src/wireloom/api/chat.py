@@ -7,13 +7,12 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, final
 
-import msgspec
 from pydantic import TypeAdapter
-from wireloom_protocol import chat
+from wireloom_protocol import chat, replies
 from wireloom_protocol import responses as m
-from wireloom_protocol.routes import EventStream, Reply
+from wireloom_protocol.operations import ChatApi
 
 from wireloom.api import bodies, failures
 from wireloom.api.replies import folded
@@ -26,12 +25,17 @@ from wireloom.translate.responses_to_chat_chunks import ChatChunks
 from wireloom.translate.responses_to_chat_completion import completion
 from wireloom.wire import sse
 
+if TYPE_CHECKING:
+    from wireloom.translate.chat_chunk import ChatFrame
+from wireloom_runtime.operations import EventStream, Reply
+
 REQUEST: TypeAdapter[m.CreateResponse] = TypeAdapter(m.CreateResponse)
 
 log = logging.getLogger("wireloom.request")
 
 
-class ChatCompletions:
+@final
+class ChatCompletions(ChatApi[Caller]):
     """Answers requests for chat completions.
 
     Args:
@@ -43,7 +47,7 @@ class ChatCompletions:
 
     async def create_chat_completion(
         self, caller: Caller, body: chat.CreateChatCompletionRequest
-    ) -> Reply[chat.CreateChatCompletionResponse] | EventStream[chat.ChatCompletionStreamEvent]:
+    ) -> Reply[replies.CreateChatCompletionResponse] | EventStream[replies.ChatCompletionStreamEvent]:
         """See the contract's createChatCompletion."""
         relayed = await self._gateway.relay(body, caller)
         if relayed is None:
@@ -51,11 +55,11 @@ class ChatCompletions:
         if body.stream:
             fail = partial(_failed, relayed.left)
             return EventStream(relayed.events(), lambda: relayed.queued, _alive, _alive, fail)
-        return Reply(msgspec.Raw(await relayed.whole()))  # type: ignore[arg-type]
+        return Reply.encoded(await relayed.whole())
 
     async def _translated(
         self, caller: Caller, body: chat.CreateChatCompletionRequest
-    ) -> Reply[chat.CreateChatCompletionResponse] | EventStream[chat.ChatCompletionStreamEvent]:
+    ) -> Reply[replies.CreateChatCompletionResponse] | EventStream[replies.ChatCompletionStreamEvent]:
         """Through the hub, to a backend that speaks something else."""
         losses = Losses(strict=self._gateway.strict)
         asked = hub_request(body, losses)
@@ -96,7 +100,7 @@ def _told_as(asked: HubRequest) -> Iterator[None]:
 
 async def _chunked(
     run: Run, chunks: ChatChunks, asked: HubRequest, caller: Caller
-) -> AsyncGenerator[list[Any], None]:
+) -> AsyncGenerator[list[ChatFrame], None]:
     with _told_as(asked):
         async with aclosing(run.events()) as batches:
             async for batch in batches:
@@ -107,14 +111,14 @@ async def _chunked(
         log.warning("%s lost: %s", caller.request_id, lost)
 
 
-def _alive() -> list[Any]:
+def _alive() -> list[ChatFrame]:
     return [sse.COMMENT]
 
 
-def _failed(left: Callable[[], list[bytes]], error: Exception) -> list[Any]:
+def _failed(left: Callable[[], list[ChatFrame]], error: Exception) -> list[ChatFrame]:
     """What came before a failure, and the failure."""
     return [*left(), failures.chunk(error if isinstance(error, GatewayError) else failures.internal())]
 
 
-def _rest(run: Run, chunks: ChatChunks) -> list[bytes]:
+def _rest(run: Run, chunks: ChatChunks) -> list[ChatFrame]:
     return [*chunks.take(), *chunks.feed(run.stream.take())]

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, Literal, final
 
 from pydantic import BaseModel
+from wireloom_protocol import replies
 from wireloom_protocol import responses as m
-from wireloom_protocol.routes import Reply
+from wireloom_protocol.operations import ConversationsApi
 
 from wireloom.archive import Page
 from wireloom.backends.base import Caller
 from wireloom.gateway import Gateway
+from wireloom_runtime.operations import Reply
 
 
-class Conversations:
+@final
+class Conversations(ConversationsApi[Caller]):
     """Keeps conversations and their items.
 
     Args:
@@ -26,25 +29,27 @@ class Conversations:
 
     async def create_conversation(
         self, caller: Caller, body: m.CreateConversationBody
-    ) -> Reply[m.ConversationResource]:
+    ) -> Reply[replies.ConversationResource]:
         """See the contract's createConversation."""
         archive = self._gateway.archive
         return Reply(await archive.begin(caller.principal, body.metadata or {}, _sent(body.items or ())))
 
-    async def get_conversation(self, caller: Caller, conversation_id: str) -> Reply[m.ConversationResource]:
+    async def get_conversation(
+        self, caller: Caller, conversation_id: str
+    ) -> Reply[replies.ConversationResource]:
         """See the contract's getConversation."""
         return Reply(await self._gateway.archive.conversation(caller.principal, conversation_id))
 
     async def update_conversation(
         self, caller: Caller, body: m.UpdateConversationBody, conversation_id: str
-    ) -> Reply[m.ConversationResource]:
+    ) -> Reply[replies.ConversationResource]:
         """See the contract's updateConversation."""
         archive = self._gateway.archive
         return Reply(await archive.rename(caller.principal, conversation_id, body.metadata or {}))
 
     async def delete_conversation(
         self, caller: Caller, conversation_id: str
-    ) -> Reply[m.DeletedConversationResource]:
+    ) -> Reply[replies.DeletedConversationResource]:
         """See the contract's deleteConversation."""
         return Reply(await self._gateway.archive.end(caller.principal, conversation_id))
 
@@ -54,7 +59,7 @@ class Conversations:
         body: m.CreateConversationItemsBody,
         conversation_id: str,
         include: list[m.IncludeEnum],
-    ) -> Reply[m.ConversationItemList]:
+    ) -> Reply[replies.ConversationItemList]:
         """See the contract's createConversationItems."""
         archive = self._gateway.archive
         return Reply(await archive.add(caller.principal, conversation_id, _sent(body.items)))
@@ -67,20 +72,20 @@ class Conversations:
         order: Literal["asc", "desc"],
         after: str | None,
         include: list[m.IncludeEnum],
-    ) -> Reply[m.ConversationItemList]:
+    ) -> Reply[replies.ConversationItemList]:
         """See the contract's listConversationItems."""
         page = Page(limit, order, after)
         return Reply(await self._gateway.archive.items(caller.principal, conversation_id, page))
 
     async def get_conversation_item(
         self, caller: Caller, conversation_id: str, item_id: str, include: list[m.IncludeEnum]
-    ) -> Reply[m.ItemResource]:
+    ) -> Reply[replies.ItemResource]:
         """See the contract's getConversationItem."""
         return Reply(await self._gateway.archive.item(caller.principal, conversation_id, item_id))
 
     async def delete_conversation_item(
         self, caller: Caller, conversation_id: str, item_id: str
-    ) -> Reply[m.ConversationResource]:
+    ) -> Reply[replies.ConversationResource]:
         """See the contract's deleteConversationItem."""
         return Reply(await self._gateway.archive.drop(caller.principal, conversation_id, item_id))
 

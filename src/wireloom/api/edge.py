@@ -9,9 +9,8 @@ from typing import Any, TypeVar
 
 import msgspec
 from fastapi import Request, Response
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
 from starlette.types import Scope
-from wireloom_protocol.routes import EventStream, Reply
 
 from wireloom.api import bodies
 from wireloom.api.auth import ANONYMOUS, Keys
@@ -22,6 +21,7 @@ from wireloom.backends.base import Caller
 from wireloom.errors import InvalidRequest
 from wireloom.exchange import READ, Exchange
 from wireloom.translate.loss import LOSS_HEADER
+from wireloom_runtime.operations import Edge, EventStream, Reply
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ PLAIN_TEXT = "text/plain; version=0.0.4; charset=utf-8"
 NEVER = 10.0**9
 
 
-class HttpEdge:
+class HttpEdge(Edge[Caller]):
     """The edge of every operation.
 
     Args:
@@ -80,18 +80,18 @@ class HttpEdge:
         upstream_key = self._keys.upstream_key(request.headers)
         return Caller(exchange.principal, exchange.request_id, is_codex(request), upstream_key, exchange)
 
-    async def read(self, request: Request, adapter: TypeAdapter[T], *, bodiless: bool = False) -> T:
+    async def read(self, request: Request, adapter: TypeAdapter[T], *, optional_body: bool = False) -> T:
         """Read and validate the body once.
 
         Args:
             request: what was sent.
             adapter: the body's type.
-            bodiless: whether the body may be left out; nothing then stands for an empty object.
+            optional_body: accept a missing body as `{}`.
 
         Raises:
             InvalidRequest: what is wrong with it, by its path.
         """
-        if bodiless and _without_body(request):
+        if optional_body and _without_body(request):
             return bodies.validate(adapter, {})
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json" and not kind.endswith("+json"):
@@ -183,10 +183,9 @@ def _without_body(request: Request) -> bool:
     return headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
 
 
-def _json(body: Any) -> bytes:
-    if isinstance(body, BaseModel):
-        return body.model_dump_json(by_alias=True, exclude_unset=True).encode()
-    return msgspec.json.encode(body)
+def _json(body: object) -> bytes:
+    """The JSON of a reply; see `Reply.encoded` for bodies that are bytes."""
+    return body if isinstance(body, bytes) else msgspec.json.encode(body)
 
 
 def exchange_of(scope: Scope) -> Exchange:

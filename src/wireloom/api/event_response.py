@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import Response
 from starlette.types import Receive, Scope, Send
-from wireloom_protocol.routes import EventStream
 
 from wireloom.api.drain import stopping
 from wireloom.api.presence import Presence
@@ -17,6 +17,7 @@ from wireloom.backends.base import Caller
 from wireloom.errors import GatewayError
 from wireloom.exchange import FIRST_EVENT
 from wireloom.wire import sse
+from wireloom_runtime.operations import EventStream
 
 log = logging.getLogger("wireloom.request")
 
@@ -103,7 +104,7 @@ class EventResponse(Response):
         self._caller.exchange.error = error.code if isinstance(error, GatewayError) else GatewayError.code
         await self._write(self._stream.fail(error))
 
-    async def _write(self, events: list[Any]) -> None:
+    async def _write(self, events: Sequence[Any]) -> None:
         if events:
             if not self._started:
                 await self._begin()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 from fastapi.responses import Response
@@ -12,21 +13,25 @@ from wireloom.errors import GatewayError
 from wireloom.exchange import Exchange
 from wireloom.wire import sse
 
-# Codes that a response object may carry; any other becomes the general one.
-RESPONSE_CODES = frozenset(
-    {
-        "server_error",
-        "rate_limit_exceeded",
-        "invalid_prompt",
-        "context_length_exceeded",
-        "insufficient_quota",
-        "server_is_overloaded",
-        "upstream_error",
-        "upstream_timeout",
-        "upstream_unreachable",
-        "upstream_invalid",
-    }
+if TYPE_CHECKING:
+    from wireloom_protocol import replies
+
+    from wireloom_runtime.operations import Encoded
+
+# Codes of errors that a response object may carry, in the contract's words; any other becomes the general one.
+_RESPONSE_CODES: tuple[replies.ResponseErrorCode, ...] = (
+    "server_error",
+    "rate_limit_exceeded",
+    "invalid_prompt",
+    "context_length_exceeded",
+    "insufficient_quota",
+    "server_is_overloaded",
+    "upstream_error",
+    "upstream_timeout",
+    "upstream_unreachable",
+    "upstream_invalid",
 )
+RESPONSE_CODES: Mapping[str, replies.ResponseErrorCode] = {code: code for code in _RESPONSE_CODES}
 # Codes at which the Codex CLI stops; it shows the message of `invalid_prompt` as it is.
 FINAL_CODES = frozenset({"context_length_exceeded", "insufficient_quota", "server_is_overloaded"})
 OVERLOADED = frozenset({503, 529})
@@ -64,7 +69,7 @@ def response(error: GatewayError, exchange: Exchange, *, codex: bool = False) ->
     )
 
 
-def chunk(error: GatewayError) -> bytes:
+def chunk(error: GatewayError) -> Encoded[replies.ChatCompletionStreamEvent]:
     """The failure as the last event of a chat completion.
 
     Args:
@@ -84,7 +89,7 @@ def _codex_status(error: GatewayError) -> int:
     return 400
 
 
-def event(error: GatewayError, *, codex: bool) -> tuple[dict[str, Any], str]:
+def event(error: GatewayError, *, codex: bool) -> tuple[replies.Error, replies.ResponseErrorCode]:
     """The failure as the error object of an `error` event and the code of `response.failed`.
 
     Args:
@@ -92,10 +97,9 @@ def event(error: GatewayError, *, codex: bool) -> tuple[dict[str, Any], str]:
         codex: whether the client is the Codex CLI.
     """
     body = error.body()
-    if not codex:
-        return body, error.code if error.code in RESPONSE_CODES else "server_error"
-    if error.code in FINAL_CODES:
-        return body, error.code
+    code = RESPONSE_CODES.get(error.code, "server_error")
+    if not codex or code in FINAL_CODES:
+        return body, code
     if error.status == 429:
         if error.retry_after is not None:
             # The CLI reads the delay from the message.

@@ -5,13 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from wireloom.exchange import Exchange
+
+if TYPE_CHECKING:
+    from wireloom_protocol import replies
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 # Phase -> what its histogram is called and tells.
@@ -103,7 +106,7 @@ class Meters:
         """All of it in the text form of Prometheus."""
         return generate_latest(self._registry).decode()
 
-    def counters(self) -> dict[str, Any]:
+    def counters(self) -> replies.Counters:
         """The sums as the contract's `Counters`."""
         total, well, badly = 0, 0, 0
         statuses: dict[str, int] = {}

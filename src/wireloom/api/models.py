@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import final
 
-from wireloom_protocol import responses as m
-from wireloom_protocol.routes import Reply
+from wireloom_protocol import replies
+from wireloom_protocol.operations import ModelsApi
 
 from wireloom.backends.base import Caller, ModelInfo
 from wireloom.gateway import Gateway
+from wireloom_runtime.operations import Reply
 
 # What the Codex CLI tells a model that it knows nothing about; the CLI adds tools, permissions and project notes.
 BASE_INSTRUCTIONS = """\
@@ -42,7 +43,8 @@ EFFORTS = {
 TOOL_OUTPUT_BYTES = 10_000
 
 
-class Models:
+@final
+class Models(ModelsApi[Caller]):
     """Lists what the gateway can reach.
 
     Args:
@@ -52,7 +54,9 @@ class Models:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
 
-    async def list_models(self, caller: Caller, client_version: str | None) -> Reply[m.ListModelsResponse]:
+    async def list_models(
+        self, caller: Caller, client_version: str | None
+    ) -> Reply[replies.ListModelsResponse]:
         """See the contract's listModels."""
         found = await self._gateway.models(caller)
         return Reply(
@@ -63,28 +67,28 @@ class Models:
             }
         )
 
-    async def retrieve_model(self, caller: Caller, model: str) -> Reply[m.Model]:
+    async def retrieve_model(self, caller: Caller, model: str) -> Reply[replies.Model]:
         """See the contract's retrieveModel."""
         return Reply(_listed(await self._gateway.model(model, caller)))
 
 
-def _listed(info: ModelInfo) -> dict[str, Any]:
+def _listed(info: ModelInfo) -> replies.Model:
     return {"id": info.id, "object": "model", "created": info.created, "owned_by": info.owned_by}
 
 
-def catalogue(models: Iterable[ModelInfo]) -> list[dict[str, Any]]:
+def catalogue(models: Iterable[ModelInfo]) -> list[replies.CodexModel]:
     """Models as the Codex CLI's catalogue has them, in the order in which it shows them."""
     return [catalogued(info, position) for position, info in enumerate(models)]
 
 
-def catalogued(info: ModelInfo, priority: int = 0) -> dict[str, Any]:
+def catalogued(info: ModelInfo, priority: int = 0) -> replies.CodexModel:
     """A model as the Codex CLI's catalogue has it.
 
     Args:
         info: the model.
         priority: place in the CLI's list, smallest first.
     """
-    return {
+    entry: replies.CodexModel = {
         "slug": info.id,
         "display_name": info.id,
         "description": f"{info.id} through wireloom",
@@ -102,7 +106,10 @@ def catalogued(info: ModelInfo, priority: int = 0) -> dict[str, Any]:
         "base_instructions": BASE_INSTRUCTIONS if info.instructions is None else info.instructions,
         "apply_patch_tool_type": "freeform" if info.apply_patch else None,
         "supports_search_tool": info.tool_search,
-        "input_modalities": list(info.modalities),
+        # The CLI knows no other kinds, and refuses a catalogue with one.
+        "input_modalities": [kind for kind in info.modalities if kind != "audio"],
         "context_window": info.context_window,
-        **({"web_search_tool_type": "text"} if info.web_search else {}),
     }
+    if info.web_search:
+        entry["web_search_tool_type"] = "text"
+    return entry

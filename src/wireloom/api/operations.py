@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from importlib.resources import files
+from typing import final
 
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
 from fastapi.responses import HTMLResponse, Response
-from wireloom_protocol import responses as m
-from wireloom_protocol.routes import Reply
+from wireloom_protocol import replies
+from wireloom_protocol.operations import OperationsApi
 
 from wireloom.api.drain import Drain
 from wireloom.api.meters import Meters
 from wireloom.backends.base import Caller
 from wireloom.errors import NotFound
 from wireloom.gateway import Gateway
+from wireloom_runtime.operations import Reply
 
 CONTRACT_PATH = "/openapi.json"
 ASSETS_PATH = "/docs/assets"
@@ -28,7 +30,8 @@ ASSETS = {
 NO_ICON = "data:,"
 
 
-class Operations:
+@final
+class Operations(OperationsApi[Caller]):
     """Tells how the gateway is.
 
     Args:
@@ -42,16 +45,16 @@ class Operations:
         self._drain = drain
         self._meters = meters
 
-    async def health(self, caller: Caller) -> Reply[m.Health]:
+    async def health(self, caller: Caller) -> Reply[replies.Health]:
         """See the contract's health."""
         return Reply({"status": "ok", "version": version("wireloom")})
 
-    async def ready(self, caller: Caller) -> Reply[m.Readiness]:
+    async def ready(self, caller: Caller) -> Reply[replies.Readiness]:
         """See the contract's ready."""
         self._drain.refuse()
         return Reply({"status": "ready", "backends": await self._gateway.routing.ready()})
 
-    async def metrics(self, caller: Caller) -> Reply[m.Counters]:
+    async def metrics(self, caller: Caller) -> Reply[replies.Counters]:
         """See the contract's metrics."""
         return Reply(self._meters.counters(), text=self._meters.text())
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
+from typing import TYPE_CHECKING
 
 from wireloom.api import failures
 from wireloom.translate.loss import LOSS_HEADER
+from wireloom.translate.output_items import Event
 from wireloom.translate.response_fold import fold
+
+if TYPE_CHECKING:
+    from wireloom_protocol import replies
 
 
 def loss_header(lost: str | None) -> dict[str, str]:
@@ -16,7 +20,7 @@ def loss_header(lost: str | None) -> dict[str, str]:
     return {LOSS_HEADER: lost} if lost else {}
 
 
-async def folded(batches: AsyncGenerator[list[Any], None]) -> dict[str, Any]:
+async def folded(batches: AsyncGenerator[list[Event], None]) -> replies.Response:
     """The response that a stream tells.
 
     Raises:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal, final
 
+from wireloom_protocol import hot, replies
 from wireloom_protocol import responses as m
-from wireloom_protocol.routes import EventStream, Reply
+from wireloom_protocol.operations import ResponsesApi
 
 from wireloom.api import failures
 from wireloom.api.replies import folded, loss_header
@@ -13,9 +14,12 @@ from wireloom.archive import Page
 from wireloom.backends.base import Caller
 from wireloom.errors import GatewayError
 from wireloom.gateway import Gateway, Run
+from wireloom.translate.output_items import Event
+from wireloom_runtime.operations import EventStream, Reply
 
 
-class Responses:
+@final
+class Responses(ResponsesApi[Caller]):
     """Answers requests for responses, and for those that are stored.
 
     Args:
@@ -27,7 +31,7 @@ class Responses:
 
     async def create_response(
         self, caller: Caller, body: m.CreateResponse
-    ) -> Reply[m.Response] | EventStream[m.ResponseStreamEvent]:
+    ) -> Reply[replies.Response] | EventStream[replies.ResponseStreamEvent | hot.HotEvent]:
         """See the contract's createResponse."""
         run = await self._gateway.respond(body, caller)
         headers = run.headers()
@@ -41,11 +45,11 @@ class Responses:
         response_id: str,
         include: list[m.IncludeEnum],
         include_obfuscation: bool | None,
-    ) -> Reply[m.Response]:
+    ) -> Reply[replies.Response]:
         """See the contract's getResponse."""
         return Reply(await self._gateway.archive.response(caller.principal, response_id))
 
-    async def delete_response(self, caller: Caller, response_id: str) -> Reply[m.DeletedResponse]:
+    async def delete_response(self, caller: Caller, response_id: str) -> Reply[replies.DeletedResponse]:
         """See the contract's deleteResponse."""
         return Reply(await self._gateway.archive.forget(caller.principal, response_id))
 
@@ -57,38 +61,40 @@ class Responses:
         order: Literal["asc", "desc"],
         after: str | None,
         include: list[m.IncludeEnum],
-    ) -> Reply[m.ResponseItemList]:
+    ) -> Reply[replies.ResponseItemList]:
         """See the contract's listInputItems."""
         page = Page(limit, order, after)
         return Reply(await self._gateway.archive.inputs(caller.principal, response_id, page))
 
     async def count_input_tokens(
         self, caller: Caller, body: m.TokenCountsBody
-    ) -> Reply[m.TokenCountsResource]:
+    ) -> Reply[replies.TokenCountsResource]:
         """See the contract's countInputTokens."""
         tokens, lost = await self._gateway.count_input_tokens(body, caller)
         return Reply({"object": "response.input_tokens", "input_tokens": tokens}, loss_header(lost))
 
     async def compact_response(
         self, caller: Caller, body: m.CompactResponseMethodPublicBody
-    ) -> Reply[m.CompactResource]:
+    ) -> Reply[replies.CompactResource]:
         """See the contract's compactResponse."""
         made, lost = await self._gateway.compact(body, caller)
         return Reply(made, loss_header(lost))
 
 
-def _stream(run: Run, caller: Caller, headers: dict[str, str]) -> EventStream[m.ResponseStreamEvent]:
+def _stream(
+    run: Run, caller: Caller, headers: dict[str, str]
+) -> EventStream[replies.ResponseStreamEvent | hot.HotEvent]:
     stream = run.stream
 
-    def start() -> list[Any]:
+    def start() -> list[Event]:
         stream.start()
         return stream.take()
 
-    def heartbeat() -> list[Any]:
+    def heartbeat() -> list[Event]:
         stream.heartbeat()
         return stream.take()
 
-    def fail(error: Exception) -> list[Any]:
+    def fail(error: Exception) -> list[Event]:
         known = error if isinstance(error, GatewayError) else failures.internal()
         stream.fail(*failures.event(known, codex=caller.codex))
         return stream.take()

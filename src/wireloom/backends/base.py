@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 from wireloom_protocol import responses as m
 
@@ -13,6 +13,13 @@ from wireloom.seal import Seal
 from wireloom.translate.loss import Losses
 from wireloom.translate.output_items import Event
 from wireloom.translate.response_stream import ResponseStream
+
+if TYPE_CHECKING:
+    from wireloom.translate.chat_chunk import ChatCompletion, ChatFrame
+
+Modality: TypeAlias = Literal["text", "image", "audio"]
+MODALITIES: Final[tuple[Modality, ...]] = ("text", "image")
+"""What a model reads unless something says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,7 @@ class ModelInfo:
     created: int = 0
     owned_by: str = "upstream"
     context_window: int | None = None
-    modalities: tuple[str, ...] = ("text", "image")
+    modalities: tuple[Modality, ...] = MODALITIES
     efforts: tuple[str, ...] = ()
     verbosity: bool = False
     apply_patch: bool = True
@@ -111,15 +118,15 @@ class Relayed(Protocol):
         """See `Turn.queued`."""
         ...
 
-    def events(self) -> AsyncGenerator[list[bytes], None]:
+    def events(self) -> AsyncGenerator[list[ChatFrame], None]:
         """Do it: batches of frames of an event stream, each as soon as there is one."""
         ...
 
-    def left(self) -> list[bytes]:
+    def left(self) -> list[ChatFrame]:
         """What came before a failure and was not told yet."""
         ...
 
-    async def whole(self) -> bytes:
+    async def whole(self) -> ChatCompletion:
         """Do it without a stream: JSON of the completion."""
         ...
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from wireloom.backends.answers import LINGER_SECONDS, batches, begun, report
-from wireloom.backends.base import Ask, Caller, ModelInfo, Turn
+from wireloom.backends.base import Ask, Caller, Modality, ModelInfo, Turn
 from wireloom.backends.catalogue import of_profile
 from wireloom.backends.chat_relay import PATH, RelayTurn, outgoing
 from wireloom.backends.counting import count
@@ -168,7 +168,7 @@ def _is_size(value: Any) -> bool:
     return type(value) is int and 0 < value < LARGEST_WINDOW
 
 
-def _read(modalities: tuple[str, ...], listed: Any) -> tuple[str, ...]:
+def _read(modalities: tuple[Modality, ...], listed: Any) -> tuple[Modality, ...]:
     """What a model reads, of what its upstream passes on."""
     if not isinstance(listed, list):
         return modalities

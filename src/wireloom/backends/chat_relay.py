@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
@@ -14,6 +14,9 @@ from wireloom.backends.http import MAX_ANSWER_BYTES, Upstream
 from wireloom.backends.slots import Slots
 from wireloom.translate.chat_chunk import completion
 from wireloom.translate.chat_relay import ChatRelay, folded, whole
+
+if TYPE_CHECKING:
+    from wireloom.translate.chat_chunk import ChatCompletion, ChatFrame
 
 Json: TypeAlias = dict[str, Any]
 
@@ -95,11 +98,11 @@ class RelayTurn:
         self._relay = ChatRelay(model, new_id)
         caller.exchange.answer = self._relay
 
-    def left(self) -> list[bytes]:
+    def left(self) -> list[ChatFrame]:
         """See `Relayed.left`."""
         return self._relay.take()
 
-    async def events(self) -> AsyncGenerator[list[bytes], None]:
+    async def events(self) -> AsyncGenerator[list[ChatFrame], None]:
         """See `Relayed.events`: every read of the upstream is one batch."""
         async with await self._slots.take(self._caller.exchange):
             self.queued = False
@@ -117,7 +120,7 @@ class RelayTurn:
                 yield relay.take()
                 await answer.drain(LINGER_SECONDS)
 
-    async def whole(self) -> bytes:
+    async def whole(self) -> ChatCompletion:
         """See `Relayed.whole`."""
         async with await self._slots.take(self._caller.exchange):
             self.queued = False
@@ -132,7 +135,7 @@ class RelayTurn:
                 await answer.drain(LINGER_SECONDS)
                 return made
 
-    async def _folded(self, chunk: bytes, source: Any) -> bytes:
+    async def _folded(self, chunk: bytes, source: Any) -> ChatCompletion:
         """One object out of a stream that nobody asked for."""
         relay, frames = self._relay, []
         async with aclosing(batches(chunk, source, relay, relay)) as told:

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from wireloom.backends.base import MODALITIES
 from wireloom.backends.codex_models import CodexModel
 from wireloom.errors import InvalidRequest, UpstreamError
 
@@ -295,7 +296,7 @@ def _model(entry: Json) -> CodexModel:
         tuple(str(level["effort"]) for level in levels if "effort" in level)
         if isinstance(levels, list)
         else (),
-        tuple(kind for kind in ("text", "image") if kind in kinds) if isinstance(kinds, list) else ("text",),
+        tuple(kind for kind in MODALITIES if kind in kinds) if isinstance(kinds, list) else ("text",),
         window if isinstance(window, int) else None,
         entry.get("priority") == 1,
     )

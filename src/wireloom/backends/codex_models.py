@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from wireloom.backends.base import ModelInfo
+from wireloom.backends.base import MODALITIES, Modality, ModelInfo
 from wireloom.errors import NotFound
 
 ALIAS = "codex-local"
@@ -29,7 +29,7 @@ class CodexModel:
 
     name: str
     efforts: tuple[str, ...] = ()
-    modalities: tuple[str, ...] = ("text", "image")
+    modalities: tuple[Modality, ...] = MODALITIES
     context_window: int | None = None
     default: bool = False
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from wireloom.errors import UpstreamError, UpstreamRefused
 from wireloom.translate import tools as t
@@ -21,6 +21,9 @@ from wireloom.translate.loss import How, Rule
 from wireloom.translate.response_stream import ResponseStream
 from wireloom.translate.responses_to_responses import ResponsesReader
 from wireloom.wire.jsonrpc import Frame
+
+if TYPE_CHECKING:
+    from wireloom_protocol import replies
 
 Json: TypeAlias = dict[str, Any]
 
@@ -233,7 +236,7 @@ class AppServerReader:
             raise UpstreamRefused("The content filter stopped the answer.", code=known, status=400)
         self._stream.finish(self._usage(), known)
 
-    def _usage(self) -> Json | None:
+    def _usage(self) -> replies.ResponseUsage | None:
         used = self._used
         if used is None:
             return None

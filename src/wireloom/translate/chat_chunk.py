@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 from wireloom_protocol import hot
 
 from wireloom.errors import UpstreamError
 from wireloom.translate.chat_errors import upstream_error
+
+if TYPE_CHECKING:
+    from wireloom_protocol import replies
+
+    from wireloom_runtime.operations import Encoded
+
+    ChatFrame: TypeAlias = Encoded[replies.ChatCompletionStreamEvent]
+    ChatCompletion: TypeAlias = Encoded[replies.CreateChatCompletionResponse]
 
 Json: TypeAlias = dict[str, Any]
 

@@ -8,7 +8,7 @@ inside an answer with status 200, are errors.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 from wireloom_protocol import hot
@@ -19,6 +19,10 @@ from wireloom.translate.chat_errors import cut_off
 from wireloom.translate.chat_to_responses import INCOMPLETE
 from wireloom.translate.chat_usage import usage
 from wireloom.translate.free_input import is_json
+from wireloom_runtime.operations import Encoded
+
+if TYPE_CHECKING:
+    from wireloom.translate.chat_chunk import ChatCompletion, ChatFrame
 
 Json: TypeAlias = dict[str, Any]
 
@@ -50,7 +54,8 @@ class ChatRelay:
     def __init__(self, model: str | None, new_id: Callable[[str], str]) -> None:
         self._model = model
         self._new_id = new_id
-        self._frames: list[bytes] = []
+        # What an upstream sends is passed on unread, so the list is where its frames get their type.
+        self._frames: list[Any] = []
         self._choices: dict[int, _Choice] = {}
         self._head: Json = {}
         self.done = False
@@ -87,7 +92,7 @@ class ChatRelay:
             data = self._mended(data)
         self._frames.append(b"data: " + data.replace(b"\n", b"\ndata: ") + b"\n\n")
 
-    def take(self) -> list[bytes]:
+    def take(self) -> list[ChatFrame]:
         """The frames since the last call."""
         frames, self._frames = self._frames, []
         return frames
@@ -230,7 +235,7 @@ class _Choice:
                 fragment.setdefault("type", "function")
 
 
-def whole(data: bytes, model: str | None, new_id: Callable[[str], str]) -> bytes:
+def whole(data: bytes, model: str | None, new_id: Callable[[str], str]) -> ChatCompletion:
     """An answer that was not streamed, as it is passed on.
 
     Args:
@@ -257,7 +262,7 @@ def whole(data: bytes, model: str | None, new_id: Callable[[str], str]) -> bytes
         for call in message.get("tool_calls") or ():
             if isinstance(call, dict) and not call.get("id"):
                 call["id"], broken = new_id("call"), True
-    return msgspec.json.encode(value) if broken else data
+    return Encoded(msgspec.json.encode(value) if broken else data)
 
 
 def _complete(value: Json, members: Mapping[str, Any]) -> bool:
@@ -270,7 +275,7 @@ def _complete(value: Json, members: Mapping[str, Any]) -> bool:
 # -- a stream where one object was asked for -----------------------------------------------------------------------
 
 
-def folded(frames: list[bytes]) -> bytes:
+def folded(frames: list[ChatFrame]) -> ChatCompletion:
     """The one object that says the same as a stream.
 
     Args:
@@ -293,7 +298,7 @@ def folded(frames: list[bytes]) -> bytes:
         _complete(choice, CHOICE)
         _complete(choice["message"], MESSAGE)
     made |= {"object": "chat.completion", "choices": [choices[index] for index in sorted(choices)]}
-    return msgspec.json.encode(made)
+    return Encoded(msgspec.json.encode(made))
 
 
 def _add(message: Json, delta: Json) -> None:

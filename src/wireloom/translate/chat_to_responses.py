@@ -15,7 +15,7 @@ from wireloom.translate.chat_calls import Calls, State
 from wireloom.translate.chat_chunk import DONE, look_at, read_chunk
 from wireloom.translate.chat_errors import cut_off
 from wireloom.translate.chat_usage import usage
-from wireloom.translate.response_stream import ResponseStream
+from wireloom.translate.response_stream import Incomplete, ResponseStream
 from wireloom.translate.think_tags import ThinkTags
 
 Json: TypeAlias = dict[str, Any]
@@ -25,7 +25,7 @@ RARE = ("refusal", "tool_calls", "function_call", "annotations", "extra_content"
 
 # Why a model stopped -> why the response is incomplete; None where it is complete. A reason that is not here is
 # an upstream's own word for a proper end.
-INCOMPLETE: Mapping[str, str | None] = {
+INCOMPLETE: Mapping[str, Incomplete | None] = {
     "stop": None,
     "tool_calls": None,
     "function_call": None,

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from functools import reduce
+from typing import TYPE_CHECKING
 
 import msgspec
 from wireloom_protocol import hot
 
-Json: TypeAlias = dict[str, Any]
+if TYPE_CHECKING:
+    from wireloom_protocol import replies
 
 
-def usage(last: hot.CompletionUsage | None, before: Sequence[hot.CompletionUsage | None] = ()) -> Json | None:
+def usage(
+    last: hot.CompletionUsage | None, before: Sequence[hot.CompletionUsage | None] = ()
+) -> replies.ResponseUsage | None:
     """Token counts as the Responses contract has them, or None when the upstream did not count.
 
     Args:
@@ -22,18 +26,27 @@ def usage(last: hot.CompletionUsage | None, before: Sequence[hot.CompletionUsage
     known = [each for each in counted if each is not None]
     if not known or last is None:
         return None
-    total = known[0]
-    for each in known[1:]:
-        total = {
-            key: value + each[key]
-            if isinstance(value, int)
-            else {name: count + each[key][name] for name, count in value.items()}
-            for key, value in total.items()
-        }
-    return total
+    return reduce(_sum, known)
 
 
-def _counted(counted: hot.CompletionUsage) -> Json | None:
+def _sum(one: replies.ResponseUsage, other: replies.ResponseUsage) -> replies.ResponseUsage:
+    read, more_read = one["input_tokens_details"], other["input_tokens_details"]
+    made, more_made = one["output_tokens_details"], other["output_tokens_details"]
+    return {
+        "input_tokens": one["input_tokens"] + other["input_tokens"],
+        "input_tokens_details": {
+            "cached_tokens": read["cached_tokens"] + more_read["cached_tokens"],
+            "cache_write_tokens": read["cache_write_tokens"] + more_read["cache_write_tokens"],
+        },
+        "output_tokens": one["output_tokens"] + other["output_tokens"],
+        "output_tokens_details": {
+            "reasoning_tokens": made["reasoning_tokens"] + more_made["reasoning_tokens"]
+        },
+        "total_tokens": one["total_tokens"] + other["total_tokens"],
+    }
+
+
+def _counted(counted: hot.CompletionUsage) -> replies.ResponseUsage | None:
     if counted.prompt_tokens is msgspec.UNSET:
         return None
     read, written = _count(counted.prompt_tokens), _count(counted.completion_tokens)

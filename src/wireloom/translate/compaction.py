@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wireloom_protocol import responses as m
 
 from wireloom.errors import UpstreamError
 from wireloom.translate.output_items import Json
-from wireloom.translate.response_stream import ResponseStream
+from wireloom.translate.response_stream import Incomplete, ResponseStream
+
+if TYPE_CHECKING:
+    from wireloom_protocol import replies
 
 TRIGGER = "compaction_trigger"
 PROMPT = """\
@@ -49,7 +52,7 @@ class CompactionStream(ResponseStream):
 
     def __init__(
         self,
-        response: Json,
+        response: replies.Response,
         new_id: Callable[[str], str],
         now: Callable[[], float],
         seal: Callable[[Json], str],
@@ -96,7 +99,7 @@ class CompactionStream(ResponseStream):
     def keep(self, state: Json) -> None:
         """See `ResponseStream.keep`: the state ends with the conversation that is summed up."""
 
-    def finish(self, usage: Json | None, incomplete: str | None = None) -> None:
+    def finish(self, usage: replies.ResponseUsage | None, incomplete: Incomplete | None = None) -> None:
         """See `ResponseStream.finish`.
 
         Raises:

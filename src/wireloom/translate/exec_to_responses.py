@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
@@ -12,6 +12,9 @@ from wireloom.translate.chat_to_responses import INCOMPLETE
 from wireloom.translate.codex_errors import incomplete, spoken
 from wireloom.translate.loss import How, Rule
 from wireloom.translate.response_stream import ResponseStream
+
+if TYPE_CHECKING:
+    from wireloom_protocol import replies
 
 Json: TypeAlias = dict[str, Any]
 
@@ -118,7 +121,7 @@ class ExecReader:
         self._stream.finish(None, known)
 
 
-def _usage(counted: Any) -> Json | None:
+def _usage(counted: Any) -> replies.ResponseUsage | None:
     if not isinstance(counted, dict):
         return None
     read, written = _number(counted, "input_tokens"), _number(counted, "output_tokens")

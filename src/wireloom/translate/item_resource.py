@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel
 from wireloom_protocol import responses as m
-from wireloom_protocol.routes import KNOWN
+from wireloom_protocol.operations import KNOWN
+
+if TYPE_CHECKING:
+    from wireloom_protocol import replies
 
 Json = dict[str, Any]
 
@@ -152,12 +155,14 @@ FORMS: Final[Mapping[str, Form | None]] = {
 """Every kind of input item with its stored form, None for those that are not kept."""
 
 
-def shown(item: Json) -> Json:
-    """An item in its stored form.
+def shown(item: Any) -> replies.ItemResource:
+    """An item in its stored form; `FORMS` makes it from plain JSON, so this is where it gets its type.
 
     Args:
         item: JSON of an input or output item with its id, of a kind that `FORMS` has a form for; not changed.
     """
     form = FORMS[item["type"]]
     assert form is not None
-    return form.shown(item)
+    stored: Any = form.shown(item)
+    known: replies.ItemResource = stored
+    return known

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import msgspec
 from wireloom_protocol import hot
@@ -13,7 +13,10 @@ from wireloom.translate import client_tools
 from wireloom.translate.free_input import FreeInput, is_json
 from wireloom.translate.tools import unwrap
 
-Event: TypeAlias = dict[str, Any] | hot.HotEvent
+if TYPE_CHECKING:
+    from wireloom_protocol import replies
+
+Event: TypeAlias = "replies.ResponseStreamEvent | hot.HotEvent"
 Json: TypeAlias = dict[str, Any]
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from wireloom.translate.output_items import Event
+
+if TYPE_CHECKING:
+    from wireloom_protocol import replies
 
 TERMINAL = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
 
-def fold(events: Iterable[Event], response: dict[str, Any] | None = None) -> dict[str, Any] | None:
+def fold(events: Iterable[Event], response: replies.Response | None = None) -> replies.Response | None:
     """Reduce events to the final response.
 
     Args:
@@ -21,6 +24,11 @@ def fold(events: Iterable[Event], response: dict[str, Any] | None = None) -> dic
         The response of the terminal event, or None while there was none.
     """
     for event in events:
-        if isinstance(event, dict) and event["type"] in TERMINAL:
+        # Compared word by word: that is how a type checker finds the events with a response.
+        if isinstance(event, dict) and (
+            event["type"] == "response.completed"
+            or event["type"] == "response.incomplete"
+            or event["type"] == "response.failed"
+        ):
             response = event["response"]
     return response

@@ -9,7 +9,7 @@ sign of life had to be put between. A stream that breaks off is an error, after 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from wireloom.translate.chat_chunk import DONE
@@ -35,7 +35,8 @@ class ResponseRelay:
     def __init__(self, stream: ResponseStream, close: Callable[[Json], str]) -> None:
         self._stream = stream
         self._close = close
-        self._own = {name: stream.response[name] for name in OWN if name in stream.response}
+        opened: Mapping[str, object] = stream.response
+        self._own = {name: opened[name] for name in OWN if name in opened}
         self._sealed: dict[str, str] = {}
         self._error: Json | None = None
         self.called: list[str] = []

@@ -12,12 +12,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
 
 from wireloom.translate.output_items import CALLS, CallItem, Event, Item, Json, Part, WholeItem
 from wireloom.translate.response_fold import TERMINAL
+
+if TYPE_CHECKING:
+    from wireloom_protocol import replies
+
+Incomplete: TypeAlias = Literal["max_output_tokens", "content_filter"]
+"""Why a model stopped before the end of its answer, in the contract's words."""
 
 _encode = msgspec.json.encode
 RESPONSE_EVENTS = TERMINAL | {"response.created", "response.queued", "response.in_progress"}
@@ -38,7 +44,7 @@ class ResponseStream:
 
     def __init__(
         self,
-        response: Json,
+        response: replies.Response,
         new_id: Callable[[str], str],
         now: Callable[[], float],
         *,
@@ -47,7 +53,9 @@ class ResponseStream:
         seal_reasoning: bool = False,
     ) -> None:
         self.response = response
-        self.output: list[Json] = response["output"]
+        # Items are built member by member, so as plain objects; the transcripts of the tests hold them to the contract.
+        output: Any = response["output"]
+        self.output: list[Json] = output
         self.started = False
         self.ended = False
         self.lasting = True
@@ -108,15 +116,14 @@ class ResponseStream:
         events, self._events = self._events, []
         return events
 
-    def take_over(self, response: Json, seal: Callable[[Json], str]) -> None:
+    def take_over(self, response: replies.Response, seal: Callable[[Json], str]) -> None:
         """Let another backend answer, where the first has said nothing.
 
         Args:
             response: the members of the response at its start, over what the first may have made of them.
             seal: see the class.
         """
-        self.response.clear()
-        self.response.update(response, output=self.output)
+        self._restate(response, self.output)
         self._seal = seal
 
     # -- what a backend says -------------------------------------------------------------------------------------
@@ -215,11 +222,12 @@ class ResponseStream:
         """Whether the arguments of a call are a JSON value already."""
         return self._calls[key].complete
 
-    def relay(self, event: Json) -> None:
+    def relay(self, event: Any) -> None:
         """Pass on an event of an upstream whose streams are whole; only its number is this stream's own.
 
         Args:
-            event: of any type. A response in it becomes this stream's; with the last one the stream ends.
+            event: JSON of any type; the upstream answers for its members. A response in it becomes this stream's;
+                with the last one the stream ends.
         """
         if self.ended:
             return
@@ -228,8 +236,7 @@ class ResponseStream:
         if isinstance(response, dict) and kind in RESPONSE_EVENTS:
             self.ended = kind in TERMINAL
             output = response.get("output") if self.ended else None
-            self.response.clear()
-            self.response.update(response, output=output if isinstance(output, list) else self.output)
+            self._restate(response, output if isinstance(output, list) else self.output)
             # What follows changes the response, and an event before the last one tells of now.
             event["response"] = self.response if self.ended else msgspec.Raw(_encode(self.response))
         else:
@@ -244,12 +251,18 @@ class ResponseStream:
         """The arguments of a call so far."""
         return "".join(self._calls[key].chunks)
 
-    def finish(self, usage: Json | None, incomplete: str | None = None) -> None:
+    def _restate(self, response: Any, output: list[Json]) -> None:
+        """Give the response other members; it stays the same object, because others hold it."""
+        members: Any = self.response
+        members.clear()
+        members.update(response, output=output)
+
+    def finish(self, usage: replies.ResponseUsage | None, incomplete: Incomplete | None = None) -> None:
         """The response ends as it should.
 
         Args:
             usage: tokens as the contract counts them, or None when the backend does not tell.
-            incomplete: why the model stopped early (`max_output_tokens`, `content_filter`), or None.
+            incomplete: why the model stopped early, or None.
         """
         if self.ended:
             return
@@ -257,12 +270,14 @@ class ResponseStream:
         self._drain(cut_short=incomplete is not None)
         self.response["usage"] = usage
         if incomplete is None:
-            self.response.update(status="completed", completed_at=int(self._now()))
+            self.response["status"] = "completed"
+            self.response["completed_at"] = int(self._now())
         else:
-            self.response.update(status="incomplete", incomplete_details={"reason": incomplete})
+            self.response["status"] = "incomplete"
+            self.response["incomplete_details"] = {"reason": incomplete}
         self._end()
 
-    def fail(self, error: Json, code: str) -> None:
+    def fail(self, error: replies.Error, code: replies.ResponseErrorCode) -> None:
         """The response fails; what is open stays open, so that nobody acts on half a call.
 
         Args:
@@ -273,7 +288,9 @@ class ResponseStream:
             return
         self.start()
         self._emit("error", **{key: error[key] for key in ("code", "message", "param")}, error=error)
-        self.response.update(status="failed", store=False, error={"code": code, "message": error["message"]})
+        self.response["status"] = "failed"
+        self.response["store"] = False
+        self.response["error"] = {"code": code, "message": error["message"]}
         self._end()
 
     # -- items ---------------------------------------------------------------------------------------------------
@@ -440,7 +457,9 @@ class ResponseStream:
         self._emit(f"response.{self.response['status']}", response=self.response)
 
     def _emit(self, kind: str, **fields: Any) -> None:
-        self._events.append({"type": kind, "sequence_number": self._sequence, **fields})
+        # The one place where events are written from their members; transcripts hold each kind to the contract.
+        event: Any = {"type": kind, "sequence_number": self._sequence, **fields}
+        self._events.append(event)
         self._sequence += 1
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 from wireloom_protocol import hot
@@ -20,6 +20,9 @@ from wireloom.translate.responses_to_chat_completion import (
     opened,
     usage,
 )
+
+if TYPE_CHECKING:
+    from wireloom.translate.chat_chunk import ChatFrame
 
 Json: TypeAlias = dict[str, Any]
 
@@ -54,14 +57,15 @@ class ChatChunks:
         self._rest = b'},"logprobs":null,"finish_reason":null}' + self._tail
         self._include_usage = include_usage
         self._legacy = legacy
-        self._frames: list[bytes] = []
+        # Frames are joined from encoded pieces, so the list is where they get their type.
+        self._frames: list[Any] = []
         self._started = False
         self._places: dict[str, Any] = {}  # member -> the item, or the part of one, that it was said in last
         self._calls: dict[int, int] = {}  # output index of a call -> its index among the calls
         self.lost: list[str] = []
         """What of the answer Chat has no words for, for the log."""
 
-    def feed(self, events: Iterable[Any]) -> list[bytes]:
+    def feed(self, events: Iterable[Any]) -> list[ChatFrame]:
         """Take events; returns frames of an event stream.
 
         Raises:
@@ -79,7 +83,7 @@ class ChatChunks:
                 rule.apply(self, event)
         return self.take()
 
-    def take(self) -> list[bytes]:
+    def take(self) -> list[ChatFrame]:
         """The frames since the last call; after a failure, those that came before it."""
         frames, self._frames = self._frames, []
         return frames

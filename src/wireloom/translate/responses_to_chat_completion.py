@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from wireloom.errors import GatewayError
 from wireloom.translate.upstream_events import failure
 
+if TYPE_CHECKING:
+    from wireloom_protocol import replies
+
+    Call: TypeAlias = replies.ChatCompletionMessageToolCall | replies.ChatCompletionMessageCustomToolCall
+    Source: TypeAlias = replies.ChatCompletionResponseMessageAnnotation
+    Tokens: TypeAlias = replies.ChatCompletionTokenLogprob
+
 Json: TypeAlias = dict[str, Any]
+FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter", "function_call"]
 
 CALLS: Mapping[str, str] = {"function_call": "function", "custom_tool_call": "custom"}
 """Types of items that are calls of a client's tool, and what Chat calls them."""
-FINISHED: Mapping[str, str] = {"max_output_tokens": "length", "content_filter": "content_filter"}
+FINISHED: Mapping[str, FinishReason] = {"max_output_tokens": "length", "content_filter": "content_filter"}
 """Why a response is incomplete, and the finish reason for it."""
 BETWEEN = "\n\n"
 """Between two messages, or two parts of what a model thinks: Chat has one of each."""
 
 
-def completion(response: Json, completion_id: str, model: str, *, legacy: bool = False) -> Json:
+def completion(
+    response: replies.Response, completion_id: str, model: str, *, legacy: bool = False
+) -> replies.CreateChatCompletionResponse:
     """Tell a response.
 
     Args:
@@ -33,31 +43,32 @@ def completion(response: Json, completion_id: str, model: str, *, legacy: bool =
     if response["status"] == "failed":
         raise failed({"response": response})
     output = response["output"]
-    calls = [call(item) for item in output if item["type"] in CALLS]
-    message = _message(output, calls, legacy=legacy)
-    choice = {
+    calls = [made for item in output if (made := call(item)) is not None]
+    choice: replies.CreateChatCompletionResponseChoice = {
         "index": 0,
-        "message": message,
+        "message": _message(output, calls, legacy=legacy),
         "logprobs": _logprobs(output),
         "finish_reason": finish_reason(response, bool(calls), legacy=legacy),
     }
-    made: Json = {
+    whole: replies.CreateChatCompletionResponse = {
         "id": completion_id,
         "object": "chat.completion",
         "created": int(response["created_at"]),
         "model": model,
         "choices": [choice],
     }
-    if response.get("usage") is not None:
-        made["usage"] = usage(response["usage"])
-    return made
+    counted = response.get("usage")
+    if counted is not None:
+        whole["usage"] = usage(counted)
+    return whole
 
 
-def finish_reason(response: Json, called: bool, *, legacy: bool = False) -> str:
+def finish_reason(response: replies.Response, called: bool, *, legacy: bool = False) -> FinishReason:
     """Why the model stopped."""
     if response["status"] == "incomplete":
-        details = response.get("incomplete_details") or {}
-        return FINISHED.get(str(details.get("reason")), "length")
+        details = response.get("incomplete_details")
+        reason = details.get("reason") if details else None
+        return FINISHED.get(str(reason), "length")
     if not called:
         return "stop"
     return "function_call" if legacy else "tool_calls"
@@ -68,8 +79,12 @@ def failed(event: Json) -> GatewayError:
     return failure(event)
 
 
-def usage(counted: Json) -> Json:
-    """Token counts in Chat's words."""
+def usage(counted: Mapping[str, Any]) -> replies.CompletionUsage:
+    """Token counts in Chat's words.
+
+    Args:
+        counted: a usage of the Responses contract; of a response that an upstream made, the details may be missing.
+    """
     read, made = counted.get("input_tokens_details") or {}, counted.get("output_tokens_details") or {}
     return {
         "prompt_tokens": counted["input_tokens"],
@@ -80,11 +95,21 @@ def usage(counted: Json) -> Json:
     }
 
 
-def call(item: Json) -> Json:
-    """A call with all that it is called with."""
+def call(item: replies.OutputItem) -> Call | None:
+    """A call with its arguments or its input, or None if the item is none."""
     if item["type"] == "function_call":
-        return opened(item, item["arguments"])
-    return opened(item, item["input"])
+        function: replies.ChatCompletionMessageToolCallFunction = {
+            "name": item["name"],
+            "arguments": item["arguments"],
+        }
+        return {"id": item["call_id"], "type": "function", "function": function}
+    if item["type"] == "custom_tool_call":
+        custom: replies.ChatCompletionMessageCustomToolCallCustom = {
+            "name": item["name"],
+            "input": item["input"],
+        }
+        return {"id": item["call_id"], "type": "custom", "custom": custom}
+    return None
 
 
 def opened(item: Json, said: str) -> Json:
@@ -99,64 +124,70 @@ def opened(item: Json, said: str) -> Json:
     return {"id": item["call_id"], "type": kind, kind: {"name": item["name"], inner: said}}
 
 
-def cited(annotation: Json) -> Json | None:
-    """A source as Chat has it, or None where Chat has none of its kind."""
+def cited(annotation: Any) -> Source | None:
+    """A source as Chat has it, or None where Chat has none of its kind; its members are the same in both."""
     if annotation.get("type") != "url_citation":
         return None
-    told = {name: value for name, value in annotation.items() if name != "type"}
-    return {"type": "url_citation", "url_citation": told}
+    members: Any = {name: value for name, value in annotation.items() if name != "type"}
+    return {"type": "url_citation", "url_citation": members}
 
 
-def known(logprobs: Iterable[Json]) -> list[Json]:
+def known(logprobs: Iterable[Any]) -> list[Tokens]:
     """Log probabilities of tokens; those of a stream come without bytes, which are the token's own."""
     return [
         {**_token(each), "top_logprobs": [_token(top) for top in each["top_logprobs"]]} for each in logprobs
     ]
 
 
-def _token(logprob: Json) -> Json:
+def _token(logprob: Any) -> replies.ChatCompletionTokenLogprobTopLogprob:
     token = logprob["token"]
     data = logprob.get("bytes") or list(token.encode("utf-8", "surrogatepass"))
     return {"token": token, "logprob": logprob["logprob"], "bytes": data}
 
 
-def _message(output: list[Json], calls: list[Json], *, legacy: bool) -> Json:
-    texts = [text for item in output if (text := _said(item, "output_text", "text"))]
-    refusals = [text for item in output if (text := _said(item, "refusal", "refusal"))]
-    message: Json = {
+def _message(
+    output: list[replies.OutputItem], calls: list[Call], *, legacy: bool
+) -> replies.ChatCompletionResponseMessage:
+    texts = [text for item in output if (text := "".join(part["text"] for part in _texts(item)))]
+    refusals = [text for item in output if (text := _refusal(item))]
+    message: replies.ChatCompletionResponseMessage = {
         "role": "assistant",
         "content": BETWEEN.join(texts) if texts or not (calls or refusals) else None,
         "refusal": BETWEEN.join(refusals) if refusals else None,
     }
-    thoughts = [part["text"] for item in output if item["type"] == "reasoning" for part in _thoughts(item)]
+    thoughts = [text for item in output for text in _thoughts(item)]
     if thoughts:
         message["reasoning_content"] = BETWEEN.join(thoughts)
-    sources = [
-        source for part in _parts(output) for each in part.get("annotations", ()) if (source := cited(each))
-    ]
+    annotations = [each for item in output for part in _texts(item) for each in part.get("annotations", ())]
+    sources = [source for each in annotations if (source := cited(each)) is not None]
     if sources:
         message["annotations"] = sources
-    if calls and legacy:
-        message["function_call"] = calls[0]["function"]
+    functions = [made["function"] for made in calls if made["type"] == "function"]
+    if legacy and functions:
+        message["function_call"] = functions[0]
     elif calls:
         message["tool_calls"] = calls
     return message
 
 
-def _thoughts(item: Json) -> list[Json]:
-    return [*item.get("summary", ()), *(item.get("content") or ())]
+def _thoughts(item: replies.OutputItem) -> list[str]:
+    if item["type"] != "reasoning":
+        return []
+    return [part["text"] for part in (*item.get("summary", ()), *(item.get("content") or ()))]
 
 
-def _parts(output: list[Json]) -> list[Json]:
-    return [part for item in output if item["type"] == "message" for part in item["content"]]
+def _texts(item: replies.OutputItem) -> list[replies.OutputTextContent]:
+    if item["type"] != "message":
+        return []
+    return [part for part in item["content"] if part["type"] == "output_text"]
 
 
-def _said(item: Json, kind: str, member: str) -> str:
+def _refusal(item: replies.OutputItem) -> str:
     if item["type"] != "message":
         return ""
-    return "".join(part[member] for part in item["content"] if part["type"] == kind)
+    return "".join(part["refusal"] for part in item["content"] if part["type"] == "refusal")
 
 
-def _logprobs(output: list[Json]) -> Json | None:
-    found = [each for part in _parts(output) for each in part.get("logprobs") or ()]
+def _logprobs(output: list[replies.OutputItem]) -> replies.CreateChatCompletionResponseChoiceLogprobs | None:
+    found = [each for item in output for part in _texts(item) for each in part.get("logprobs") or ()]
     return {"content": known(found), "refusal": None} if found else None

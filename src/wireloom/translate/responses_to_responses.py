@@ -9,7 +9,7 @@ told, and nothing twice.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from wireloom_protocol import responses as m
@@ -21,10 +21,13 @@ from wireloom.translate.chat_errors import cut_off
 from wireloom.translate.chat_to_responses import INCOMPLETE, logprob
 from wireloom.translate.item_resource import FORMS
 from wireloom.translate.loss import How, Rule
-from wireloom.translate.response_stream import ResponseStream
+from wireloom.translate.response_stream import Incomplete, ResponseStream
 from wireloom.translate.upstream_calls import SAID, UpstreamCalls
 from wireloom.translate.upstream_events import counted, decoded, failure, untold
 from wireloom.translate.upstream_output import Ledger, Told
+
+if TYPE_CHECKING:
+    from wireloom_protocol import replies
 
 Json: TypeAlias = dict[str, Any]
 
@@ -66,7 +69,7 @@ class ResponsesReader:
         }
         self._place: tuple[Told, str, int] | None = None  # item, kind and index of the part that grew last
         self._over = False
-        self._end: tuple[Json | None, str | None] | None = None
+        self._end: tuple[replies.ResponseUsage | None, Incomplete | None] | None = None
         self.lost: list[str] = []
         """What of the answer could not be told, in words for the log."""
 

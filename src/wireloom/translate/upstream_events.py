@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
 from wireloom.errors import GatewayError, UpstreamError
 from wireloom.translate.chat_errors import upstream_error
+
+if TYPE_CHECKING:
+    from wireloom_protocol import replies
 
 Json: TypeAlias = dict[str, Any]
 
@@ -71,7 +74,7 @@ STATUSES = (
 )
 
 
-def counted(usage: Any) -> Json | None:
+def counted(usage: Any) -> replies.ResponseUsage | None:
     """Token counts with all members of the contract, or None where the upstream did not count."""
     if not isinstance(usage, dict) or (
         not _number(usage.get("input_tokens")) and "output_tokens" not in usage
@@ -79,7 +82,8 @@ def counted(usage: Any) -> Json | None:
         return None
     read, written = _number(usage.get("input_tokens")), _number(usage.get("output_tokens"))
     given, made = usage.get("input_tokens_details"), usage.get("output_tokens_details")
-    return {
+    # Members that the contract does not know survive, so this is the place where the object gets its type.
+    whole: Any = {
         **usage,
         "input_tokens": read,
         "input_tokens_details": _details(given, "cached_tokens", "cache_write_tokens"),
@@ -87,6 +91,8 @@ def counted(usage: Any) -> Json | None:
         "output_tokens_details": _details(made, "reasoning_tokens"),
         "total_tokens": _number(usage.get("total_tokens")) or read + written,
     }
+    known: replies.ResponseUsage = whole
+    return known
 
 
 def _details(given: Any, *names: str) -> Json:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from wireloom_runtime.operations import Encoded
+
+if TYPE_CHECKING:
+    from msgspec import Struct
+
+    from wireloom_runtime.operations import TypedObject
+
+    Value = TypeVar("Value", bound=TypedObject | Struct)
+
 EVENT_STREAM = "text/event-stream"
 DONE = b"data: [DONE]\n\n"
-COMMENT = b": keep-alive\n\n"
+# A comment is no event, so it may stand in a stream of any.
+COMMENT: Encoded[Any] = Encoded(b": keep-alive\n\n")
 BOM = b"\xef\xbb\xbf"
 MAX_EVENT_BYTES = 32 * 1024 * 1024
 
@@ -99,7 +110,7 @@ def _data(block: bytes) -> bytes | None:
     return b"\n".join(lines) if lines else None
 
 
-def encode(events: list[Any]) -> bytes:
+def encode(events: Sequence[Any]) -> bytes:
     """Frame stream events: name and data, an empty line after each.
 
     Args:
@@ -118,13 +129,13 @@ def encode(events: list[Any]) -> bytes:
     return bytes(out)
 
 
-def data_only(value: Any) -> bytes:
-    """A frame without a name.
+def data_only(value: Value) -> Encoded[Value]:
+    """Encode an object as a frame without an event name.
 
     Args:
-        value: anything JSON can hold.
+        value: the event.
     """
-    return b"data: %b\n\n" % msgspec.json.encode(value)
+    return Encoded(b"data: %b\n\n" % msgspec.json.encode(value))
 
 
 def _head(kind: type, event: Any) -> bytes:
