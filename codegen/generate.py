@@ -20,7 +20,7 @@ from typing import Any
 
 import yaml
 
-from codegen import app_server, normalise, overlay, select, stubs, typed_dicts
+from codegen import app_server, normalise, overlay, sane, select, stubs, typed_dicts
 
 Json = Any
 
@@ -36,7 +36,7 @@ OPEN_UNIONS = (
     "ChatCompletionRequestToolCall",
     "ChatCompletionRequestUserMessageContentPart",
 )
-TOOLS = ("datamodel-code-generator", "jinja2", "jsonpath-ng", "ruff")
+TOOLS = ("datamodel-code-generator", "jinja2", "jsonpath-ng", "jsonschema", "ruff")
 
 DCG = (
     "--input-file-type=openapi",
@@ -87,6 +87,10 @@ def main(argv: list[str] | None = None) -> int:
         "--check", action="store_true", help="compare instead of writing; exit 1 on a difference"
     )
     check = parser.parse_args(argv).check
+    if found := faults():
+        print(*found, sep="\n")
+        print(f"\nNothing is generated: {len(found)} faults in openapi/.")
+        return 1
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder)
         emit(fresh)
@@ -99,6 +103,30 @@ def main(argv: list[str] | None = None) -> int:
     if changes:
         print("\ngenerated/ is not what the contracts compile to. To mend it: nox -s generate, then commit.")
     return 1 if changes else 0
+
+
+def faults() -> list[str]:
+    """All that the contracts cannot mean, a sentence each; empty where they can be compiled."""
+    sources = sorted((OPENAPI / "overlays").glob("*.overlay.yaml"))
+    try:
+        found = [fault for path in sources for fault in sane.overlay(path.name, overlay.load(path))]
+        found += sane.prose("gateway.yaml", yaml.safe_load((OPENAPI / "gateway.yaml").read_text()))
+        if found:  # what YAML misreads leads to faults in the documents, which would hide the cause
+            return [str(fault) for fault in found]
+        surface = corrected()
+        operations = tomllib.loads((OPENAPI / "operations.toml").read_text())
+        found += sane.document(normalise.contract(surface))
+        found += sane.document(promised(surface, operations))
+        found += sane.document(app_server.document(app_server_base()), sane.APP_SERVER_RULES)
+    except overlay.OverlayError as error:
+        return [str(error)]
+    return list(dict.fromkeys(map(str, found)))
+
+
+def app_server_base() -> Json:
+    """The base file of the app-server contract with its overlay applied."""
+    base = json.loads((OPENAPI / "app_server.json").read_text())
+    return overlay.apply(base, overlay.load(OPENAPI / "overlays" / "app-server.overlay.yaml"))
 
 
 def corrected() -> Json:
@@ -127,8 +155,7 @@ def emit(target: Path) -> None:
     parts = divided(document, operations)
     hot = operations["hot"]
     parts["hot"] = (normalise.hot(document, **hot), (*DCG, *MSGSPEC))
-    base = json.loads((OPENAPI / "app_server.json").read_text())
-    base = overlay.apply(base, overlay.load(OPENAPI / "overlays" / "app-server.overlay.yaml"))
+    base = app_server_base()
     parts["app_server"] = (app_server.document(base), app_server.DCG_OPTIONS)
     origins = stubs.Origins(placed(operations), sources(served), frozenset(hot["write"]))
     parts |= typed_dicts_of(served, stubs.operations(served, document, origins))

@@ -13,16 +13,19 @@ Json = Any
 
 
 class OverlayError(ValueError):
-    """An overlay action without a reason, or one that changes nothing."""
+    """An overlay that cannot be read, an action without a reason, or one that changes nothing."""
 
 
 def load(path: Path) -> Json:
     """Read an overlay file and check that every action says why it is there.
 
     Raises:
-        OverlayError: an action without a description.
+        OverlayError: a file that is not YAML, or an action without a description.
     """
-    overlay = yaml.safe_load(path.read_text())
+    try:
+        overlay = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise OverlayError(f"{path.name}: not YAML: {error}. Quote texts with `: ` or ` #`.") from error
     for number, action in enumerate(overlay["actions"], 1):
         if not action.get("description", "").strip():
             raise OverlayError(f"{path.name}: action {number} ({action['target']}) gives no reason")

@@ -473,12 +473,6 @@ FunctionCallItemStatus = TypeAliasType(
 )
 
 
-FunctionCallOutputItemParamCallId = TypeAliasType(
-    "FunctionCallOutputItemParamCallId",
-    Annotated[str, Field(max_length=64, min_length=1)],
-)
-
-
 FunctionCallOutputItemParamName = TypeAliasType(
     "FunctionCallOutputItemParamName",
     Annotated[str, Field(max_length=128, min_length=1)],
@@ -641,7 +635,7 @@ InputImageContentParamAutoParamImageUrl = TypeAliasType(
 
 class ItemReferenceParam(Deferred):
     """
-    An item that is in the store
+    A reference to a stored item by its id.
     """
 
     model_config = ConfigDict(
@@ -1857,6 +1851,11 @@ class ToolChoiceTypes(Deferred):
     ]
 
 
+ToolSearchCallItemParamCallId = TypeAliasType(
+    "ToolSearchCallItemParamCallId", Annotated[str, Field(max_length=64, min_length=1)]
+)
+
+
 ToolSearchExecutionType = TypeAliasType(
     "ToolSearchExecutionType", Literal["server", "client"]
 )
@@ -2948,7 +2947,7 @@ class ToolSearchCallItemParam(Deferred):
         extra="allow",
     )
     id: str | None = None
-    call_id: FunctionCallOutputItemParamCallId | None = None
+    call_id: ToolSearchCallItemParamCallId | None = None
     type: Literal["tool_search_call"]
     execution: ToolSearchExecutionType | None = None
     arguments: EmptyModelParam
@@ -3068,7 +3067,7 @@ class FunctionCallOutputItemParam(Deferred):
         extra="allow",
     )
     id: str | None = None
-    call_id: FunctionCallOutputItemParamCallId
+    call_id: Annotated[str, Field(max_length=64, min_length=1)]
     type: Literal["function_call_output"]
     output: (
         ApplyPatchToolCallOutputItemParamOutput
@@ -3842,7 +3841,7 @@ class ToolSearchOutputItemParam(Deferred):
         extra="allow",
     )
     id: str | None = None
-    call_id: FunctionCallOutputItemParamCallId | None = None
+    call_id: ToolSearchCallItemParamCallId | None = None
     type: Literal["tool_search_output"]
     execution: ToolSearchExecutionType | None = None
     tools: Many[Tool]

@@ -331,9 +331,6 @@ class FilePath(TypedDict):
 FunctionCallItemStatus: TypeAlias = Literal["in_progress", "completed", "incomplete"]
 
 
-FunctionCallOutputItemParamCallId: TypeAlias = str
-
-
 FunctionCallOutputItemParamOutput: TypeAlias = str
 
 
@@ -438,7 +435,7 @@ InputImageContentParamAutoParamImageUrl: TypeAlias = str
 
 class ItemReferenceParam(TypedDict):
     """
-    An item that is in the store
+    A reference to a stored item by its id.
     """
 
     id: str
@@ -1412,7 +1409,7 @@ class FunctionCallOutputItemParam(TypedDict):
     """
 
     id: NotRequired[str | None]
-    call_id: FunctionCallOutputItemParamCallId
+    call_id: str
     type: Literal["function_call_output"]
     output: FunctionCallOutputItemParamOutput | list[FunctionCallOutputItemParamOutput1]
     name: NotRequired[FunctionCallOutputItemParamName | None]
