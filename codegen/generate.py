@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import difflib
 import filecmp
 import hashlib
@@ -20,7 +21,7 @@ from typing import Any
 
 import yaml
 
-from codegen import app_server, normalise, overlay, sane, select, stubs, typed_dicts
+from codegen import app_server, flatten, normalise, overlay, sane, select, stubs, titles, typed_dicts
 
 Json = Any
 
@@ -132,6 +133,7 @@ def app_server_base() -> Json:
 def corrected() -> Json:
     """The whole surface with every numbered overlay applied: the contract before anything is chosen."""
     document = json.loads((OPENAPI / "openai.json").read_text())
+    document["info"]["version"] = release()
     own = yaml.safe_load((OPENAPI / "gateway.yaml").read_text())
     document["paths"] = {API_PREFIX + path: item for path, item in document["paths"].items()} | own["paths"]
     document["components"]["schemas"] |= own["components"]["schemas"]
@@ -146,12 +148,26 @@ def promised(surface: Json, operations: Json) -> Json:
     return select.surface(normalise.contract(narrowed), operations["served"])
 
 
+def documents(served: Json) -> dict[str, Json]:
+    """File -> a form of the served document, each with titles of its own.
+
+    Args:
+        served: what `promised` returned; not changed.
+    """
+    flat = flatten.document(served)
+    return {
+        "contract.json": titles.titled(copy.deepcopy(served)),
+        "contract-3.1.json": titles.titled(flat),
+    }
+
+
 def emit(target: Path) -> None:
     """Write every generated file into an empty folder."""
     operations = tomllib.loads((OPENAPI / "operations.toml").read_text())
     surface = corrected()
     document, served = normalise.contract(surface), promised(surface, operations)
-    (target / "contract.json").write_text(json.dumps(served, indent=1, ensure_ascii=False) + "\n")
+    for name, published in documents(served).items():
+        (target / name).write_text(json.dumps(published, indent=1, ensure_ascii=False) + "\n")
     parts = divided(document, operations)
     hot = operations["hot"]
     parts["hot"] = (normalise.hot(document, **hot), (*DCG, *MSGSPEC))

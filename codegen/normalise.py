@@ -6,10 +6,16 @@ import copy
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from codegen import walk
+
 Json = Any
 
 REF = "#/components/schemas/"
 UNIONS = ("oneOf", "anyOf")
+OF_FIELDS = ("deprecated", "default", "title", "description")
+# Members for readers and for generators of clients. In our own models a description becomes the docstring of a class;
+# any of these on another type would make a type of its own of it.
+UNREAD = ("title", "examples")
 
 
 def contract(document: Json) -> Json:
@@ -43,12 +49,10 @@ def _schemas(node: Json) -> Iterator[dict[str, Json]]:
 def _spell_null(node: dict[str, Json]) -> None:
     if node.get("nullable") is not True:
         return
-    plain = {key: value for key, value in node.items() if key not in ("nullable", "deprecated")}
-    kept = {key: node[key] for key in ("deprecated",) if key in node}
+    plain = {key: value for key, value in node.items() if key != "nullable"}
+    # What describes the field belongs to the field, not to one branch.
+    kept: dict[str, Json] = {key: plain.pop(key) for key in OF_FIELDS if key in plain}
     node.clear()
-    # A default belongs to the field, not to one branch.
-    if "default" in plain:
-        kept["default"] = plain.pop("default")
     node.update(kept, anyOf=[plain, {"type": "null"}])
 
 
@@ -57,7 +61,10 @@ def _spell_mapping(node: dict[str, Json], schemas: Json) -> None:
     branches: list[Json] = next((node[key] for key in UNIONS if isinstance(node.get(key), list)), [])
     mapping = _mapping(branches, schemas)
     if mapping:
-        node["discriminator"] = {"propertyName": mapping[0], "mapping": mapping[1]}
+        tag, tags = mapping
+        node["discriminator"] = node.get("discriminator", {}) | {"propertyName": tag, "mapping": tags}
+        if "oneOf" in node and not all(_demands(branch, tag, schemas) for branch in branches):
+            node["anyOf"] = node.pop("oneOf")  # an object without the tag may fit several branches
     elif "propertyName" in node.get("discriminator", {}):
         del node["discriminator"]
 
@@ -91,6 +98,14 @@ def _tags(schema: Json, name: str, schemas: Json) -> list[str]:
     return found
 
 
+def _demands(schema: Json, name: str, schemas: Json) -> bool:
+    """Whether each object of a schema has a member."""
+    if "$ref" in schema:
+        return _demands(schemas[schema["$ref"].removeprefix(REF)], name, schemas)
+    composed = any(_demands(part, name, schemas) for part in schema.get("allOf", []))
+    return composed or name in schema.get("required", [])
+
+
 def tags(schema: Json) -> dict[str, str]:
     """Tag to branch name of a discriminated union.
 
@@ -121,6 +136,9 @@ def models(document: Json, open_unions: Iterable[str] = ()) -> Json:
             schema = schemas[branch.removeprefix(REF)]
             if discriminator["propertyName"] not in schema.get("required", []):
                 schema.setdefault("required", []).append(discriminator["propertyName"])
+    for _, schema in walk.schemas(document):
+        for key in UNREAD if "properties" in schema or "allOf" in schema else {*UNREAD, "description"}:
+            schema.pop(key, None)
     for name in open_unions:
         if name in schemas:
             _open(schemas, name)

@@ -92,6 +92,17 @@ def unions(contract: Json) -> Iterator[Complaint]:
                 )
 
 
+def words(contract: Json) -> Iterator[Complaint]:
+    """A named schema is more than a description, which an overlay can give to a schema that is gone."""
+    for name, schema in contract.get("components", {}).get("schemas", {}).items():
+        if schema and set(schema) <= set(PROSE):
+            yield Complaint(
+                walk.shown(("components", "schemas", name)),
+                "a description without a schema",
+                "Remove the name from the overlay that describes it, or define the schema",
+            )
+
+
 def required(contract: Json) -> Iterator[Complaint]:
     """A required member is defined: by the schema itself, or by a schema that it is composed with."""
     for path, schema in walk.roots(contract):
@@ -141,7 +152,7 @@ def defaults(contract: Json) -> Iterator[Complaint]:
             )
 
 
-RULES: tuple[Rule, ...] = (keywords, references, unions, required, defaults)
+RULES: tuple[Rule, ...] = (keywords, references, unions, words, required, defaults)
 # A draft-07 schema cannot have members beside a reference, so the bundle wraps the reference in a union of one.
 APP_SERVER_RULES: tuple[Rule, ...] = tuple(rule for rule in RULES if rule is not unions)
 

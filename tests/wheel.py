@@ -13,6 +13,7 @@ NEEDED = (
     "wireloom_runtime/py.typed",
     "wireloom_protocol/py.typed",
     "wireloom_protocol/contract.json",
+    "wireloom_protocol/contract-3.1.json",
     "wireloom/providers/generic.toml",
 )
 

@@ -11,6 +11,10 @@ from wireloom_runtime.models import Deferred, Many, Map
 
 
 class ChatCompletionAllowedTools(Deferred):
+    """
+    The tools of a restricted choice, and whether the model has to call one.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -19,6 +23,10 @@ class ChatCompletionAllowedTools(Deferred):
 
 
 class ChatCompletionAllowedToolsChoice(Deferred):
+    """
+    A choice among some of the tools.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -27,6 +35,10 @@ class ChatCompletionAllowedToolsChoice(Deferred):
 
 
 class ChatCompletionFunctionCallOption(Deferred):
+    """
+    A call of one function in the older form of the tool choice.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -42,6 +54,10 @@ class ChatCompletionMessageCustomToolCallCustom(Deferred):
 
 
 class ChatCompletionMessageCustomToolCall(Deferred):
+    """
+    A call of a tool with free-form input.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -59,6 +75,10 @@ class ChatCompletionMessageToolCallFunction(Deferred):
 
 
 class ChatCompletionMessageToolCall(Deferred):
+    """
+    A call of a function, with JSON arguments.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -84,6 +104,10 @@ class ChatCompletionMessageToolCallChunkCustom(Deferred):
 
 
 class ChatCompletionMessageToolCallChunk(Deferred):
+    """
+    A piece of a call; `index` names the call that it continues.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -111,6 +135,10 @@ ChatCompletionMessageToolCalls = TypeAliasType(
 
 
 class ChatCompletionModerationError(Deferred):
+    """
+    A moderation of one direction that failed.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -119,20 +147,35 @@ class ChatCompletionModerationError(Deferred):
     message: str
 
 
+class ChatCompletionNamedToolChoiceFunction(Deferred):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    name: str
+
+
 class ChatCompletionNamedToolChoice(Deferred):
+    """
+    A call of one function.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
     type: Literal["function"]
-    function: ChatCompletionFunctionCallOption
+    function: ChatCompletionNamedToolChoiceFunction
 
 
 class ChatCompletionNamedToolChoiceCustom(Deferred):
+    """
+    A call of one tool with free-form input.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
     type: Literal["custom"]
-    custom: ChatCompletionFunctionCallOption
+    custom: ChatCompletionNamedToolChoiceFunction
 
 
 class ChatCompletionRequestAssistantMessageAudio(Deferred):
@@ -151,6 +194,10 @@ class ChatCompletionRequestAssistantMessageFunctionCall(Deferred):
 
 
 class ChatCompletionRequestFunctionMessage(Deferred):
+    """
+    The output of a function call in the older form.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -185,6 +232,10 @@ class ChatCompletionRequestMessageContentPartImageImageUrl(Deferred):
 
 
 class ChatCompletionRequestMessageContentPartRefusal(Deferred):
+    """
+    A refusal part of a message of the model.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -221,6 +272,10 @@ class ChatCompletionResponseMessageAudio(Deferred):
 
 
 class ChatCompletionResponseMessage(Deferred):
+    """
+    The message of the model.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -259,6 +314,10 @@ class ChatCompletionStreamResponseDeltaFunctionCall(Deferred):
 
 
 class ChatCompletionStreamResponseDelta(Deferred):
+    """
+    The new pieces of a message in a chunk.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -284,6 +343,10 @@ class ChatCompletionTokenLogprobTopLogprob(Deferred):
 
 
 class ChatCompletionTokenLogprob(Deferred):
+    """
+    A token of a chat completion with its log probability and its alternatives.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -325,6 +388,10 @@ class CompletionUsagePromptTokensDetails(Deferred):
 
 
 class CompletionUsage(Deferred):
+    """
+    The tokens of a chat completion: read, cached, written, and spent on reasoning.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -431,6 +498,10 @@ class CustomToolChatCompletionsCustom(Deferred):
 
 
 class CustomToolChatCompletions(Deferred):
+    """
+    A tool of the client with free-form input.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -440,7 +511,7 @@ class CustomToolChatCompletions(Deferred):
 
 class Error(Deferred):
     """
-    What went wrong, and with which parameter.
+    The kind of a failure, its reason for people and programs, and the parameter at fault.
     """
 
     model_config = ConfigDict(
@@ -579,6 +650,10 @@ ModelResponsePropertiesSafetyIdentifier = TypeAliasType(
 
 
 class ModelResponseProperties(Deferred):
+    """
+    Settings that requests and responses of both faces share.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -599,6 +674,10 @@ ModerationMode = TypeAliasType("ModerationMode", Literal["score", "block"])
 
 
 class ModerationResultBody(Deferred):
+    """
+    The moderation result for one input or output, with a score per category.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -614,6 +693,10 @@ ParallelToolCalls = TypeAliasType("ParallelToolCalls", bool)
 
 
 class PromptCacheBreakpointParam(Deferred):
+    """
+    The end of a prefix that the request asks the provider to cache.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -635,10 +718,25 @@ ReasoningEffort = TypeAliasType(
 
 
 class ResponseFormatJsonObject(Deferred):
+    """
+    A JSON object without a schema.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
     type: Literal["json_object"]
+
+
+class ResponseFormatText(Deferred):
+    """
+    Free text.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    type: Literal["text"]
 
 
 ResponseModalities = TypeAliasType(
@@ -690,6 +788,10 @@ WebSearchContextSize = TypeAliasType(
 
 
 class WebSearchLocation(Deferred):
+    """
+    The approximate place of the user for a web search.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -708,6 +810,10 @@ class UnknownChatCompletionRequestTool(Deferred):
 
 
 class ChatCompletionFunctions(Deferred):
+    """
+    A function in the older form of tools.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -717,6 +823,10 @@ class ChatCompletionFunctions(Deferred):
 
 
 class ChatCompletionModerationResults(Deferred):
+    """
+    The moderation results for one direction.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -726,6 +836,10 @@ class ChatCompletionModerationResults(Deferred):
 
 
 class ChatCompletionRequestMessageContentPartAudio(Deferred):
+    """
+    An audio part of a message, as base64.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -735,6 +849,10 @@ class ChatCompletionRequestMessageContentPartAudio(Deferred):
 
 
 class ChatCompletionRequestMessageContentPartFile(Deferred):
+    """
+    A file part of a message, by data or by file id.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -744,6 +862,10 @@ class ChatCompletionRequestMessageContentPartFile(Deferred):
 
 
 class ChatCompletionRequestMessageContentPartImage(Deferred):
+    """
+    An image part of a message, by URL or by data URL.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -753,6 +875,10 @@ class ChatCompletionRequestMessageContentPartImage(Deferred):
 
 
 class ChatCompletionRequestMessageContentPartText(Deferred):
+    """
+    A text part of a message.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -797,6 +923,10 @@ class WebSearchOptions(Deferred):
 
 
 class FunctionObject(Deferred):
+    """
+    The name, the description and the parameters of a function.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -807,6 +937,10 @@ class FunctionObject(Deferred):
 
 
 class ModerationConfigParam(Deferred):
+    """
+    The moderation mode of one direction.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -814,6 +948,10 @@ class ModerationConfigParam(Deferred):
 
 
 class ModerationPolicyParam(Deferred):
+    """
+    The moderation policy for the input and for the output.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -828,6 +966,10 @@ PredictionContentContent = TypeAliasType(
 
 
 class PredictionContent(Deferred):
+    """
+    Text that the answer repeats for the most part, to speed the answer up.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -836,6 +978,10 @@ class PredictionContent(Deferred):
 
 
 class PromptCacheOptionsParam(Deferred):
+    """
+    The cache settings that the request asks for.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -854,6 +1000,10 @@ class ResponseFormatJsonSchemaJsonSchema(Deferred):
 
 
 class ResponseFormatJsonSchema(Deferred):
+    """
+    Text output of a chat completion that follows a JSON schema.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -878,6 +1028,10 @@ ChatCompletionRequestToolCall = TypeAliasType(
 
 
 class ChatCompletionModeration(Deferred):
+    """
+    The moderation results for the input and the output of a chat completion.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -902,6 +1056,10 @@ ChatCompletionRequestAssistantMessageContentPart = TypeAliasType(
 
 
 class ChatCompletionRequestDeveloperMessage(Deferred):
+    """
+    Instructions of the application.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -917,6 +1075,10 @@ ChatCompletionRequestSystemMessageContent = TypeAliasType(
 
 
 class ChatCompletionRequestSystemMessage(Deferred):
+    """
+    Instructions of the application, under the older role name.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -926,6 +1088,10 @@ class ChatCompletionRequestSystemMessage(Deferred):
 
 
 class ChatCompletionRequestToolMessage(Deferred):
+    """
+    The output of a tool call.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -941,6 +1107,10 @@ ChatCompletionRequestUserMessageContent = TypeAliasType(
 
 
 class ChatCompletionRequestUserMessage(Deferred):
+    """
+    A message of the user.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -950,6 +1120,10 @@ class ChatCompletionRequestUserMessage(Deferred):
 
 
 class ChatCompletionTool(Deferred):
+    """
+    A function of the client.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -966,6 +1140,10 @@ class Audio(Deferred):
 
 
 class CreateChatCompletionResponse(Deferred):
+    """
+    A chat completion in one piece.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -982,6 +1160,10 @@ class CreateChatCompletionResponse(Deferred):
 
 
 class CreateChatCompletionStreamResponse(Deferred):
+    """
+    A chunk of a streamed chat completion.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -999,6 +1181,10 @@ class CreateChatCompletionStreamResponse(Deferred):
 
 
 class CreateModelResponseProperties(ModelResponseProperties):
+    """
+    Settings of a request that both faces share.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1007,6 +1193,10 @@ class CreateModelResponseProperties(ModelResponseProperties):
 
 
 class ModerationParam(Deferred):
+    """
+    The moderation that a request asks for: its model and its policy.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1039,6 +1229,10 @@ ChatCompletionRequestAssistantMessageContent = TypeAliasType(
 
 
 class ChatCompletionRequestAssistantMessage(Deferred):
+    """
+    A message of the model that the client sends back, with its calls and its reasoning.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1069,6 +1263,10 @@ ChatCompletionRequestMessage = TypeAliasType(
 
 
 class CreateChatCompletionRequest(CreateModelResponseProperties):
+    """
+    A request for a chat completion.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1084,10 +1282,7 @@ class CreateChatCompletionRequest(CreateModelResponseProperties):
     web_search_options: WebSearchOptions | None = None
     top_logprobs: TopLogprobs | TopLogprobs1 | None = None
     response_format: Annotated[
-        CustomToolChatCompletionsCustomFormat
-        | ResponseFormatJsonSchema
-        | ResponseFormatJsonObject
-        | None,
+        ResponseFormatText | ResponseFormatJsonSchema | ResponseFormatJsonObject | None,
         Field(discriminator="type"),
     ] = None
     audio: Audio | None = None

@@ -20,6 +20,10 @@ ApplyPatchCallStatus = TypeAliasType(
 
 
 class ApplyPatchCreateFileOperation(Deferred):
+    """
+    The creation of a file with the content of a diff.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -29,6 +33,10 @@ class ApplyPatchCreateFileOperation(Deferred):
 
 
 class ApplyPatchCreateFileOperationParam(Deferred):
+    """
+    The creation of a file that the client sends back.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -38,6 +46,10 @@ class ApplyPatchCreateFileOperationParam(Deferred):
 
 
 class ApplyPatchDeleteFileOperation(Deferred):
+    """
+    The deletion of a file.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -46,6 +58,10 @@ class ApplyPatchDeleteFileOperation(Deferred):
 
 
 class ApplyPatchDeleteFileOperationParam(Deferred):
+    """
+    The deletion of a file that the client sends back.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -60,6 +76,10 @@ ApplyPatchToolCallOutputItemParamOutput = TypeAliasType(
 
 
 class ApplyPatchUpdateFileOperation(Deferred):
+    """
+    The change of a file by a diff.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -69,6 +89,10 @@ class ApplyPatchUpdateFileOperation(Deferred):
 
 
 class ApplyPatchUpdateFileOperationParam(Deferred):
+    """
+    The change of a file by a diff that the client sends back.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -78,6 +102,10 @@ class ApplyPatchUpdateFileOperationParam(Deferred):
 
 
 class ApproximateLocation(Deferred):
+    """
+    The approximate place of the user for a web search of the older form.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -99,6 +127,10 @@ ClickButtonType = TypeAliasType(
 
 
 class ClickParam(Deferred):
+    """
+    A click at a point of the screen.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -110,6 +142,10 @@ class ClickParam(Deferred):
 
 
 class CodeInterpreterOutputImage(Deferred):
+    """
+    An image of a run of code.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -118,6 +154,10 @@ class CodeInterpreterOutputImage(Deferred):
 
 
 class CodeInterpreterOutputLogs(Deferred):
+    """
+    The logs of a run of code.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -141,6 +181,10 @@ CodeInterpreterToolCallOutputs = TypeAliasType(
 
 
 class CodeInterpreterToolCall(Deferred):
+    """
+    A run of code at the provider.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -159,6 +203,10 @@ CompactResponseMethodPublicBodyPromptCacheKey = TypeAliasType(
 
 
 class CompactionBody(Deferred):
+    """
+    The sealed result of a compaction.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -170,7 +218,7 @@ class CompactionBody(Deferred):
 
 class CompactionSummaryItemParam(Deferred):
     """
-    What a compaction left, given back by the client.
+    The sealed result of a compaction that the client sends back.
     """
 
     model_config = ConfigDict(
@@ -182,6 +230,10 @@ class CompactionSummaryItemParam(Deferred):
 
 
 class CompactionTriggerItemParam(Deferred):
+    """
+    The request to compact all items before this one.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -203,6 +255,10 @@ ComputerCallOutputStatus = TypeAliasType(
 
 
 class ComputerCallSafetyCheckParam(Deferred):
+    """
+    A safety check that the client has to acknowledge.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -217,6 +273,10 @@ ComputerEnvironment = TypeAliasType(
 
 
 class ComputerScreenshotImage(Deferred):
+    """
+    An image of the screen, by URL or by file id.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -233,6 +293,10 @@ class ComputerTool(Deferred):
 
 
 class ComputerToolCallOutput(Deferred):
+    """
+    The screen after the actions of a computer call.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -245,6 +309,10 @@ class ComputerToolCallOutput(Deferred):
 
 
 class ComputerToolCallOutputResource(ComputerToolCallOutput):
+    """
+    The stored screen after the actions of a computer call.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -265,6 +333,10 @@ class ComputerUsePreviewTool(Deferred):
 
 
 class ContainerFileCitationBody(Deferred):
+    """
+    A source that is a file of a provider's container.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -298,6 +370,22 @@ class ContainerNetworkPolicyDomainSecretParam(Deferred):
 
 
 class ContainerReferenceParam(Deferred):
+    """
+    A container of the provider in a request.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    type: Literal["container_reference"]
+    container_id: str
+
+
+class ContainerReferenceResource(Deferred):
+    """
+    A container of the provider.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -319,6 +407,10 @@ class ContextManagementParam(Deferred):
 
 
 class ConversationParam2(Deferred):
+    """
+    The conversation that a request continues, as an object.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -340,6 +432,10 @@ class ConversationResource(Deferred):
 
 
 class CoordParam(Deferred):
+    """
+    A point of the screen, in pixels.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -367,6 +463,10 @@ PresencePenalty = TypeAliasType(
 
 
 class CustomTextFormatParam(Deferred):
+    """
+    Free-form input of any text.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -375,7 +475,7 @@ class CustomTextFormatParam(Deferred):
 
 class DeletedConversationResource(Deferred):
     """
-    The conversation is gone with its items.
+    The confirmation that a conversation and its items are deleted.
     """
 
     model_config = ConfigDict(
@@ -390,6 +490,21 @@ DetailEnum = TypeAliasType("DetailEnum", Literal["low", "high", "auto", "origina
 
 
 class DirectToolCallCaller(Deferred):
+    """
+    The model made the call itself.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    type: Literal["direct"]
+
+
+class DirectToolCallCallerParam(Deferred):
+    """
+    The model made the call that the client sends back.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -397,6 +512,10 @@ class DirectToolCallCaller(Deferred):
 
 
 class DoubleClickAction(Deferred):
+    """
+    A double click at a point of the screen.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -407,6 +526,10 @@ class DoubleClickAction(Deferred):
 
 
 class DragParam(Deferred):
+    """
+    A drag along a path of points.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -416,6 +539,10 @@ class DragParam(Deferred):
 
 
 class EmptyModelParam(Deferred):
+    """
+    An object of any members.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -423,7 +550,7 @@ class EmptyModelParam(Deferred):
 
 class Error(Deferred):
     """
-    What went wrong, and with which parameter.
+    The kind of a failure, its reason for people and programs, and the parameter at fault.
     """
 
     model_config = ConfigDict(
@@ -447,6 +574,10 @@ class ErrorResponse(Deferred):
 
 
 class FileCitationBody(Deferred):
+    """
+    A source that is a file of the provider.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -460,6 +591,10 @@ FileDetailEnum = TypeAliasType("FileDetailEnum", Literal["auto", "low", "high"])
 
 
 class FilePath(Deferred):
+    """
+    A file that the model wrote.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -486,6 +621,10 @@ FunctionCallOutputItemParamNamespace = TypeAliasType(
 
 
 class FunctionShellAction(Deferred):
+    """
+    The commands of a shell call, with their limits.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -495,6 +634,10 @@ class FunctionShellAction(Deferred):
 
 
 class FunctionShellActionParam(Deferred):
+    """
+    The commands of a shell call that the client sends back.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -504,6 +647,22 @@ class FunctionShellActionParam(Deferred):
 
 
 class FunctionShellCallOutputExitOutcome(Deferred):
+    """
+    A command that ended by itself, with its exit code.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    type: Literal["exit"]
+    exit_code: int
+
+
+class FunctionShellCallOutputExitOutcomeParam(Deferred):
+    """
+    A command in a request that ended by itself, with its exit code.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -512,6 +671,21 @@ class FunctionShellCallOutputExitOutcome(Deferred):
 
 
 class FunctionShellCallOutputTimeoutOutcome(Deferred):
+    """
+    A command that exceeded its time.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    type: Literal["timeout"]
+
+
+class FunctionShellCallOutputTimeoutOutcomeParam(Deferred):
+    """
+    A command in a request that exceeded its time.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -520,7 +694,7 @@ class FunctionShellCallOutputTimeoutOutcome(Deferred):
 
 class FunctionTool(Deferred):
     """
-    A function with JSON arguments.
+    A function of the client, with JSON arguments of a schema.
     """
 
     model_config = ConfigDict(
@@ -537,6 +711,10 @@ class FunctionTool(Deferred):
 
 
 class FunctionToolParam(Deferred):
+    """
+    A function in a namespace.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -556,6 +734,10 @@ GrammarSyntax1 = TypeAliasType("GrammarSyntax1", Literal["lark", "regex"])
 
 
 class HTTPError(Deferred):
+    """
+    An HTTP error of an MCP server.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -586,6 +768,10 @@ class ImageGenToolInputImageMask(Deferred):
 
 
 class ImageGenToolCall(Deferred):
+    """
+    An image that the provider generates, as base64.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -646,6 +832,10 @@ class ItemReferenceParam(Deferred):
 
 
 class KeyPressAction(Deferred):
+    """
+    A press of keys together.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -654,6 +844,10 @@ class KeyPressAction(Deferred):
 
 
 class LocalEnvironmentResource(Deferred):
+    """
+    The client's own machine.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -661,6 +855,10 @@ class LocalEnvironmentResource(Deferred):
 
 
 class LocalShellExecAction(Deferred):
+    """
+    The command of a local shell call, with its folder, its variables and its time limit.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -673,6 +871,10 @@ class LocalShellExecAction(Deferred):
 
 
 class LocalShellToolCall(Deferred):
+    """
+    A call to run one command on the client's machine.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -684,6 +886,10 @@ class LocalShellToolCall(Deferred):
 
 
 class LocalShellToolCallOutput(Deferred):
+    """
+    The output of a command on the client's machine.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -695,6 +901,10 @@ class LocalShellToolCallOutput(Deferred):
 
 
 class LocalShellToolParam(Deferred):
+    """
+    A shell on the client's machine, one command per call.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -702,6 +912,10 @@ class LocalShellToolParam(Deferred):
 
 
 class LocalSkillParam(Deferred):
+    """
+    A skill on the client's machine: a folder with instructions.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -711,6 +925,10 @@ class LocalSkillParam(Deferred):
 
 
 class MCPApprovalRequest(Deferred):
+    """
+    The question whether a call of an MCP server may run.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -733,6 +951,10 @@ class MCPApprovalResponse(Deferred):
 
 
 class MCPApprovalResponseResource(Deferred):
+    """
+    The stored answer to the question whether a call of an MCP server may run.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -744,6 +966,10 @@ class MCPApprovalResponseResource(Deferred):
 
 
 class MCPListToolsTool(Deferred):
+    """
+    A tool of an MCP server.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -754,6 +980,10 @@ class MCPListToolsTool(Deferred):
 
 
 class MCPProtocolError(Deferred):
+    """
+    An error of the MCP protocol.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -769,6 +999,10 @@ MCPToolCallStatus = TypeAliasType(
 
 
 class MCPToolExecutionError(Deferred):
+    """
+    An error that the tool of an MCP server reports.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -925,6 +1159,10 @@ ModelResponsePropertiesTopP = TypeAliasType(
 
 
 class ModelResponseProperties(Deferred):
+    """
+    Settings that requests and responses of both faces share.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -939,6 +1177,10 @@ class ModelResponseProperties(Deferred):
 
 
 class ModerationErrorBody(Deferred):
+    """
+    A moderation that failed.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -954,6 +1196,10 @@ ModerationMode = TypeAliasType("ModerationMode", Literal["score", "block"])
 
 
 class ModerationResultBody(Deferred):
+    """
+    The moderation result for one input or output, with a score per category.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -966,6 +1212,10 @@ class ModerationResultBody(Deferred):
 
 
 class MoveParam(Deferred):
+    """
+    A move of the pointer to a point of the screen.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -981,6 +1231,10 @@ PersonalityEnum = TypeAliasType(
 
 
 class Program(Deferred):
+    """
+    A program that the model wrote to call tools.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1008,6 +1262,10 @@ ProgramOutputItemStatus = TypeAliasType(
 
 
 class ProgramToolCallCaller(Deferred):
+    """
+    A program that the model wrote made the call.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1016,6 +1274,10 @@ class ProgramToolCallCaller(Deferred):
 
 
 class ProgramToolCallCallerParam(Deferred):
+    """
+    A program that the model wrote made the call that the client sends back.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1031,6 +1293,21 @@ class ProgrammaticToolCallingParam(Deferred):
 
 
 class PromptCacheBreakpointConfig(Deferred):
+    """
+    The end of a prefix that the provider caches.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    mode: Literal["explicit"]
+
+
+class PromptCacheBreakpointParam(Deferred):
+    """
+    The end of a prefix that the request asks the provider to cache.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1074,6 +1351,10 @@ ReasoningModeEnum = TypeAliasType("ReasoningModeEnum", str | Literal["standard",
 
 
 class ReasoningTextContent(Deferred):
+    """
+    A piece of the reasoning itself.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1082,6 +1363,10 @@ class ReasoningTextContent(Deferred):
 
 
 class RefusalContent(Deferred):
+    """
+    The model's words in place of an answer that it refuses.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1097,6 +1382,10 @@ class IncompleteDetails(Deferred):
 
 
 class ResponseAudioDeltaEvent(Deferred):
+    """
+    A piece of the audio of a response, as base64.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1106,6 +1395,10 @@ class ResponseAudioDeltaEvent(Deferred):
 
 
 class ResponseAudioDoneEvent(Deferred):
+    """
+    The audio of a response is complete.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1114,6 +1407,10 @@ class ResponseAudioDoneEvent(Deferred):
 
 
 class ResponseAudioTranscriptDeltaEvent(Deferred):
+    """
+    A piece of the transcript of the audio.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1123,6 +1420,10 @@ class ResponseAudioTranscriptDeltaEvent(Deferred):
 
 
 class ResponseAudioTranscriptDoneEvent(Deferred):
+    """
+    The transcript of the audio is complete.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1131,6 +1432,10 @@ class ResponseAudioTranscriptDoneEvent(Deferred):
 
 
 class ResponseCodeInterpreterCallCodeDeltaEvent(Deferred):
+    """
+    A piece of the code of a run.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1142,6 +1447,10 @@ class ResponseCodeInterpreterCallCodeDeltaEvent(Deferred):
 
 
 class ResponseCodeInterpreterCallCodeDoneEvent(Deferred):
+    """
+    The whole code of a run.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1153,6 +1462,10 @@ class ResponseCodeInterpreterCallCodeDoneEvent(Deferred):
 
 
 class ResponseCodeInterpreterCallCompletedEvent(Deferred):
+    """
+    A run of code is complete.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1163,6 +1476,10 @@ class ResponseCodeInterpreterCallCompletedEvent(Deferred):
 
 
 class ResponseCodeInterpreterCallInProgressEvent(Deferred):
+    """
+    A run of code begins.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1173,6 +1490,10 @@ class ResponseCodeInterpreterCallInProgressEvent(Deferred):
 
 
 class ResponseCodeInterpreterCallInterpretingEvent(Deferred):
+    """
+    The provider runs the code.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1182,7 +1503,22 @@ class ResponseCodeInterpreterCallInterpretingEvent(Deferred):
     sequence_number: int
 
 
+class ResponseConversation(Deferred):
+    """
+    The conversation that a response belongs to.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    id: str
+
+
 class ResponseCustomToolCallInputDeltaEvent(Deferred):
+    """
+    A piece of the free-form input of a tool call.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1194,6 +1530,10 @@ class ResponseCustomToolCallInputDeltaEvent(Deferred):
 
 
 class ResponseCustomToolCallInputDoneEvent(Deferred):
+    """
+    The whole free-form input of a tool call.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1240,6 +1580,10 @@ ResponseErrorCode = TypeAliasType(
 
 
 class ResponseErrorEvent(Deferred):
+    """
+    An error in the stream. It comes before the event that ends the response.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1252,6 +1596,10 @@ class ResponseErrorEvent(Deferred):
 
 
 class ResponseFileSearchCallCompletedEvent(Deferred):
+    """
+    A file search is complete.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1262,6 +1610,10 @@ class ResponseFileSearchCallCompletedEvent(Deferred):
 
 
 class ResponseFileSearchCallInProgressEvent(Deferred):
+    """
+    A file search begins.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1272,6 +1624,10 @@ class ResponseFileSearchCallInProgressEvent(Deferred):
 
 
 class ResponseFileSearchCallSearchingEvent(Deferred):
+    """
+    A file search runs.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1282,13 +1638,38 @@ class ResponseFileSearchCallSearchingEvent(Deferred):
 
 
 class ResponseFormatJsonObject(Deferred):
+    """
+    A JSON object without a schema.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
     type: Literal["json_object"]
 
 
+class ResponseFormatJsonSchemaSchema(Deferred):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+
+
+class ResponseFormatText(Deferred):
+    """
+    Free text.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    type: Literal["text"]
+
+
 class ResponseFunctionCallArgumentsDeltaEvent(Deferred):
+    """
+    A piece of the JSON arguments of a function call.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1300,6 +1681,10 @@ class ResponseFunctionCallArgumentsDeltaEvent(Deferred):
 
 
 class ResponseFunctionCallArgumentsDoneEvent(Deferred):
+    """
+    The whole JSON arguments of a function call.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1312,6 +1697,10 @@ class ResponseFunctionCallArgumentsDoneEvent(Deferred):
 
 
 class ResponseImageGenCallCompletedEvent(Deferred):
+    """
+    The generation of an image is complete.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1322,6 +1711,10 @@ class ResponseImageGenCallCompletedEvent(Deferred):
 
 
 class ResponseImageGenCallGeneratingEvent(Deferred):
+    """
+    The provider generates an image.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1332,6 +1725,10 @@ class ResponseImageGenCallGeneratingEvent(Deferred):
 
 
 class ResponseImageGenCallInProgressEvent(Deferred):
+    """
+    The generation of an image begins.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1342,6 +1739,10 @@ class ResponseImageGenCallInProgressEvent(Deferred):
 
 
 class ResponseImageGenCallPartialImageEvent(Deferred):
+    """
+    A preview of an image, as base64.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1366,6 +1767,10 @@ class ResponseLogProbTopLogprob(Deferred):
 
 
 class ResponseLogProb(Deferred):
+    """
+    A token of a streamed text with its log probability and its alternatives.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1375,6 +1780,10 @@ class ResponseLogProb(Deferred):
 
 
 class ResponseMCPCallArgumentsDeltaEvent(Deferred):
+    """
+    A piece of the JSON arguments of a call of an MCP server.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1386,6 +1795,10 @@ class ResponseMCPCallArgumentsDeltaEvent(Deferred):
 
 
 class ResponseMCPCallArgumentsDoneEvent(Deferred):
+    """
+    The whole JSON arguments of a call of an MCP server.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1397,6 +1810,10 @@ class ResponseMCPCallArgumentsDoneEvent(Deferred):
 
 
 class ResponseMCPCallCompletedEvent(Deferred):
+    """
+    A call of an MCP server is complete.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1407,6 +1824,10 @@ class ResponseMCPCallCompletedEvent(Deferred):
 
 
 class ResponseMCPCallFailedEvent(Deferred):
+    """
+    A call of an MCP server failed.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1417,6 +1838,10 @@ class ResponseMCPCallFailedEvent(Deferred):
 
 
 class ResponseMCPCallInProgressEvent(Deferred):
+    """
+    A call of an MCP server begins.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1427,6 +1852,10 @@ class ResponseMCPCallInProgressEvent(Deferred):
 
 
 class ResponseMCPListToolsCompletedEvent(Deferred):
+    """
+    The list of the tools of an MCP server is complete.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1437,6 +1866,10 @@ class ResponseMCPListToolsCompletedEvent(Deferred):
 
 
 class ResponseMCPListToolsFailedEvent(Deferred):
+    """
+    The list of the tools of an MCP server failed.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1447,6 +1880,10 @@ class ResponseMCPListToolsFailedEvent(Deferred):
 
 
 class ResponseMCPListToolsInProgressEvent(Deferred):
+    """
+    The provider asks an MCP server for its tools.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1465,6 +1902,10 @@ class ResponseReasoningSummaryPartAddedEventPart(Deferred):
 
 
 class ResponseReasoningSummaryPartAddedEvent(Deferred):
+    """
+    A part of the summary of reasoning begins.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1477,6 +1918,10 @@ class ResponseReasoningSummaryPartAddedEvent(Deferred):
 
 
 class ResponseReasoningSummaryPartDoneEvent(Deferred):
+    """
+    A part of the summary of reasoning is complete.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1490,6 +1935,10 @@ class ResponseReasoningSummaryPartDoneEvent(Deferred):
 
 
 class ResponseReasoningSummaryTextDeltaEvent(Deferred):
+    """
+    A piece of the summary of reasoning.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1502,6 +1951,10 @@ class ResponseReasoningSummaryTextDeltaEvent(Deferred):
 
 
 class ResponseReasoningSummaryTextDoneEvent(Deferred):
+    """
+    The whole text of a part of the summary of reasoning.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1514,6 +1967,10 @@ class ResponseReasoningSummaryTextDoneEvent(Deferred):
 
 
 class ResponseReasoningTextDeltaEvent(Deferred):
+    """
+    A piece of the reasoning itself.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1526,6 +1983,10 @@ class ResponseReasoningTextDeltaEvent(Deferred):
 
 
 class ResponseReasoningTextDoneEvent(Deferred):
+    """
+    The whole text of a part of the reasoning.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1538,6 +1999,10 @@ class ResponseReasoningTextDoneEvent(Deferred):
 
 
 class ResponseRefusalDeltaEvent(Deferred):
+    """
+    A piece of a refusal.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1550,6 +2015,10 @@ class ResponseRefusalDeltaEvent(Deferred):
 
 
 class ResponseRefusalDoneEvent(Deferred):
+    """
+    The whole text of a refusal.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1562,6 +2031,10 @@ class ResponseRefusalDoneEvent(Deferred):
 
 
 class ResponseShellCallCommandAddedStreamingEvent(Deferred):
+    """
+    A command of a shell call begins.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1573,6 +2046,10 @@ class ResponseShellCallCommandAddedStreamingEvent(Deferred):
 
 
 class ResponseShellCallCommandDeltaStreamingEvent(Deferred):
+    """
+    A piece of a command of a shell call.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1585,6 +2062,10 @@ class ResponseShellCallCommandDeltaStreamingEvent(Deferred):
 
 
 class ResponseShellCallCommandDoneStreamingEvent(Deferred):
+    """
+    A whole command of a shell call.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1608,6 +2089,10 @@ ResponseStreamOptions = TypeAliasType(
 
 
 class ResponseTextDeltaEvent(Deferred):
+    """
+    A piece of the text of a part.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1621,6 +2106,10 @@ class ResponseTextDeltaEvent(Deferred):
 
 
 class ResponseTextDoneEvent(Deferred):
+    """
+    The whole text of a part.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1650,7 +2139,7 @@ class ResponseUsageOutputTokensDetails(Deferred):
 
 class ResponseUsage(Deferred):
     """
-    Tokens read and written, with the cached and the reasoning ones.
+    The tokens of a response: read, cached, written, and spent on reasoning.
     """
 
     model_config = ConfigDict(
@@ -1664,6 +2153,10 @@ class ResponseUsage(Deferred):
 
 
 class ResponseWebSearchCallCompletedEvent(Deferred):
+    """
+    A web search is complete.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1674,6 +2167,10 @@ class ResponseWebSearchCallCompletedEvent(Deferred):
 
 
 class ResponseWebSearchCallInProgressEvent(Deferred):
+    """
+    A web search begins.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1684,6 +2181,10 @@ class ResponseWebSearchCallInProgressEvent(Deferred):
 
 
 class ResponseWebSearchCallSearchingEvent(Deferred):
+    """
+    A web search runs.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1694,6 +2195,10 @@ class ResponseWebSearchCallSearchingEvent(Deferred):
 
 
 class ScreenshotParam(Deferred):
+    """
+    A request for an image of the screen.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1701,6 +2206,10 @@ class ScreenshotParam(Deferred):
 
 
 class ScrollParam(Deferred):
+    """
+    A scroll at a point of the screen, by a distance in pixels.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1727,6 +2236,10 @@ ServiceTierResponses = TypeAliasType(
 
 
 class ShellCallOutputDelta(Deferred):
+    """
+    A piece of the standard output or of the standard error of a command.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1744,6 +2257,10 @@ class SkillReferenceParam(Deferred):
 
 
 class SpecificApplyPatchParam(Deferred):
+    """
+    A call to change a file.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1751,26 +2268,46 @@ class SpecificApplyPatchParam(Deferred):
 
 
 class SpecificFunctionShellParam(Deferred):
+    """
+    A call to run shell commands.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
     type: Literal["shell"]
 
 
+class SummaryTextContent(Deferred):
+    """
+    A piece of the summary of reasoning.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    type: Literal["summary_text"]
+    text: str
+
+
 class TextResponseFormatJsonSchema(Deferred):
+    """
+    Text output that follows a JSON schema.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
     type: Literal["json_schema"]
     description: str | None = None
     name: str
-    schema_: Annotated[EmptyModelParam, Field(alias="schema")]
+    schema_: Annotated[ResponseFormatJsonSchemaSchema, Field(alias="schema")]
     strict: bool | None = None
 
 
 class TokenCountsResource(Deferred):
     """
-    How many tokens a request would send.
+    The number of input tokens of a request.
     """
 
     model_config = ConfigDict(
@@ -1791,12 +2328,17 @@ ToolCallCaller = TypeAliasType(
 ToolCallCallerParam = TypeAliasType(
     "ToolCallCallerParam",
     Annotated[
-        DirectToolCallCaller | ProgramToolCallCallerParam, Field(discriminator="type")
+        DirectToolCallCallerParam | ProgramToolCallCallerParam,
+        Field(discriminator="type"),
     ],
 )
 
 
 class ToolChoiceAllowed(Deferred):
+    """
+    A choice among some of the tools.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1806,6 +2348,10 @@ class ToolChoiceAllowed(Deferred):
 
 
 class ToolChoiceCustom(Deferred):
+    """
+    A call of one tool with free-form input.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1814,6 +2360,10 @@ class ToolChoiceCustom(Deferred):
 
 
 class ToolChoiceFunction(Deferred):
+    """
+    A call of one function.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1863,7 +2413,7 @@ ToolSearchExecutionType = TypeAliasType(
 
 class ToolSearchToolParam(Deferred):
     """
-    A search over tools that are not offered up front.
+    A search for tools that the request defers.
     """
 
     model_config = ConfigDict(
@@ -1876,6 +2426,10 @@ class ToolSearchToolParam(Deferred):
 
 
 class TopLogProb(Deferred):
+    """
+    An alternative token with its log probability.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1888,6 +2442,10 @@ TruncationEnum = TypeAliasType("TruncationEnum", Literal["auto", "disabled"])
 
 
 class TypeParam(Deferred):
+    """
+    Text that the keyboard enters.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1897,7 +2455,7 @@ class TypeParam(Deferred):
 
 class UpdateConversationBody(Deferred):
     """
-    Other metadata for a conversation.
+    The new metadata of a conversation.
     """
 
     model_config = ConfigDict(
@@ -1907,6 +2465,10 @@ class UpdateConversationBody(Deferred):
 
 
 class UrlCitationBody(Deferred):
+    """
+    A source that is a web page, with the characters of the text that it supports.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1937,6 +2499,10 @@ Verbosity = TypeAliasType("Verbosity", Literal["low", "medium", "high"] | None)
 
 
 class WaitParam(Deferred):
+    """
+    A pause.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1944,6 +2510,10 @@ class WaitParam(Deferred):
 
 
 class WebSearchActionFind(Deferred):
+    """
+    The search for a text on a web page.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1953,6 +2523,10 @@ class WebSearchActionFind(Deferred):
 
 
 class WebSearchActionOpenPage(Deferred):
+    """
+    The visit of a web page.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1969,6 +2543,10 @@ class WebSearchActionSearchSource(Deferred):
 
 
 class WebSearchActionSearch(Deferred):
+    """
+    A web search by query, with its sources.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -1996,6 +2574,10 @@ WebSearchApproximateLocation = TypeAliasType(
 
 
 class WebSearchPreviewTool(Deferred):
+    """
+    A web search by the provider, in its older form.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2014,7 +2596,7 @@ class WebSearchToolFilters(Deferred):
 
 class WebSearchTool(Deferred):
     """
-    Search of the web by the provider.
+    A web search by the provider.
     """
 
     model_config = ConfigDict(
@@ -2029,6 +2611,10 @@ class WebSearchTool(Deferred):
 
 
 class WebSearchToolCall(Deferred):
+    """
+    A search of the web by the provider.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2055,7 +2641,7 @@ class Health(Deferred):
 
 class Readiness(Deferred):
     """
-    Every backend can be reached.
+    The gateway can serve requests; the state of each backend.
     """
 
     model_config = ConfigDict(
@@ -2067,7 +2653,7 @@ class Readiness(Deferred):
 
 class Counters(Deferred):
     """
-    What was served since the start; a client that left is in the total alone.
+    Counters since the start. A request whose client left counts in the total alone.
     """
 
     model_config = ConfigDict(
@@ -2094,6 +2680,10 @@ class InputAudioContentParamInputAudio(Deferred):
 
 
 class InputAudioContentParam(Deferred):
+    """
+    Audio in a request, as base64.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2103,7 +2693,7 @@ class InputAudioContentParam(Deferred):
 
 class ReasoningItemParam(Deferred):
     """
-    Reasoning given back by the client.
+    Reasoning that the client sends back.
     """
 
     model_config = ConfigDict(
@@ -2111,7 +2701,7 @@ class ReasoningItemParam(Deferred):
     )
     type: Literal["reasoning"]
     id: str | None = None
-    summary: Many[ResponseReasoningSummaryPartAddedEventPart]
+    summary: Many[SummaryTextContent]
     content: Many[ReasoningTextContent] | None = None
     encrypted_content: str | None = None
     status: Literal["in_progress", "completed", "incomplete"] | None = None
@@ -2119,7 +2709,7 @@ class ReasoningItemParam(Deferred):
 
 class DeletedResponse(Deferred):
     """
-    The response is gone.
+    The confirmation that a response is deleted.
     """
 
     model_config = ConfigDict(
@@ -2132,7 +2722,7 @@ class DeletedResponse(Deferred):
 
 class LocalShellToolCallOutputParam(Deferred):
     """
-    What a shell command of the client's gave; the call is named by call_id or id.
+    The output of a command on the client's machine in a request. `call_id` or `id` names the call.
     """
 
     model_config = ConfigDict(
@@ -2146,6 +2736,10 @@ class LocalShellToolCallOutputParam(Deferred):
 
 
 class EncryptedContentParam(Deferred):
+    """
+    A part of a message between agents that the provider sealed.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2162,7 +2756,7 @@ class ConfigurationUpdateItemParamReasoning(Deferred):
 
 class ConfigurationUpdateItemParam(Deferred):
     """
-    Another reasoning effort from here on.
+    A change of the reasoning effort from this item on.
     """
 
     model_config = ConfigDict(
@@ -2246,6 +2840,10 @@ ApplyPatchOperationParam = TypeAliasType(
 
 
 class ApplyPatchToolCall(Deferred):
+    """
+    A call to change one file.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2264,6 +2862,10 @@ class ApplyPatchToolCall(Deferred):
 
 
 class ApplyPatchToolCallItemParam(Deferred):
+    """
+    A call to change one file that the client sends back.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2276,6 +2878,10 @@ class ApplyPatchToolCallItemParam(Deferred):
 
 
 class ApplyPatchToolCallOutput(Deferred):
+    """
+    The outcome of a change of a file.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2289,6 +2895,10 @@ class ApplyPatchToolCallOutput(Deferred):
 
 
 class ApplyPatchToolCallOutputItemParam(Deferred):
+    """
+    The outcome of a change of a file in a request.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2301,6 +2911,10 @@ class ApplyPatchToolCallOutputItemParam(Deferred):
 
 
 class ApplyPatchToolParam(Deferred):
+    """
+    A tool that changes files on the client's machine by diffs.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2341,6 +2955,10 @@ class ComputerCallOutputItemParam(Deferred):
 
 
 class ComputerToolCall(Deferred):
+    """
+    A call to operate a computer.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2368,6 +2986,10 @@ ConversationParam = TypeAliasType("ConversationParam", str | ConversationParam2)
 
 
 class CustomGrammarFormatParam(Deferred):
+    """
+    Free-form input that a grammar bounds.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2395,6 +3017,10 @@ class CustomToolCall(Deferred):
 
 
 class CustomToolCallResource(CustomToolCall):
+    """
+    A stored call of a tool with free-form input.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2406,7 +3032,7 @@ class CustomToolCallResource(CustomToolCall):
 
 class CustomToolParam(Deferred):
     """
-    A tool with free-form text input, optionally bound by a grammar.
+    A tool of the client with free-form text input, which a grammar may bound.
     """
 
     model_config = ConfigDict(
@@ -2435,6 +3061,10 @@ class FileSearchToolCallResult(Deferred):
 
 
 class FileSearchToolCall(Deferred):
+    """
+    A search of the provider's files.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2446,6 +3076,10 @@ class FileSearchToolCall(Deferred):
 
 
 class FunctionShellCall(Deferred):
+    """
+    A call to run shell commands.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2455,11 +3089,15 @@ class FunctionShellCall(Deferred):
     caller: ToolCallCaller | None = None
     action: FunctionShellAction
     status: FunctionCallItemStatus
-    environment: LocalEnvironmentResource | ContainerReferenceParam | None
+    environment: LocalEnvironmentResource | ContainerReferenceResource | None
     created_by: str | None = None
 
 
 class FunctionShellCallOutputContent(Deferred):
+    """
+    The output and the outcome of one command.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2475,7 +3113,8 @@ class FunctionShellCallOutputContent(Deferred):
 FunctionShellCallOutputOutcomeParam = TypeAliasType(
     "FunctionShellCallOutputOutcomeParam",
     Annotated[
-        FunctionShellCallOutputTimeoutOutcome | FunctionShellCallOutputExitOutcome,
+        FunctionShellCallOutputTimeoutOutcomeParam
+        | FunctionShellCallOutputExitOutcomeParam,
         Field(discriminator="type"),
     ],
 )
@@ -2483,7 +3122,7 @@ FunctionShellCallOutputOutcomeParam = TypeAliasType(
 
 class FunctionToolCall(Deferred):
     """
-    A call of a function the client offered.
+    A call of a function of the client, with JSON arguments.
     """
 
     model_config = ConfigDict(
@@ -2501,6 +3140,10 @@ class FunctionToolCall(Deferred):
 
 
 class FunctionToolCallResource(FunctionToolCall):
+    """
+    A stored call of a function.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2549,6 +3192,10 @@ class InlineSkillParam(Deferred):
 
 
 class InputFileContent(Deferred):
+    """
+    A file that the model reads, by URL, by data or by file id.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2562,6 +3209,10 @@ class InputFileContent(Deferred):
 
 
 class InputFileContentParam(Deferred):
+    """
+    A file in a request, by URL, by data or by file id.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2571,10 +3222,14 @@ class InputFileContentParam(Deferred):
     file_data: InputFileContentParamFileData | None = None
     file_url: str | None = None
     detail: FileDetailEnum | None = None
-    prompt_cache_breakpoint: PromptCacheBreakpointConfig | None = None
+    prompt_cache_breakpoint: PromptCacheBreakpointParam | None = None
 
 
 class InputImageContent(Deferred):
+    """
+    An image that the model reads, by URL, by data URL or by file id.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2586,6 +3241,10 @@ class InputImageContent(Deferred):
 
 
 class InputImageContentParamAutoParam(Deferred):
+    """
+    An image in a request, by URL, by data URL or by file id.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2593,10 +3252,14 @@ class InputImageContentParamAutoParam(Deferred):
     image_url: InputImageContentParamAutoParamImageUrl | None = None
     file_id: str | None = None
     detail: DetailEnum | None = None
-    prompt_cache_breakpoint: PromptCacheBreakpointConfig | None = None
+    prompt_cache_breakpoint: PromptCacheBreakpointParam | None = None
 
 
 class InputTextContent(Deferred):
+    """
+    Text that the model reads.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2606,17 +3269,21 @@ class InputTextContent(Deferred):
 
 
 class InputTextContentParam(Deferred):
+    """
+    Text in the output of a tool.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
     type: Literal["input_text"]
     text: Annotated[str, Field(max_length=10485760)]
-    prompt_cache_breakpoint: PromptCacheBreakpointConfig | None = None
+    prompt_cache_breakpoint: PromptCacheBreakpointParam | None = None
 
 
 class ListModelsResponse(Deferred):
     """
-    Models in the forms that SDKs and the Codex CLI read.
+    The models that the gateway can reach, for SDKs and for the Codex CLI.
     """
 
     model_config = ConfigDict(
@@ -2628,6 +3295,10 @@ class ListModelsResponse(Deferred):
 
 
 class LocalEnvironmentParam(Deferred):
+    """
+    The client's own machine, with the skills that it has.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2636,6 +3307,10 @@ class LocalEnvironmentParam(Deferred):
 
 
 class LogProb(Deferred):
+    """
+    A token of the text with its log probability and its alternatives.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2646,6 +3321,10 @@ class LogProb(Deferred):
 
 
 class MCPListTools(Deferred):
+    """
+    The tools of an MCP server.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2731,6 +3410,10 @@ ModelIdsResponses = TypeAliasType(
 
 
 class Moderation(Deferred):
+    """
+    The moderation results for the input and the output of a response.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2743,6 +3426,10 @@ class Moderation(Deferred):
 
 
 class ModerationConfigParam(Deferred):
+    """
+    The moderation mode of one direction.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2750,6 +3437,10 @@ class ModerationConfigParam(Deferred):
 
 
 class ModerationPolicyParam(Deferred):
+    """
+    The moderation policy for the input and for the output.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2778,6 +3469,10 @@ class NamespaceToolParam(Deferred):
 
 
 class OutputTextContent(Deferred):
+    """
+    Text of the model, with its annotations and token probabilities.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2788,6 +3483,10 @@ class OutputTextContent(Deferred):
 
 
 class ProgramOutput(Deferred):
+    """
+    The result of a program of the model.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2810,6 +3509,10 @@ class ProgramOutputItemParam(Deferred):
 
 
 class PromptCacheOptions(Deferred):
+    """
+    The cache settings that the provider applied.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2818,6 +3521,10 @@ class PromptCacheOptions(Deferred):
 
 
 class PromptCacheOptionsParam(Deferred):
+    """
+    The cache settings that the request asks for.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2826,6 +3533,10 @@ class PromptCacheOptionsParam(Deferred):
 
 
 class Reasoning(Deferred):
+    """
+    The settings of reasoning: its effort, its summary and the reasoning of earlier turns that the model sees.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2838,7 +3549,7 @@ class Reasoning(Deferred):
 
 class ReasoningItem(Deferred):
     """
-    What the model thought, open or sealed.
+    Reasoning of the model: a summary, the text where the provider shows it, and a sealed form to send back.
     """
 
     model_config = ConfigDict(
@@ -2847,7 +3558,7 @@ class ReasoningItem(Deferred):
     type: Literal["reasoning"]
     id: str
     encrypted_content: str | None = None
-    summary: Many[ResponseReasoningSummaryPartAddedEventPart]
+    summary: Many[SummaryTextContent]
     content: Many[ReasoningTextContent] | None = None
     status: Literal["in_progress", "completed", "incomplete"] | None = None
 
@@ -2864,6 +3575,10 @@ ResponseError = TypeAliasType("ResponseError", ResponseErrorResponseError | None
 
 
 class ResponseOutputTextAnnotationAddedEvent(Deferred):
+    """
+    A source of the text of a part.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2883,6 +3598,10 @@ ResponsePromptVariables = TypeAliasType(
 
 
 class ResponseShellCallOutputContentDeltaStreamingEvent(Deferred):
+    """
+    A piece of the output of a command that the provider runs.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2895,6 +3614,10 @@ class ResponseShellCallOutputContentDeltaStreamingEvent(Deferred):
 
 
 class ResponseShellCallOutputContentDoneStreamingEvent(Deferred):
+    """
+    The whole output of a command that the provider runs.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2909,7 +3632,7 @@ class ResponseShellCallOutputContentDoneStreamingEvent(Deferred):
 TextResponseFormatConfiguration = TypeAliasType(
     "TextResponseFormatConfiguration",
     Annotated[
-        CustomTextFormatParam | TextResponseFormatJsonSchema | ResponseFormatJsonObject,
+        ResponseFormatText | TextResponseFormatJsonSchema | ResponseFormatJsonObject,
         Field(discriminator="type"),
     ],
 )
@@ -2930,6 +3653,10 @@ ToolChoiceParam = TypeAliasType(
 
 
 class ToolSearchCall(Deferred):
+    """
+    A search for deferred tools.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2943,6 +3670,10 @@ class ToolSearchCall(Deferred):
 
 
 class ToolSearchCallItemParam(Deferred):
+    """
+    A search for deferred tools that the client sends back.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2955,6 +3686,10 @@ class ToolSearchCallItemParam(Deferred):
 
 
 class OutputTextContentParam(Deferred):
+    """
+    Text of the model that the client sends back.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2973,7 +3708,7 @@ MessageResourceContent = TypeAliasType(
         | InputAudioContentParam
         | OutputTextContent
         | RefusalContent,
-        Field(description="One part of a stored message.", discriminator="type"),
+        Field(discriminator="type"),
     ],
 )
 
@@ -3033,6 +3768,10 @@ class ContainerAutoParam(Deferred):
 
 
 class CreateModelResponseProperties(ModelResponseProperties):
+    """
+    Settings of a request that both faces share.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3060,7 +3799,7 @@ FunctionCallOutputItemParamOutput1 = TypeAliasType(
 
 class FunctionCallOutputItemParam(Deferred):
     """
-    What a called function returned.
+    The output of a function call in a request.
     """
 
     model_config = ConfigDict(
@@ -3081,6 +3820,10 @@ class FunctionCallOutputItemParam(Deferred):
 
 
 class FunctionShellCallItemParam(Deferred):
+    """
+    A call to run shell commands that the client sends back.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3094,6 +3837,10 @@ class FunctionShellCallItemParam(Deferred):
 
 
 class FunctionShellCallOutput(Deferred):
+    """
+    The output of shell commands.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3108,6 +3855,10 @@ class FunctionShellCallOutput(Deferred):
 
 
 class FunctionShellCallOutputContentParam(Deferred):
+    """
+    The output and the outcome of one command in a request.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3117,6 +3868,10 @@ class FunctionShellCallOutputContentParam(Deferred):
 
 
 class FunctionShellCallOutputItemParam(Deferred):
+    """
+    The output of shell commands in a request.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3130,6 +3885,10 @@ class FunctionShellCallOutputItemParam(Deferred):
 
 
 class FunctionShellToolParam(Deferred):
+    """
+    A shell on the client's machine, several commands per call.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3141,6 +3900,10 @@ class FunctionShellToolParam(Deferred):
 
 
 class FunctionToolCallOutput(Deferred):
+    """
+    The output of a function call.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3155,6 +3918,10 @@ class FunctionToolCallOutput(Deferred):
 
 
 class FunctionToolCallOutputResource(FunctionToolCallOutput):
+    """
+    The stored output of a function call.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3165,6 +3932,10 @@ class FunctionToolCallOutputResource(FunctionToolCallOutput):
 
 
 class MCPToolCall(Deferred):
+    """
+    A call of a tool of an MCP server, with its output or its error.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3180,6 +3951,10 @@ class MCPToolCall(Deferred):
 
 
 class ModerationParam(Deferred):
+    """
+    The moderation that a request asks for: its model and its policy.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3215,6 +3990,10 @@ Prompt = TypeAliasType("Prompt", PromptPrompt | None)
 
 
 class ResponseContentPartAddedEvent(Deferred):
+    """
+    A part of an output item begins.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3227,6 +4006,10 @@ class ResponseContentPartAddedEvent(Deferred):
 
 
 class ResponseContentPartDoneEvent(Deferred):
+    """
+    A part of an output item is complete.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3239,6 +4022,10 @@ class ResponseContentPartDoneEvent(Deferred):
 
 
 class ResponseTextParam(Deferred):
+    """
+    The settings of text output: its format and its length.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3255,7 +4042,7 @@ MessageContentParam = TypeAliasType(
         | InputAudioContentParam
         | OutputTextContentParam
         | RefusalContent,
-        Field(description="One part of a message.", discriminator="type"),
+        Field(discriminator="type"),
     ],
 )
 
@@ -3278,7 +4065,7 @@ class MessageResource(Deferred):
 
 class AgentMessageItemParam(Deferred):
     """
-    What one agent of the Codex CLI wrote to another.
+    A message that one agent of the Codex CLI sends to another.
     """
 
     model_config = ConfigDict(
@@ -3294,7 +4081,7 @@ class AgentMessageItemParam(Deferred):
 
 class CustomToolCallOutput(Deferred):
     """
-    What a tool with free-form input returned.
+    The output of a tool with free-form input.
     """
 
     model_config = ConfigDict(
@@ -3308,6 +4095,10 @@ class CustomToolCallOutput(Deferred):
 
 
 class CustomToolCallOutputResource(CustomToolCallOutput):
+    """
+    The stored output of a tool with free-form input.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3335,7 +4126,7 @@ class OutputMessage(Deferred):
 
 class MessageItemParam(Deferred):
     """
-    A message of any role.
+    A message of any role in a request.
     """
 
     model_config = ConfigDict(
@@ -3351,6 +4142,10 @@ class MessageItemParam(Deferred):
 
 
 class AdditionalTools(Deferred):
+    """
+    Tools that joined the conversation at this item.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3362,7 +4157,7 @@ class AdditionalTools(Deferred):
 
 class AdditionalToolsItemParam(Deferred):
     """
-    Tools that come into play in the middle of a conversation.
+    Tools that join the conversation at this item.
     """
 
     model_config = ConfigDict(
@@ -3376,7 +4171,7 @@ class AdditionalToolsItemParam(Deferred):
 
 class CompactResource(Deferred):
     """
-    What a compaction left, and what it cost.
+    The items that a compaction leaves, and its usage.
     """
 
     model_config = ConfigDict(
@@ -3397,7 +4192,7 @@ CompactResponseMethodPublicBodyInput1 = TypeAliasType(
 
 class CompactResponseMethodPublicBody(Deferred):
     """
-    What is to be compacted.
+    A request to compact a conversation.
     """
 
     model_config = ConfigDict(
@@ -3453,7 +4248,7 @@ CreateConversationBodyItems = TypeAliasType(
 
 class CreateConversationBody(Deferred):
     """
-    What a conversation begins with.
+    The metadata and the first items of a new conversation.
     """
 
     model_config = ConfigDict(
@@ -3511,10 +4306,7 @@ InputItem = TypeAliasType(
             AgentMessageItemParam,
             ConfigurationUpdateItemParam,
         ],
-        Field(
-            description="One item of the conversation so far: a message, a call, an output, reasoning.",
-            discriminator="type",
-        ),
+        Field(discriminator="type"),
     ],
 )
 
@@ -3555,7 +4347,7 @@ ItemResource = TypeAliasType(
             CustomToolCallOutputResource,
             MessageResource,
         ],
-        Field(description="An item as it is stored.", discriminator="type"),
+        Field(discriminator="type"),
     ],
 )
 
@@ -3593,12 +4385,16 @@ OutputItem = TypeAliasType(
             CustomToolCall,
             CustomToolCallOutputResource,
         ],
-        Field(description="One item of the output.", discriminator="type"),
+        Field(discriminator="type"),
     ],
 )
 
 
 class ResponseCompletedEvent(Deferred):
+    """
+    The last event of a response that is complete.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3608,6 +4404,10 @@ class ResponseCompletedEvent(Deferred):
 
 
 class ResponseCreatedEvent(Deferred):
+    """
+    The first event: the response exists.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3617,6 +4417,10 @@ class ResponseCreatedEvent(Deferred):
 
 
 class ResponseFailedEvent(Deferred):
+    """
+    The last event of a response that failed; `error` has the reason.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3626,6 +4430,10 @@ class ResponseFailedEvent(Deferred):
 
 
 class ResponseInProgressEvent(Deferred):
+    """
+    The backend generates the response. The gateway repeats the event as a sign of life.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3635,6 +4443,10 @@ class ResponseInProgressEvent(Deferred):
 
 
 class ResponseIncompleteEvent(Deferred):
+    """
+    The last event of a response that ends early; `incomplete_details` has the reason.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3645,7 +4457,7 @@ class ResponseIncompleteEvent(Deferred):
 
 class ResponseItemList(Deferred):
     """
-    A page of the items that a response was made from.
+    A page of the input items of a response.
     """
 
     model_config = ConfigDict(
@@ -3659,6 +4471,10 @@ class ResponseItemList(Deferred):
 
 
 class ResponseOutputItemAddedEvent(Deferred):
+    """
+    An output item begins.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3669,6 +4485,10 @@ class ResponseOutputItemAddedEvent(Deferred):
 
 
 class ResponseOutputItemDoneEvent(Deferred):
+    """
+    An output item is complete.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3679,6 +4499,10 @@ class ResponseOutputItemDoneEvent(Deferred):
 
 
 class ResponseProperties(Deferred):
+    """
+    Settings that a request for a response and the response itself share.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3693,6 +4517,10 @@ class ResponseProperties(Deferred):
 
 
 class ResponseQueuedEvent(Deferred):
+    """
+    The response waits for its turn.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3762,7 +4590,7 @@ ResponseStreamEvent = TypeAliasType(
         | ResponseQueuedEvent
         | ResponseCustomToolCallInputDeltaEvent
         | ResponseCustomToolCallInputDoneEvent,
-        Field(description="One event of a streamed response.", discriminator="type"),
+        Field(discriminator="type"),
     ],
 )
 
@@ -3774,7 +4602,7 @@ TokenCountsBodyTools = TypeAliasType(
 
 class TokenCountsBody(Deferred):
     """
-    A request for a response, as far as its length depends on it.
+    A request for a response, reduced to the members that contribute tokens.
     """
 
     model_config = ConfigDict(
@@ -3818,12 +4646,16 @@ Tool = TypeAliasType(
         | WebSearchPreviewTool
         | ApplyPatchToolParam
         | UnknownTool,
-        Field(description="Something the model may call.", discriminator="type"),
+        Field(discriminator="type"),
     ],
 )
 
 
 class ToolSearchOutput(Deferred):
+    """
+    The tools that a search found.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3837,6 +4669,10 @@ class ToolSearchOutput(Deferred):
 
 
 class ToolSearchOutputItemParam(Deferred):
+    """
+    The tools that a search at the client found.
+    """
+
     model_config = ConfigDict(
         extra="allow",
     )
@@ -3889,7 +4725,7 @@ class CreateResponse(CreateModelResponseProperties, ResponseProperties):
 
 class Response(ModelResponseProperties, ResponseProperties):
     """
-    A model response: its settings, output and state.
+    A model response: its settings, its output and its state.
     """
 
     model_config = ConfigDict(
@@ -3913,7 +4749,7 @@ class Response(ModelResponseProperties, ResponseProperties):
     prompt_cache_options: PromptCacheOptions | None = None
     moderation: Moderation | None = None
     parallel_tool_calls: bool
-    conversation: ConversationParam2 | None = None
+    conversation: ResponseConversation | None = None
     max_output_tokens: int | None
     usage: ResponseUsage | None
     presence_penalty: float

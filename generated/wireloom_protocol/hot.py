@@ -12,6 +12,10 @@ from wireloom_runtime.structs import Untracked
 class ResponseTextDeltaEvent(
     Untracked, tag_field="type", tag="response.output_text.delta"
 ):
+    """
+    A piece of the text of a part.
+    """
+
     item_id: str
     output_index: int
     content_index: int
@@ -23,6 +27,10 @@ class ResponseTextDeltaEvent(
 class ResponseRefusalDeltaEvent(
     Untracked, tag_field="type", tag="response.refusal.delta"
 ):
+    """
+    A piece of a refusal.
+    """
+
     item_id: str
     output_index: int
     content_index: int
@@ -33,6 +41,10 @@ class ResponseRefusalDeltaEvent(
 class ResponseReasoningTextDeltaEvent(
     Untracked, tag_field="type", tag="response.reasoning_text.delta"
 ):
+    """
+    A piece of the reasoning itself.
+    """
+
     item_id: str
     output_index: int
     content_index: int
@@ -43,6 +55,10 @@ class ResponseReasoningTextDeltaEvent(
 class ResponseReasoningSummaryTextDeltaEvent(
     Untracked, tag_field="type", tag="response.reasoning_summary_text.delta"
 ):
+    """
+    A piece of the summary of reasoning.
+    """
+
     item_id: str
     output_index: int
     summary_index: int
@@ -53,6 +69,10 @@ class ResponseReasoningSummaryTextDeltaEvent(
 class ResponseFunctionCallArgumentsDeltaEvent(
     Untracked, tag_field="type", tag="response.function_call_arguments.delta"
 ):
+    """
+    A piece of the JSON arguments of a function call.
+    """
+
     item_id: str
     output_index: int
     sequence_number: int
@@ -62,6 +82,10 @@ class ResponseFunctionCallArgumentsDeltaEvent(
 class ResponseCustomToolCallInputDeltaEvent(
     Untracked, tag_field="type", tag="response.custom_tool_call_input.delta"
 ):
+    """
+    A piece of the free-form input of a tool call.
+    """
+
     sequence_number: int
     output_index: int
     item_id: str

@@ -112,7 +112,7 @@ class ResponsesApi(Protocol[Caller_contra]):
         include: list[responses.IncludeEnum],
         include_obfuscation: bool | None,
     ) -> Reply[replies.Response]:
-        """GET /v1/responses/{response_id}: Look up a stored response.
+        """GET /v1/responses/{response_id}: Retrieve a stored response.
 
         Contract: openapi/openai.json 2.3.0, operation `getResponse`.
         """
@@ -140,7 +140,7 @@ class ResponsesApi(Protocol[Caller_contra]):
         after: str | None,
         include: list[responses.IncludeEnum],
     ) -> Reply[replies.ResponseItemList]:
-        """GET /v1/responses/{response_id}/input_items: List what a response was made from.
+        """GET /v1/responses/{response_id}/input_items: List the input items of a response.
 
         Contract: openapi/openai.json 2.3.0, operation `listInputItems`.
         """
@@ -196,7 +196,7 @@ class ModelsApi(Protocol[Caller_contra]):
         caller: Caller_contra,
         client_version: str | None,
     ) -> Reply[replies.ListModelsResponse]:
-        """GET /v1/models: List the models the gateway can reach.
+        """GET /v1/models: List the models that the gateway can reach.
 
         Contract: openapi/openai.json 2.3.0, operation `listModels`.
         """
@@ -208,7 +208,7 @@ class ModelsApi(Protocol[Caller_contra]):
         caller: Caller_contra,
         model: str,
     ) -> Reply[replies.Model]:
-        """GET /v1/models/{model}: Look up one model.
+        """GET /v1/models/{model}: Retrieve a model.
 
         Contract: openapi/openai.json 2.3.0, operation `retrieveModel`.
         """
@@ -224,7 +224,7 @@ class ConversationsApi(Protocol[Caller_contra]):
         caller: Caller_contra,
         body: responses.CreateConversationBody,
     ) -> Reply[replies.ConversationResource]:
-        """POST /v1/conversations: Begin a conversation.
+        """POST /v1/conversations: Create a conversation.
 
         Contract: openapi/openai.json 2.3.0, operation `createConversation`.
         """
@@ -236,7 +236,7 @@ class ConversationsApi(Protocol[Caller_contra]):
         caller: Caller_contra,
         conversation_id: str,
     ) -> Reply[replies.ConversationResource]:
-        """GET /v1/conversations/{conversation_id}: Look up a conversation.
+        """GET /v1/conversations/{conversation_id}: Retrieve a conversation.
 
         Contract: openapi/openai.json 2.3.0, operation `getConversation`.
         """
@@ -249,7 +249,7 @@ class ConversationsApi(Protocol[Caller_contra]):
         body: responses.UpdateConversationBody,
         conversation_id: str,
     ) -> Reply[replies.ConversationResource]:
-        """POST /v1/conversations/{conversation_id}: Write other metadata on a conversation.
+        """POST /v1/conversations/{conversation_id}: Replace the metadata of a conversation.
 
         Contract: openapi/openai.json 2.3.0, operation `updateConversation`.
         """
@@ -305,7 +305,7 @@ class ConversationsApi(Protocol[Caller_contra]):
         item_id: str,
         include: list[responses.IncludeEnum],
     ) -> Reply[replies.ItemResource]:
-        """GET /v1/conversations/{conversation_id}/items/{item_id}: Look up an item of a conversation.
+        """GET /v1/conversations/{conversation_id}/items/{item_id}: Retrieve an item of a conversation.
 
         Contract: openapi/openai.json 2.3.0, operation `getConversationItem`.
         """
@@ -333,7 +333,7 @@ class OperationsApi(Protocol[Caller_contra]):
         self,
         caller: Caller_contra,
     ) -> Reply[replies.Health]:
-        """GET /health: Tell that the process answers.
+        """GET /health: Report that the process answers.
 
         Contract: openapi/gateway.yaml 0.1.0, operation `health`.
         """
@@ -344,7 +344,7 @@ class OperationsApi(Protocol[Caller_contra]):
         self,
         caller: Caller_contra,
     ) -> Reply[replies.Readiness]:
-        """GET /ready: Tell whether requests can be served now.
+        """GET /ready: Report whether the gateway can serve requests now.
 
         Contract: openapi/gateway.yaml 0.1.0, operation `ready`.
         """
@@ -355,7 +355,7 @@ class OperationsApi(Protocol[Caller_contra]):
         self,
         caller: Caller_contra,
     ) -> Reply[replies.Counters]:
-        """GET /metrics: Tell what was served so far.
+        """GET /metrics: Report the counters since the start.
 
         Contract: openapi/gateway.yaml 0.1.0, operation `metrics`.
         """

@@ -18,23 +18,39 @@ ApplyPatchCallStatusParam: TypeAlias = Literal["in_progress", "completed"]
 
 
 class ApplyPatchCreateFileOperation(TypedDict):
+    """
+    The creation of a file with the content of a diff.
+    """
+
     type: Literal["create_file"]
     path: str
     diff: str
 
 
 class ApplyPatchCreateFileOperationParam(TypedDict):
+    """
+    The creation of a file that the client sends back.
+    """
+
     type: Literal["create_file"]
     path: str
     diff: str
 
 
 class ApplyPatchDeleteFileOperation(TypedDict):
+    """
+    The deletion of a file.
+    """
+
     type: Literal["delete_file"]
     path: str
 
 
 class ApplyPatchDeleteFileOperationParam(TypedDict):
+    """
+    The deletion of a file that the client sends back.
+    """
+
     type: Literal["delete_file"]
     path: str
 
@@ -43,18 +59,30 @@ ApplyPatchToolCallOutputItemParamOutput: TypeAlias = str
 
 
 class ApplyPatchUpdateFileOperation(TypedDict):
+    """
+    The change of a file by a diff.
+    """
+
     type: Literal["update_file"]
     path: str
     diff: str
 
 
 class ApplyPatchUpdateFileOperationParam(TypedDict):
+    """
+    The change of a file by a diff that the client sends back.
+    """
+
     type: Literal["update_file"]
     path: str
     diff: str
 
 
 class ApproximateLocation(TypedDict):
+    """
+    The approximate place of the user for a web search of the older form.
+    """
+
     type: Literal["approximate"]
     country: NotRequired[str | None]
     region: NotRequired[str | None]
@@ -71,6 +99,10 @@ class ChatCompletionMessageCustomToolCallCustom(TypedDict):
 
 
 class ChatCompletionMessageCustomToolCall(TypedDict):
+    """
+    A call of a tool with free-form input.
+    """
+
     id: str
     type: Literal["custom"]
     custom: ChatCompletionMessageCustomToolCallCustom
@@ -82,6 +114,10 @@ class ChatCompletionMessageToolCallFunction(TypedDict):
 
 
 class ChatCompletionMessageToolCall(TypedDict):
+    """
+    A call of a function, with JSON arguments.
+    """
+
     id: str
     type: Literal["function"]
     function: ChatCompletionMessageToolCallFunction
@@ -98,6 +134,10 @@ class ChatCompletionMessageToolCallChunkCustom(TypedDict):
 
 
 class ChatCompletionMessageToolCallChunk(TypedDict):
+    """
+    A piece of a call; `index` names the call that it continues.
+    """
+
     index: int
     id: NotRequired[str]
     type: NotRequired[Literal["function", "custom"]]
@@ -114,9 +154,16 @@ ChatCompletionMessageToolCallsChatCompletionMessageToolCalls: TypeAlias = (
 ChatCompletionMessageToolCalls: TypeAlias = list[
     ChatCompletionMessageToolCallsChatCompletionMessageToolCalls
 ]
+"""
+The calls of a message of the model.
+"""
 
 
 class ChatCompletionModerationError(TypedDict):
+    """
+    A moderation of one direction that failed.
+    """
+
     type: Literal["error"]
     code: str
     message: str
@@ -147,6 +194,10 @@ class ChatCompletionResponseMessageAudio(TypedDict):
 
 
 class ChatCompletionResponseMessage(TypedDict):
+    """
+    The message of the model.
+    """
+
     content: str | None
     refusal: str | None
     tool_calls: NotRequired[ChatCompletionMessageToolCalls]
@@ -165,6 +216,10 @@ class ChatCompletionStreamResponseDeltaFunctionCall(TypedDict):
 
 
 class ChatCompletionStreamResponseDelta(TypedDict):
+    """
+    The new pieces of a message in a chunk.
+    """
+
     content: NotRequired[str | list[dict[str, Any]] | None]
     function_call: NotRequired[ChatCompletionStreamResponseDeltaFunctionCall]
     tool_calls: NotRequired[list[ChatCompletionMessageToolCallChunk]]
@@ -184,6 +239,10 @@ class ChatCompletionTokenLogprobTopLogprob(TypedDict):
 
 
 class ChatCompletionTokenLogprob(TypedDict):
+    """
+    A token of a chat completion with its log probability and its alternatives.
+    """
+
     token: str
     logprob: float
     bytes: list[int] | None
@@ -194,6 +253,10 @@ ClickButtonType: TypeAlias = Literal["left", "right", "wheel", "back", "forward"
 
 
 class ClickParam(TypedDict):
+    """
+    A click at a point of the screen.
+    """
+
     type: Literal["click"]
     button: ClickButtonType
     x: int
@@ -202,11 +265,19 @@ class ClickParam(TypedDict):
 
 
 class CodeInterpreterOutputImage(TypedDict):
+    """
+    An image of a run of code.
+    """
+
     type: Literal["image"]
     url: str
 
 
 class CodeInterpreterOutputLogs(TypedDict):
+    """
+    The logs of a run of code.
+    """
+
     type: Literal["logs"]
     logs: str
 
@@ -217,6 +288,10 @@ CodeInterpreterToolCallOutputs: TypeAlias = (
 
 
 class CodeInterpreterToolCall(TypedDict):
+    """
+    A run of code at the provider.
+    """
+
     type: Literal["code_interpreter_call"]
     id: str
     status: Literal["in_progress", "completed", "incomplete", "interpreting", "failed"]
@@ -226,6 +301,10 @@ class CodeInterpreterToolCall(TypedDict):
 
 
 class CompactionBody(TypedDict):
+    """
+    The sealed result of a compaction.
+    """
+
     type: Literal["compaction"]
     id: str
     encrypted_content: str
@@ -234,7 +313,7 @@ class CompactionBody(TypedDict):
 
 class CompactionSummaryItemParam(TypedDict):
     """
-    What a compaction left, given back by the client.
+    The sealed result of a compaction that the client sends back.
     """
 
     id: NotRequired[str | None]
@@ -243,6 +322,10 @@ class CompactionSummaryItemParam(TypedDict):
 
 
 class CompactionTriggerItemParam(TypedDict):
+    """
+    The request to compact all items before this one.
+    """
+
     type: Literal["compaction_trigger"]
 
 
@@ -263,6 +346,10 @@ class CompletionUsagePromptTokensDetails(TypedDict):
 
 
 class CompletionUsage(TypedDict):
+    """
+    The tokens of a chat completion: read, cached, written, and spent on reasoning.
+    """
+
     completion_tokens: int
     prompt_tokens: int
     total_tokens: int
@@ -277,18 +364,30 @@ ComputerCallOutputStatus: TypeAlias = Literal["completed", "incomplete", "failed
 
 
 class ComputerCallSafetyCheckParam(TypedDict):
+    """
+    A safety check that the client has to acknowledge.
+    """
+
     id: str
     code: NotRequired[str | None]
     message: NotRequired[str | None]
 
 
 class ComputerScreenshotImage(TypedDict):
+    """
+    An image of the screen, by URL or by file id.
+    """
+
     type: Literal["computer_screenshot"]
     image_url: NotRequired[str]
     file_id: NotRequired[str]
 
 
 class ComputerToolCallOutputResource(TypedDict):
+    """
+    The stored screen after the actions of a computer call.
+    """
+
     type: Literal["computer_call_output"]
     id: str
     call_id: str
@@ -299,6 +398,10 @@ class ComputerToolCallOutputResource(TypedDict):
 
 
 class ContainerFileCitationBody(TypedDict):
+    """
+    A source that is a file of a provider's container.
+    """
+
     type: Literal["container_file_citation"]
     container_id: str
     file_id: str
@@ -308,11 +411,19 @@ class ContainerFileCitationBody(TypedDict):
 
 
 class ContainerReferenceParam(TypedDict):
+    """
+    A container of the provider in a request.
+    """
+
     type: Literal["container_reference"]
     container_id: str
 
 
 class ContainerReferenceResource(TypedDict):
+    """
+    A container of the provider.
+    """
+
     type: Literal["container_reference"]
     container_id: str
 
@@ -329,6 +440,10 @@ class ConversationResource(TypedDict):
 
 
 class CoordParam(TypedDict):
+    """
+    A point of the screen, in pixels.
+    """
+
     x: int
     y: int
 
@@ -364,6 +479,10 @@ class CreateChatCompletionStreamResponseChoice(TypedDict):
 
 
 class CustomTextFormatParam(TypedDict):
+    """
+    Free-form input of any text.
+    """
+
     type: Literal["text"]
 
 
@@ -372,7 +491,7 @@ CustomToolParamAllowedCallers: TypeAlias = list[CallableToolAllowedCaller]
 
 class DeletedConversationResource(TypedDict):
     """
-    The conversation is gone with its items.
+    The confirmation that a conversation and its items are deleted.
     """
 
     object: Literal["conversation.deleted"]
@@ -384,14 +503,26 @@ DetailEnum: TypeAlias = Literal["low", "high", "auto", "original"]
 
 
 class DirectToolCallCaller(TypedDict):
+    """
+    The model made the call itself.
+    """
+
     type: Literal["direct"]
 
 
 class DirectToolCallCallerParam(TypedDict):
+    """
+    The model made the call that the client sends back.
+    """
+
     type: Literal["direct"]
 
 
 class DoubleClickAction(TypedDict):
+    """
+    A double click at a point of the screen.
+    """
+
     type: Literal["double_click"]
     x: int
     y: int
@@ -399,18 +530,24 @@ class DoubleClickAction(TypedDict):
 
 
 class DragParam(TypedDict):
+    """
+    A drag along a path of points.
+    """
+
     type: Literal["drag"]
     path: list[CoordParam]
     keys: NotRequired[list[str] | None]
 
 
 class EmptyModelParam(TypedDict):
-    pass
+    """
+    An object of any members.
+    """
 
 
 class Error(TypedDict):
     """
-    What went wrong, and with which parameter.
+    The kind of a failure, its reason for people and programs, and the parameter at fault.
     """
 
     code: str | None
@@ -428,6 +565,10 @@ class ErrorResponse(TypedDict):
 
 
 class FileCitationBody(TypedDict):
+    """
+    A source that is a file of the provider.
+    """
+
     type: Literal["file_citation"]
     file_id: str
     index: int
@@ -441,6 +582,10 @@ FileInputDetail: TypeAlias = Literal["auto", "low", "high"]
 
 
 class FilePath(TypedDict):
+    """
+    A file that the model wrote.
+    """
+
     type: Literal["file_path"]
     file_id: str
     index: int
@@ -467,12 +612,20 @@ FunctionCallStatus: TypeAlias = Literal["in_progress", "completed", "incomplete"
 
 
 class FunctionShellAction(TypedDict):
+    """
+    The commands of a shell call, with their limits.
+    """
+
     commands: list[str]
     timeout_ms: int | None
     max_output_length: int | None
 
 
 class FunctionShellActionParam(TypedDict):
+    """
+    The commands of a shell call that the client sends back.
+    """
+
     commands: list[str]
     timeout_ms: NotRequired[int | None]
     max_output_length: NotRequired[int | None]
@@ -484,11 +637,19 @@ FunctionShellCallItemStatus: TypeAlias = Literal[
 
 
 class FunctionShellCallOutputExitOutcome(TypedDict):
+    """
+    A command that ended by itself, with its exit code.
+    """
+
     type: Literal["exit"]
     exit_code: int
 
 
 class FunctionShellCallOutputExitOutcomeParam(TypedDict):
+    """
+    A command in a request that ended by itself, with its exit code.
+    """
+
     type: Literal["exit"]
     exit_code: int
 
@@ -499,10 +660,18 @@ FunctionShellCallOutputStatusEnum: TypeAlias = Literal[
 
 
 class FunctionShellCallOutputTimeoutOutcome(TypedDict):
+    """
+    A command that exceeded its time.
+    """
+
     type: Literal["timeout"]
 
 
 class FunctionShellCallOutputTimeoutOutcomeParam(TypedDict):
+    """
+    A command in a request that exceeded its time.
+    """
+
     type: Literal["timeout"]
 
 
@@ -514,7 +683,7 @@ FunctionShellToolParamAllowedCallers: TypeAlias = list[CallableToolAllowedCaller
 
 class FunctionTool(TypedDict):
     """
-    A function with JSON arguments.
+    A function of the client, with JSON arguments of a schema.
     """
 
     type: Literal["function"]
@@ -531,6 +700,10 @@ FunctionToolParamAllowedCallers: TypeAlias = list[CallableToolAllowedCaller]
 
 
 class FunctionToolParam(TypedDict):
+    """
+    A function in a namespace.
+    """
+
     name: str
     description: NotRequired[str | None]
     parameters: NotRequired[EmptyModelParam | None]
@@ -545,6 +718,10 @@ GrammarSyntax1: TypeAlias = Literal["lark", "regex"]
 
 
 class HTTPError(TypedDict):
+    """
+    An HTTP error of an MCP server.
+    """
+
     type: Literal["http_error"]
     code: int
     message: str
@@ -554,6 +731,10 @@ ImageDetail: TypeAlias = Literal["low", "high", "auto", "original"]
 
 
 class ImageGenToolCall(TypedDict):
+    """
+    An image that the provider generates, as base64.
+    """
+
     type: Literal["image_generation_call"]
     id: str
     status: Literal["in_progress", "completed", "generating", "failed"]
@@ -576,15 +757,27 @@ class ItemReferenceParam(TypedDict):
 
 
 class KeyPressAction(TypedDict):
+    """
+    A press of keys together.
+    """
+
     type: Literal["keypress"]
     keys: list[str]
 
 
 class LocalEnvironmentResource(TypedDict):
+    """
+    The client's own machine.
+    """
+
     type: Literal["local"]
 
 
 class LocalShellExecAction(TypedDict):
+    """
+    The command of a local shell call, with its folder, its variables and its time limit.
+    """
+
     type: Literal["exec"]
     command: list[str]
     timeout_ms: NotRequired[int | None]
@@ -594,6 +787,10 @@ class LocalShellExecAction(TypedDict):
 
 
 class LocalShellToolCall(TypedDict):
+    """
+    A call to run one command on the client's machine.
+    """
+
     type: Literal["local_shell_call"]
     id: str
     call_id: str
@@ -602,6 +799,10 @@ class LocalShellToolCall(TypedDict):
 
 
 class LocalShellToolCallOutput(TypedDict):
+    """
+    The output of a command on the client's machine.
+    """
+
     type: Literal["local_shell_call_output"]
     id: str
     output: str
@@ -610,16 +811,28 @@ class LocalShellToolCallOutput(TypedDict):
 
 
 class LocalShellToolParam(TypedDict):
+    """
+    A shell on the client's machine, one command per call.
+    """
+
     type: Literal["local_shell"]
 
 
 class LocalSkillParam(TypedDict):
+    """
+    A skill on the client's machine: a folder with instructions.
+    """
+
     name: str
     description: str
     path: str
 
 
 class MCPApprovalRequest(TypedDict):
+    """
+    The question whether a call of an MCP server may run.
+    """
+
     type: Literal["mcp_approval_request"]
     id: str
     server_label: str
@@ -628,6 +841,10 @@ class MCPApprovalRequest(TypedDict):
 
 
 class MCPApprovalResponseResource(TypedDict):
+    """
+    The stored answer to the question whether a call of an MCP server may run.
+    """
+
     type: Literal["mcp_approval_response"]
     id: str
     approval_request_id: str
@@ -636,6 +853,10 @@ class MCPApprovalResponseResource(TypedDict):
 
 
 class MCPListToolsTool(TypedDict):
+    """
+    A tool of an MCP server.
+    """
+
     name: str
     description: NotRequired[str | None]
     input_schema: dict[str, Any]
@@ -643,6 +864,10 @@ class MCPListToolsTool(TypedDict):
 
 
 class MCPProtocolError(TypedDict):
+    """
+    An error of the MCP protocol.
+    """
+
     type: Literal["mcp_protocol_error"]
     code: int
     message: str
@@ -654,6 +879,10 @@ MCPToolCallStatus: TypeAlias = Literal[
 
 
 class MCPToolExecutionError(TypedDict):
+    """
+    An error that the tool of an MCP server reports.
+    """
+
     type: Literal["mcp_tool_execution_error"]
     content: Any
 
@@ -779,6 +1008,10 @@ ModelIdsShared: TypeAlias = (
 
 
 class ModerationErrorBody(TypedDict):
+    """
+    A moderation that failed.
+    """
+
     type: Literal["error"]
     code: str
     message: str
@@ -788,6 +1021,10 @@ ModerationInputType: TypeAlias = Literal["text", "image"]
 
 
 class ModerationResultBody(TypedDict):
+    """
+    The moderation result for one input or output, with a score per category.
+    """
+
     type: Literal["moderation_result"]
     model: str
     flagged: bool
@@ -797,6 +1034,10 @@ class ModerationResultBody(TypedDict):
 
 
 class MoveParam(TypedDict):
+    """
+    A move of the pointer to a point of the screen.
+    """
+
     type: Literal["move"]
     x: int
     y: int
@@ -804,6 +1045,10 @@ class MoveParam(TypedDict):
 
 
 class Program(TypedDict):
+    """
+    A program that the model wrote to call tools.
+    """
+
     type: Literal["program"]
     id: str
     call_id: str
@@ -815,20 +1060,36 @@ ProgramOutputStatus: TypeAlias = Literal["completed", "incomplete"]
 
 
 class ProgramToolCallCaller(TypedDict):
+    """
+    A program that the model wrote made the call.
+    """
+
     type: Literal["program"]
     caller_id: str
 
 
 class ProgramToolCallCallerParam(TypedDict):
+    """
+    A program that the model wrote made the call that the client sends back.
+    """
+
     type: Literal["program"]
     caller_id: str
 
 
 class PromptCacheBreakpointConfig(TypedDict):
+    """
+    The end of a prefix that the provider caches.
+    """
+
     mode: Literal["explicit"]
 
 
 class PromptCacheBreakpointParam(TypedDict):
+    """
+    The end of a prefix that the request asks the provider to cache.
+    """
+
     mode: Literal["explicit"]
 
 
@@ -847,11 +1108,19 @@ ReasoningModeEnum: TypeAlias = str | Literal["standard", "pro"]
 
 
 class ReasoningTextContent(TypedDict):
+    """
+    A piece of the reasoning itself.
+    """
+
     type: Literal["reasoning_text"]
     text: str
 
 
 class RefusalContent(TypedDict):
+    """
+    The model's words in place of an answer that it refuses.
+    """
+
     type: Literal["refusal"]
     refusal: str
 
@@ -873,28 +1142,48 @@ class ResponseIncompleteDetails(TypedDict):
 
 
 class ResponseAudioDeltaEvent(TypedDict):
+    """
+    A piece of the audio of a response, as base64.
+    """
+
     type: Literal["response.audio.delta"]
     sequence_number: int
     delta: str
 
 
 class ResponseAudioDoneEvent(TypedDict):
+    """
+    The audio of a response is complete.
+    """
+
     type: Literal["response.audio.done"]
     sequence_number: int
 
 
 class ResponseAudioTranscriptDeltaEvent(TypedDict):
+    """
+    A piece of the transcript of the audio.
+    """
+
     type: Literal["response.audio.transcript.delta"]
     delta: str
     sequence_number: int
 
 
 class ResponseAudioTranscriptDoneEvent(TypedDict):
+    """
+    The transcript of the audio is complete.
+    """
+
     type: Literal["response.audio.transcript.done"]
     sequence_number: int
 
 
 class ResponseCodeInterpreterCallCodeDeltaEvent(TypedDict):
+    """
+    A piece of the code of a run.
+    """
+
     type: Literal["response.code_interpreter_call_code.delta"]
     output_index: int
     item_id: str
@@ -903,6 +1192,10 @@ class ResponseCodeInterpreterCallCodeDeltaEvent(TypedDict):
 
 
 class ResponseCodeInterpreterCallCodeDoneEvent(TypedDict):
+    """
+    The whole code of a run.
+    """
+
     type: Literal["response.code_interpreter_call_code.done"]
     output_index: int
     item_id: str
@@ -911,6 +1204,10 @@ class ResponseCodeInterpreterCallCodeDoneEvent(TypedDict):
 
 
 class ResponseCodeInterpreterCallCompletedEvent(TypedDict):
+    """
+    A run of code is complete.
+    """
+
     type: Literal["response.code_interpreter_call.completed"]
     output_index: int
     item_id: str
@@ -918,6 +1215,10 @@ class ResponseCodeInterpreterCallCompletedEvent(TypedDict):
 
 
 class ResponseCodeInterpreterCallInProgressEvent(TypedDict):
+    """
+    A run of code begins.
+    """
+
     type: Literal["response.code_interpreter_call.in_progress"]
     output_index: int
     item_id: str
@@ -925,6 +1226,10 @@ class ResponseCodeInterpreterCallInProgressEvent(TypedDict):
 
 
 class ResponseCodeInterpreterCallInterpretingEvent(TypedDict):
+    """
+    The provider runs the code.
+    """
+
     type: Literal["response.code_interpreter_call.interpreting"]
     output_index: int
     item_id: str
@@ -932,10 +1237,18 @@ class ResponseCodeInterpreterCallInterpretingEvent(TypedDict):
 
 
 class ResponseConversation(TypedDict):
+    """
+    The conversation that a response belongs to.
+    """
+
     id: str
 
 
 class ResponseCustomToolCallInputDeltaEvent(TypedDict):
+    """
+    A piece of the free-form input of a tool call.
+    """
+
     type: Literal["response.custom_tool_call_input.delta"]
     sequence_number: int
     output_index: int
@@ -944,6 +1257,10 @@ class ResponseCustomToolCallInputDeltaEvent(TypedDict):
 
 
 class ResponseCustomToolCallInputDoneEvent(TypedDict):
+    """
+    The whole free-form input of a tool call.
+    """
+
     type: Literal["response.custom_tool_call_input.done"]
     sequence_number: int
     output_index: int
@@ -984,6 +1301,10 @@ ResponseErrorCode: TypeAlias = Literal[
 
 
 class ResponseErrorEvent(TypedDict):
+    """
+    An error in the stream. It comes before the event that ends the response.
+    """
+
     type: Literal["error"]
     code: str | None
     message: str
@@ -993,6 +1314,10 @@ class ResponseErrorEvent(TypedDict):
 
 
 class ResponseFileSearchCallCompletedEvent(TypedDict):
+    """
+    A file search is complete.
+    """
+
     type: Literal["response.file_search_call.completed"]
     output_index: int
     item_id: str
@@ -1000,6 +1325,10 @@ class ResponseFileSearchCallCompletedEvent(TypedDict):
 
 
 class ResponseFileSearchCallInProgressEvent(TypedDict):
+    """
+    A file search begins.
+    """
+
     type: Literal["response.file_search_call.in_progress"]
     output_index: int
     item_id: str
@@ -1007,6 +1336,10 @@ class ResponseFileSearchCallInProgressEvent(TypedDict):
 
 
 class ResponseFileSearchCallSearchingEvent(TypedDict):
+    """
+    A file search runs.
+    """
+
     type: Literal["response.file_search_call.searching"]
     output_index: int
     item_id: str
@@ -1014,18 +1347,32 @@ class ResponseFileSearchCallSearchingEvent(TypedDict):
 
 
 class ResponseFormatJsonObject(TypedDict):
+    """
+    A JSON object without a schema.
+    """
+
     type: Literal["json_object"]
 
 
 class ResponseFormatJsonSchemaSchema(TypedDict):
-    pass
+    """
+    The JSON schema of the output.
+    """
 
 
 class ResponseFormatText(TypedDict):
+    """
+    Free text.
+    """
+
     type: Literal["text"]
 
 
 class ResponseFunctionCallArgumentsDeltaEvent(TypedDict):
+    """
+    A piece of the JSON arguments of a function call.
+    """
+
     type: Literal["response.function_call_arguments.delta"]
     item_id: str
     output_index: int
@@ -1034,6 +1381,10 @@ class ResponseFunctionCallArgumentsDeltaEvent(TypedDict):
 
 
 class ResponseFunctionCallArgumentsDoneEvent(TypedDict):
+    """
+    The whole JSON arguments of a function call.
+    """
+
     type: Literal["response.function_call_arguments.done"]
     item_id: str
     name: str
@@ -1043,6 +1394,10 @@ class ResponseFunctionCallArgumentsDoneEvent(TypedDict):
 
 
 class ResponseImageGenCallCompletedEvent(TypedDict):
+    """
+    The generation of an image is complete.
+    """
+
     type: Literal["response.image_generation_call.completed"]
     output_index: int
     sequence_number: int
@@ -1050,6 +1405,10 @@ class ResponseImageGenCallCompletedEvent(TypedDict):
 
 
 class ResponseImageGenCallGeneratingEvent(TypedDict):
+    """
+    The provider generates an image.
+    """
+
     type: Literal["response.image_generation_call.generating"]
     output_index: int
     item_id: str
@@ -1057,6 +1416,10 @@ class ResponseImageGenCallGeneratingEvent(TypedDict):
 
 
 class ResponseImageGenCallInProgressEvent(TypedDict):
+    """
+    The generation of an image begins.
+    """
+
     type: Literal["response.image_generation_call.in_progress"]
     output_index: int
     item_id: str
@@ -1064,6 +1427,10 @@ class ResponseImageGenCallInProgressEvent(TypedDict):
 
 
 class ResponseImageGenCallPartialImageEvent(TypedDict):
+    """
+    A preview of an image, as base64.
+    """
+
     type: Literal["response.image_generation_call.partial_image"]
     output_index: int
     item_id: str
@@ -1082,12 +1449,20 @@ class ResponseLogProbTopLogprob(TypedDict):
 
 
 class ResponseLogProb(TypedDict):
+    """
+    A token of a streamed text with its log probability and its alternatives.
+    """
+
     token: str
     logprob: float
     top_logprobs: NotRequired[list[ResponseLogProbTopLogprob]]
 
 
 class ResponseMCPCallArgumentsDeltaEvent(TypedDict):
+    """
+    A piece of the JSON arguments of a call of an MCP server.
+    """
+
     type: Literal["response.mcp_call_arguments.delta"]
     output_index: int
     item_id: str
@@ -1096,6 +1471,10 @@ class ResponseMCPCallArgumentsDeltaEvent(TypedDict):
 
 
 class ResponseMCPCallArgumentsDoneEvent(TypedDict):
+    """
+    The whole JSON arguments of a call of an MCP server.
+    """
+
     type: Literal["response.mcp_call_arguments.done"]
     output_index: int
     item_id: str
@@ -1104,6 +1483,10 @@ class ResponseMCPCallArgumentsDoneEvent(TypedDict):
 
 
 class ResponseMCPCallCompletedEvent(TypedDict):
+    """
+    A call of an MCP server is complete.
+    """
+
     type: Literal["response.mcp_call.completed"]
     item_id: str
     output_index: int
@@ -1111,6 +1494,10 @@ class ResponseMCPCallCompletedEvent(TypedDict):
 
 
 class ResponseMCPCallFailedEvent(TypedDict):
+    """
+    A call of an MCP server failed.
+    """
+
     type: Literal["response.mcp_call.failed"]
     item_id: str
     output_index: int
@@ -1118,6 +1505,10 @@ class ResponseMCPCallFailedEvent(TypedDict):
 
 
 class ResponseMCPCallInProgressEvent(TypedDict):
+    """
+    A call of an MCP server begins.
+    """
+
     type: Literal["response.mcp_call.in_progress"]
     sequence_number: int
     output_index: int
@@ -1125,6 +1516,10 @@ class ResponseMCPCallInProgressEvent(TypedDict):
 
 
 class ResponseMCPListToolsCompletedEvent(TypedDict):
+    """
+    The list of the tools of an MCP server is complete.
+    """
+
     type: Literal["response.mcp_list_tools.completed"]
     item_id: str
     output_index: int
@@ -1132,6 +1527,10 @@ class ResponseMCPListToolsCompletedEvent(TypedDict):
 
 
 class ResponseMCPListToolsFailedEvent(TypedDict):
+    """
+    The list of the tools of an MCP server failed.
+    """
+
     type: Literal["response.mcp_list_tools.failed"]
     item_id: str
     output_index: int
@@ -1139,6 +1538,10 @@ class ResponseMCPListToolsFailedEvent(TypedDict):
 
 
 class ResponseMCPListToolsInProgressEvent(TypedDict):
+    """
+    The provider asks an MCP server for its tools.
+    """
+
     type: Literal["response.mcp_list_tools.in_progress"]
     item_id: str
     output_index: int
@@ -1151,6 +1554,10 @@ class ResponseReasoningSummaryPartAddedEventPart(TypedDict):
 
 
 class ResponseReasoningSummaryPartAddedEvent(TypedDict):
+    """
+    A part of the summary of reasoning begins.
+    """
+
     type: Literal["response.reasoning_summary_part.added"]
     item_id: str
     output_index: int
@@ -1165,6 +1572,10 @@ class ResponseReasoningSummaryPartDoneEventPart(TypedDict):
 
 
 class ResponseReasoningSummaryPartDoneEvent(TypedDict):
+    """
+    A part of the summary of reasoning is complete.
+    """
+
     type: Literal["response.reasoning_summary_part.done"]
     item_id: str
     output_index: int
@@ -1175,6 +1586,10 @@ class ResponseReasoningSummaryPartDoneEvent(TypedDict):
 
 
 class ResponseReasoningSummaryTextDeltaEvent(TypedDict):
+    """
+    A piece of the summary of reasoning.
+    """
+
     type: Literal["response.reasoning_summary_text.delta"]
     item_id: str
     output_index: int
@@ -1184,6 +1599,10 @@ class ResponseReasoningSummaryTextDeltaEvent(TypedDict):
 
 
 class ResponseReasoningSummaryTextDoneEvent(TypedDict):
+    """
+    The whole text of a part of the summary of reasoning.
+    """
+
     type: Literal["response.reasoning_summary_text.done"]
     item_id: str
     output_index: int
@@ -1193,6 +1612,10 @@ class ResponseReasoningSummaryTextDoneEvent(TypedDict):
 
 
 class ResponseReasoningTextDeltaEvent(TypedDict):
+    """
+    A piece of the reasoning itself.
+    """
+
     type: Literal["response.reasoning_text.delta"]
     item_id: str
     output_index: int
@@ -1202,6 +1625,10 @@ class ResponseReasoningTextDeltaEvent(TypedDict):
 
 
 class ResponseReasoningTextDoneEvent(TypedDict):
+    """
+    The whole text of a part of the reasoning.
+    """
+
     type: Literal["response.reasoning_text.done"]
     item_id: str
     output_index: int
@@ -1211,6 +1638,10 @@ class ResponseReasoningTextDoneEvent(TypedDict):
 
 
 class ResponseRefusalDeltaEvent(TypedDict):
+    """
+    A piece of a refusal.
+    """
+
     type: Literal["response.refusal.delta"]
     item_id: str
     output_index: int
@@ -1220,6 +1651,10 @@ class ResponseRefusalDeltaEvent(TypedDict):
 
 
 class ResponseRefusalDoneEvent(TypedDict):
+    """
+    The whole text of a refusal.
+    """
+
     type: Literal["response.refusal.done"]
     item_id: str
     output_index: int
@@ -1229,6 +1664,10 @@ class ResponseRefusalDoneEvent(TypedDict):
 
 
 class ResponseShellCallCommandAddedStreamingEvent(TypedDict):
+    """
+    A command of a shell call begins.
+    """
+
     type: Literal["response.shell_call_command.added"]
     sequence_number: int
     output_index: int
@@ -1237,6 +1676,10 @@ class ResponseShellCallCommandAddedStreamingEvent(TypedDict):
 
 
 class ResponseShellCallCommandDeltaStreamingEvent(TypedDict):
+    """
+    A piece of a command of a shell call.
+    """
+
     type: Literal["response.shell_call_command.delta"]
     sequence_number: int
     output_index: int
@@ -1246,6 +1689,10 @@ class ResponseShellCallCommandDeltaStreamingEvent(TypedDict):
 
 
 class ResponseShellCallCommandDoneStreamingEvent(TypedDict):
+    """
+    A whole command of a shell call.
+    """
+
     type: Literal["response.shell_call_command.done"]
     sequence_number: int
     output_index: int
@@ -1254,6 +1701,10 @@ class ResponseShellCallCommandDoneStreamingEvent(TypedDict):
 
 
 class ResponseTextDeltaEvent(TypedDict):
+    """
+    A piece of the text of a part.
+    """
+
     type: Literal["response.output_text.delta"]
     item_id: str
     output_index: int
@@ -1264,6 +1715,10 @@ class ResponseTextDeltaEvent(TypedDict):
 
 
 class ResponseTextDoneEvent(TypedDict):
+    """
+    The whole text of a part.
+    """
+
     type: Literal["response.output_text.done"]
     item_id: str
     output_index: int
@@ -1284,7 +1739,7 @@ class ResponseUsageOutputTokensDetails(TypedDict):
 
 class ResponseUsage(TypedDict):
     """
-    Tokens read and written, with the cached and the reasoning ones.
+    The tokens of a response: read, cached, written, and spent on reasoning.
     """
 
     input_tokens: int
@@ -1295,6 +1750,10 @@ class ResponseUsage(TypedDict):
 
 
 class ResponseWebSearchCallCompletedEvent(TypedDict):
+    """
+    A web search is complete.
+    """
+
     type: Literal["response.web_search_call.completed"]
     output_index: int
     item_id: str
@@ -1302,6 +1761,10 @@ class ResponseWebSearchCallCompletedEvent(TypedDict):
 
 
 class ResponseWebSearchCallInProgressEvent(TypedDict):
+    """
+    A web search begins.
+    """
+
     type: Literal["response.web_search_call.in_progress"]
     output_index: int
     item_id: str
@@ -1309,6 +1772,10 @@ class ResponseWebSearchCallInProgressEvent(TypedDict):
 
 
 class ResponseWebSearchCallSearchingEvent(TypedDict):
+    """
+    A web search runs.
+    """
+
     type: Literal["response.web_search_call.searching"]
     output_index: int
     item_id: str
@@ -1316,10 +1783,18 @@ class ResponseWebSearchCallSearchingEvent(TypedDict):
 
 
 class ScreenshotParam(TypedDict):
+    """
+    A request for an image of the screen.
+    """
+
     type: Literal["screenshot"]
 
 
 class ScrollParam(TypedDict):
+    """
+    A scroll at a point of the screen, by a distance in pixels.
+    """
+
     type: Literal["scroll"]
     x: int
     y: int
@@ -1345,24 +1820,44 @@ ServiceTierResponses: TypeAlias = (
 
 
 class ShellCallOutputDelta(TypedDict):
+    """
+    A piece of the standard output or of the standard error of a command.
+    """
+
     stdout: NotRequired[str]
     stderr: NotRequired[str]
 
 
 class SpecificApplyPatchParam(TypedDict):
+    """
+    A call to change a file.
+    """
+
     type: Literal["apply_patch"]
 
 
 class SpecificFunctionShellParam(TypedDict):
+    """
+    A call to run shell commands.
+    """
+
     type: Literal["shell"]
 
 
 class SummaryTextContent(TypedDict):
+    """
+    A piece of the summary of reasoning.
+    """
+
     type: Literal["summary_text"]
     text: str
 
 
 class TextResponseFormatJsonSchema(TypedDict):
+    """
+    Text output that follows a JSON schema.
+    """
+
     type: Literal["json_schema"]
     description: NotRequired[str]
     name: str
@@ -1372,7 +1867,7 @@ class TextResponseFormatJsonSchema(TypedDict):
 
 class TokenCountsResource(TypedDict):
     """
-    How many tokens a request would send.
+    The number of input tokens of a request.
     """
 
     object: Literal["response.input_tokens"]
@@ -1386,17 +1881,29 @@ ToolCallCallerParam: TypeAlias = DirectToolCallCallerParam | ProgramToolCallCall
 
 
 class ToolChoiceAllowed(TypedDict):
+    """
+    A choice among some of the tools.
+    """
+
     type: Literal["allowed_tools"]
     mode: Literal["auto", "required"]
     tools: list[dict[str, Any]]
 
 
 class ToolChoiceCustom(TypedDict):
+    """
+    A call of one tool with free-form input.
+    """
+
     type: Literal["custom"]
     name: str
 
 
 class ToolChoiceFunction(TypedDict):
+    """
+    A call of one function.
+    """
+
     type: Literal["function"]
     name: str
 
@@ -1425,7 +1932,7 @@ ToolSearchOutputItemParamCallId: TypeAlias = str
 
 class ToolSearchToolParam(TypedDict):
     """
-    A search over tools that are not offered up front.
+    A search for tools that the request defers.
     """
 
     type: Literal["tool_search"]
@@ -1435,17 +1942,29 @@ class ToolSearchToolParam(TypedDict):
 
 
 class TopLogProb(TypedDict):
+    """
+    An alternative token with its log probability.
+    """
+
     token: str
     logprob: float
     bytes: list[int]
 
 
 class TypeParam(TypedDict):
+    """
+    Text that the keyboard enters.
+    """
+
     type: Literal["type"]
     text: str
 
 
 class UrlCitationBody(TypedDict):
+    """
+    A source that is a web page, with the characters of the text that it supports.
+    """
+
     type: Literal["url_citation"]
     url: str
     start_index: int
@@ -1465,16 +1984,28 @@ Verbosity: TypeAlias = Literal["low", "medium", "high"] | None
 
 
 class WaitParam(TypedDict):
+    """
+    A pause.
+    """
+
     type: Literal["wait"]
 
 
 class WebSearchActionFind(TypedDict):
+    """
+    The search for a text on a web page.
+    """
+
     type: Literal["find_in_page"]
     url: str
     pattern: str
 
 
 class WebSearchActionOpenPage(TypedDict):
+    """
+    The visit of a web page.
+    """
+
     type: Literal["open_page"]
     url: NotRequired[str | None]
 
@@ -1485,6 +2016,10 @@ class WebSearchActionSearchSource(TypedDict):
 
 
 class WebSearchActionSearch(TypedDict):
+    """
+    A web search by query, with its sources.
+    """
+
     type: Literal["search"]
     query: NotRequired[str]
     queries: NotRequired[list[str]]
@@ -1492,6 +2027,10 @@ class WebSearchActionSearch(TypedDict):
 
 
 class WebSearchApproximateLocationWebSearchApproximateLocation(TypedDict):
+    """
+    The approximate place of the user for a web search, or null.
+    """
+
     type: NotRequired[Literal["approximate"]]
     country: NotRequired[str | None]
     region: NotRequired[str | None]
@@ -1505,6 +2044,10 @@ WebSearchApproximateLocation: TypeAlias = (
 
 
 class WebSearchPreviewTool(TypedDict):
+    """
+    A web search by the provider, in its older form.
+    """
+
     type: Literal["web_search_preview", "web_search_preview_2025_03_11"]
     user_location: NotRequired[ApproximateLocation | None]
     search_context_size: NotRequired[SearchContextSize]
@@ -1517,7 +2060,7 @@ class WebSearchToolFilters(TypedDict):
 
 class WebSearchTool(TypedDict):
     """
-    Search of the web by the provider.
+    A web search by the provider.
     """
 
     type: Literal["web_search", "web_search_2025_08_26"]
@@ -1529,6 +2072,10 @@ class WebSearchTool(TypedDict):
 
 
 class WebSearchToolCall(TypedDict):
+    """
+    A search of the web by the provider.
+    """
+
     id: str
     type: Literal["web_search_call"]
     status: Literal["in_progress", "searching", "completed", "failed"]
@@ -1546,7 +2093,7 @@ class Health(TypedDict):
 
 class Readiness(TypedDict):
     """
-    Every backend can be reached.
+    The gateway can serve requests; the state of each backend.
     """
 
     status: Literal["ready"]
@@ -1555,7 +2102,7 @@ class Readiness(TypedDict):
 
 class Counters(TypedDict):
     """
-    What was served since the start; a client that left is in the total alone.
+    Counters since the start. A request whose client left counts in the total alone.
     """
 
     requests_total: int
@@ -1576,13 +2123,17 @@ class InputAudioContentParamInputAudio(TypedDict):
 
 
 class InputAudioContentParam(TypedDict):
+    """
+    Audio in a request, as base64.
+    """
+
     type: Literal["input_audio"]
     input_audio: InputAudioContentParamInputAudio
 
 
 class ReasoningItemParam(TypedDict):
     """
-    Reasoning given back by the client.
+    Reasoning that the client sends back.
     """
 
     type: Literal["reasoning"]
@@ -1595,7 +2146,7 @@ class ReasoningItemParam(TypedDict):
 
 class DeletedResponse(TypedDict):
     """
-    The response is gone.
+    The confirmation that a response is deleted.
     """
 
     id: str
@@ -1605,7 +2156,7 @@ class DeletedResponse(TypedDict):
 
 class LocalShellToolCallOutputParam(TypedDict):
     """
-    What a shell command of the client's gave; the call is named by call_id or id.
+    The output of a command on the client's machine in a request. `call_id` or `id` names the call.
     """
 
     type: Literal["local_shell_call_output"]
@@ -1616,6 +2167,10 @@ class LocalShellToolCallOutputParam(TypedDict):
 
 
 class EncryptedContentParam(TypedDict):
+    """
+    A part of a message between agents that the provider sealed.
+    """
+
     type: Literal["encrypted_content"]
     encrypted_content: str
 
@@ -1626,7 +2181,7 @@ class ConfigurationUpdateItemParamReasoning(TypedDict):
 
 class ConfigurationUpdateItemParam(TypedDict):
     """
-    Another reasoning effort from here on.
+    A change of the reasoning effort from this item on.
     """
 
     type: Literal["configuration_update"]
@@ -1682,6 +2237,10 @@ ApplyPatchOperationParam: TypeAlias = (
 
 
 class ApplyPatchToolCall(TypedDict):
+    """
+    A call to change one file.
+    """
+
     type: Literal["apply_patch_call"]
     id: str
     call_id: str
@@ -1696,6 +2255,10 @@ class ApplyPatchToolCall(TypedDict):
 
 
 class ApplyPatchToolCallItemParam(TypedDict):
+    """
+    A call to change one file that the client sends back.
+    """
+
     type: Literal["apply_patch_call"]
     id: NotRequired[str | None]
     call_id: str
@@ -1705,6 +2268,10 @@ class ApplyPatchToolCallItemParam(TypedDict):
 
 
 class ApplyPatchToolCallOutput(TypedDict):
+    """
+    The outcome of a change of a file.
+    """
+
     type: Literal["apply_patch_call_output"]
     id: str
     call_id: str
@@ -1715,6 +2282,10 @@ class ApplyPatchToolCallOutput(TypedDict):
 
 
 class ApplyPatchToolCallOutputItemParam(TypedDict):
+    """
+    The outcome of a change of a file in a request.
+    """
+
     type: Literal["apply_patch_call_output"]
     id: NotRequired[str | None]
     call_id: str
@@ -1727,11 +2298,19 @@ ApplyPatchToolParamAllowedCallers: TypeAlias = list[CallableToolAllowedCaller]
 
 
 class ApplyPatchToolParam(TypedDict):
+    """
+    A tool that changes files on the client's machine by diffs.
+    """
+
     type: Literal["apply_patch"]
     allowed_callers: NotRequired[ApplyPatchToolParamAllowedCallers | None]
 
 
 class ChatCompletionModerationResults(TypedDict):
+    """
+    The moderation results for one direction.
+    """
+
     type: Literal["moderation_results"]
     model: str
     results: list[ModerationResultBody]
@@ -1751,9 +2330,16 @@ ComputerAction: TypeAlias = (
 
 
 ComputerActionList: TypeAlias = list[ComputerAction]
+"""
+Actions on a computer, in order.
+"""
 
 
 class ComputerToolCall(TypedDict):
+    """
+    A call to operate a computer.
+    """
+
     type: Literal["computer_call"]
     id: str
     call_id: str
@@ -1764,6 +2350,10 @@ class ComputerToolCall(TypedDict):
 
 
 class CustomGrammarFormatParam(TypedDict):
+    """
+    Free-form input that a grammar bounds.
+    """
+
     type: Literal["grammar"]
     syntax: GrammarSyntax1
     definition: str
@@ -1785,6 +2375,10 @@ class CustomToolCall(TypedDict):
 
 
 class CustomToolCallResource(TypedDict):
+    """
+    A stored call of a tool with free-form input.
+    """
+
     type: Literal["custom_tool_call"]
     id: str
     call_id: str
@@ -1798,7 +2392,7 @@ class CustomToolCallResource(TypedDict):
 
 class CustomToolParam(TypedDict):
     """
-    A tool with free-form text input, optionally bound by a grammar.
+    A tool of the client with free-form text input, which a grammar may bound.
     """
 
     type: Literal["custom"]
@@ -1818,6 +2412,10 @@ class FileSearchToolCallResult(TypedDict):
 
 
 class FileSearchToolCall(TypedDict):
+    """
+    A search of the provider's files.
+    """
+
     id: str
     type: Literal["file_search_call"]
     status: Literal["in_progress", "searching", "completed", "incomplete", "failed"]
@@ -1826,6 +2424,10 @@ class FileSearchToolCall(TypedDict):
 
 
 class FunctionShellCall(TypedDict):
+    """
+    A call to run shell commands.
+    """
+
     type: Literal["shell_call"]
     id: str
     call_id: str
@@ -1837,6 +2439,10 @@ class FunctionShellCall(TypedDict):
 
 
 class FunctionShellCallOutputContent(TypedDict):
+    """
+    The output and the outcome of one command.
+    """
+
     stdout: str
     stderr: str
     outcome: FunctionShellCallOutputTimeoutOutcome | FunctionShellCallOutputExitOutcome
@@ -1850,7 +2456,7 @@ FunctionShellCallOutputOutcomeParam: TypeAlias = (
 
 class FunctionToolCall(TypedDict):
     """
-    A call of a function the client offered.
+    A call of a function of the client, with JSON arguments.
     """
 
     id: NotRequired[str]
@@ -1865,6 +2471,10 @@ class FunctionToolCall(TypedDict):
 
 
 class FunctionToolCallResource(TypedDict):
+    """
+    A stored call of a function.
+    """
+
     id: str
     type: Literal["function_call"]
     call_id: str
@@ -1878,6 +2488,10 @@ class FunctionToolCallResource(TypedDict):
 
 
 class InputFileContent(TypedDict):
+    """
+    A file that the model reads, by URL, by data or by file id.
+    """
+
     type: Literal["input_file"]
     file_id: NotRequired[str | None]
     filename: NotRequired[str]
@@ -1888,6 +2502,10 @@ class InputFileContent(TypedDict):
 
 
 class InputFileContentParam(TypedDict):
+    """
+    A file in a request, by URL, by data or by file id.
+    """
+
     type: Literal["input_file"]
     file_id: NotRequired[str | None]
     filename: NotRequired[str | None]
@@ -1898,6 +2516,10 @@ class InputFileContentParam(TypedDict):
 
 
 class InputImageContent(TypedDict):
+    """
+    An image that the model reads, by URL, by data URL or by file id.
+    """
+
     type: Literal["input_image"]
     image_url: NotRequired[str | None]
     file_id: NotRequired[str | None]
@@ -1906,6 +2528,10 @@ class InputImageContent(TypedDict):
 
 
 class InputImageContentParamAutoParam(TypedDict):
+    """
+    An image in a request, by URL, by data URL or by file id.
+    """
+
     type: Literal["input_image"]
     image_url: NotRequired[InputImageContentParamAutoParamImageUrl | None]
     file_id: NotRequired[str | None]
@@ -1914,12 +2540,20 @@ class InputImageContentParamAutoParam(TypedDict):
 
 
 class InputTextContent(TypedDict):
+    """
+    Text that the model reads.
+    """
+
     type: Literal["input_text"]
     text: str
     prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointConfig]
 
 
 class InputTextContentParam(TypedDict):
+    """
+    Text in the output of a tool.
+    """
+
     type: Literal["input_text"]
     text: str
     prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointParam | None]
@@ -1927,7 +2561,7 @@ class InputTextContentParam(TypedDict):
 
 class ListModelsResponse(TypedDict):
     """
-    Models in the forms that SDKs and the Codex CLI read.
+    The models that the gateway can reach, for SDKs and for the Codex CLI.
     """
 
     object: Literal["list"]
@@ -1936,11 +2570,19 @@ class ListModelsResponse(TypedDict):
 
 
 class LocalEnvironmentParam(TypedDict):
+    """
+    The client's own machine, with the skills that it has.
+    """
+
     type: Literal["local"]
     skills: NotRequired[list[LocalSkillParam]]
 
 
 class LogProb(TypedDict):
+    """
+    A token of the text with its log probability and its alternatives.
+    """
+
     token: str
     logprob: float
     bytes: list[int]
@@ -1948,6 +2590,10 @@ class LogProb(TypedDict):
 
 
 class MCPListTools(TypedDict):
+    """
+    The tools of an MCP server.
+    """
+
     type: Literal["mcp_list_tools"]
     id: str
     server_label: str
@@ -1985,6 +2631,10 @@ ModelIdsResponses: TypeAlias = (
 
 
 class Moderation(TypedDict):
+    """
+    The moderation results for the input and the output of a response.
+    """
+
     input: ModerationResultBody | ModerationErrorBody
     output: ModerationResultBody | ModerationErrorBody
 
@@ -2004,6 +2654,10 @@ class NamespaceToolParam(TypedDict):
 
 
 class OutputTextContent(TypedDict):
+    """
+    Text of the model, with its annotations and token probabilities.
+    """
+
     type: Literal["output_text"]
     text: str
     annotations: list[Annotation]
@@ -2011,6 +2665,10 @@ class OutputTextContent(TypedDict):
 
 
 class ProgramOutput(TypedDict):
+    """
+    The result of a program of the model.
+    """
+
     type: Literal["program_output"]
     id: str
     call_id: str
@@ -2019,11 +2677,19 @@ class ProgramOutput(TypedDict):
 
 
 class PromptCacheOptions(TypedDict):
+    """
+    The cache settings that the provider applied.
+    """
+
     ttl: PromptCacheTTLEnum
     mode: PromptCacheModeEnum
 
 
 class Reasoning(TypedDict):
+    """
+    The settings of reasoning: its effort, its summary and the reasoning of earlier turns that the model sees.
+    """
+
     mode: NotRequired[ReasoningModeEnum]
     effort: NotRequired[ReasoningEffort]
     summary: NotRequired[Literal["auto", "concise", "detailed"] | None]
@@ -2033,7 +2699,7 @@ class Reasoning(TypedDict):
 
 class ReasoningItem(TypedDict):
     """
-    What the model thought, open or sealed.
+    Reasoning of the model: a summary, the text where the provider shows it, and a sealed form to send back.
     """
 
     type: Literal["reasoning"]
@@ -2045,6 +2711,10 @@ class ReasoningItem(TypedDict):
 
 
 class ResponseErrorResponseError(TypedDict):
+    """
+    The error that ended a response, or null.
+    """
+
     code: ResponseErrorCode
     message: str
 
@@ -2053,6 +2723,10 @@ ResponseError: TypeAlias = ResponseErrorResponseError | None
 
 
 class ResponseOutputTextAnnotationAddedEvent(TypedDict):
+    """
+    A source of the text of a part.
+    """
+
     type: Literal["response.output_text.annotation.added"]
     item_id: str
     output_index: int
@@ -2063,6 +2737,10 @@ class ResponseOutputTextAnnotationAddedEvent(TypedDict):
 
 
 class ResponseShellCallOutputContentDeltaStreamingEvent(TypedDict):
+    """
+    A piece of the output of a command that the provider runs.
+    """
+
     type: Literal["response.shell_call_output_content.delta"]
     sequence_number: int
     item_id: str
@@ -2072,6 +2750,10 @@ class ResponseShellCallOutputContentDeltaStreamingEvent(TypedDict):
 
 
 class ResponseShellCallOutputContentDoneStreamingEvent(TypedDict):
+    """
+    The whole output of a command that the provider runs.
+    """
+
     type: Literal["response.shell_call_output_content.done"]
     sequence_number: int
     item_id: str
@@ -2086,6 +2768,10 @@ TextResponseFormatConfiguration: TypeAlias = (
 
 
 class ToolSearchCall(TypedDict):
+    """
+    A search for deferred tools.
+    """
+
     type: Literal["tool_search_call"]
     id: str
     call_id: str | None
@@ -2096,6 +2782,10 @@ class ToolSearchCall(TypedDict):
 
 
 class ToolSearchCallItemParam(TypedDict):
+    """
+    A search for deferred tools that the client sends back.
+    """
+
     id: NotRequired[str | None]
     call_id: NotRequired[ToolSearchCallItemParamCallId | None]
     type: Literal["tool_search_call"]
@@ -2105,6 +2795,10 @@ class ToolSearchCallItemParam(TypedDict):
 
 
 class OutputTextContentParam(TypedDict):
+    """
+    Text of the model that the client sends back.
+    """
+
     type: Literal["output_text"]
     text: str
     annotations: NotRequired[list[Annotation] | None]
@@ -2125,11 +2819,19 @@ AgentMessageContentParam: TypeAlias = InputTextContent | EncryptedContentParam
 
 
 class ChatCompletionModeration(TypedDict):
+    """
+    The moderation results for the input and the output of a chat completion.
+    """
+
     input: ChatCompletionModerationResults | ChatCompletionModerationError
     output: ChatCompletionModerationResults | ChatCompletionModerationError
 
 
 class CreateChatCompletionResponse(TypedDict):
+    """
+    A chat completion in one piece.
+    """
+
     id: str
     choices: list[CreateChatCompletionResponseChoice]
     created: int
@@ -2143,6 +2845,10 @@ class CreateChatCompletionResponse(TypedDict):
 
 
 class CreateChatCompletionStreamResponse(TypedDict):
+    """
+    A chunk of a streamed chat completion.
+    """
+
     id: str
     choices: list[CreateChatCompletionStreamResponseChoice]
     created: int
@@ -2168,7 +2874,7 @@ FunctionCallOutputItemParamOutput1: TypeAlias = (
 
 class FunctionCallOutputItemParam(TypedDict):
     """
-    What a called function returned.
+    The output of a function call in a request.
     """
 
     id: NotRequired[str | None]
@@ -2183,6 +2889,10 @@ class FunctionCallOutputItemParam(TypedDict):
 
 
 class FunctionShellCallItemParam(TypedDict):
+    """
+    A call to run shell commands that the client sends back.
+    """
+
     id: NotRequired[str | None]
     call_id: str
     caller: NotRequired[ToolCallCallerParam | None]
@@ -2193,6 +2903,10 @@ class FunctionShellCallItemParam(TypedDict):
 
 
 class FunctionShellCallOutput(TypedDict):
+    """
+    The output of shell commands.
+    """
+
     type: Literal["shell_call_output"]
     id: str
     call_id: str
@@ -2204,12 +2918,20 @@ class FunctionShellCallOutput(TypedDict):
 
 
 class FunctionShellCallOutputContentParam(TypedDict):
+    """
+    The output and the outcome of one command in a request.
+    """
+
     stdout: str
     stderr: str
     outcome: FunctionShellCallOutputOutcomeParam
 
 
 class FunctionShellCallOutputItemParam(TypedDict):
+    """
+    The output of shell commands in a request.
+    """
+
     id: NotRequired[str | None]
     call_id: str
     caller: NotRequired[ToolCallCallerParam | None]
@@ -2220,12 +2942,20 @@ class FunctionShellCallOutputItemParam(TypedDict):
 
 
 class FunctionShellToolParam(TypedDict):
+    """
+    A shell on the client's machine, several commands per call.
+    """
+
     type: Literal["shell"]
     environment: NotRequired[LocalEnvironmentParam | None]
     allowed_callers: NotRequired[FunctionShellToolParamAllowedCallers | None]
 
 
 class FunctionToolCallOutputResource(TypedDict):
+    """
+    The stored output of a function call.
+    """
+
     id: str
     type: Literal["function_call_output"]
     call_id: NotRequired[str]
@@ -2238,6 +2968,10 @@ class FunctionToolCallOutputResource(TypedDict):
 
 
 class MCPToolCall(TypedDict):
+    """
+    A call of a tool of an MCP server, with its output or its error.
+    """
+
     type: Literal["mcp_call"]
     id: str
     server_label: str
@@ -2256,6 +2990,10 @@ OutputMessageContent: TypeAlias = OutputTextContent | RefusalContent
 
 
 class ResponseContentPartAddedEvent(TypedDict):
+    """
+    A part of an output item begins.
+    """
+
     type: Literal["response.content_part.added"]
     item_id: str
     output_index: int
@@ -2265,6 +3003,10 @@ class ResponseContentPartAddedEvent(TypedDict):
 
 
 class ResponseContentPartDoneEvent(TypedDict):
+    """
+    A part of an output item is complete.
+    """
+
     type: Literal["response.content_part.done"]
     item_id: str
     output_index: int
@@ -2274,6 +3016,10 @@ class ResponseContentPartDoneEvent(TypedDict):
 
 
 class ResponseTextParam(TypedDict):
+    """
+    The settings of text output: its format and its length.
+    """
+
     format: NotRequired[TextResponseFormatConfiguration]
     verbosity: NotRequired[Verbosity]
 
@@ -2292,6 +3038,10 @@ Tool: TypeAlias = (
 
 
 class ToolSearchOutput(TypedDict):
+    """
+    The tools that a search found.
+    """
+
     type: Literal["tool_search_output"]
     id: str
     call_id: str | None
@@ -2302,6 +3052,10 @@ class ToolSearchOutput(TypedDict):
 
 
 class ToolSearchOutputItemParam(TypedDict):
+    """
+    The tools that a search at the client found.
+    """
+
     id: NotRequired[str | None]
     call_id: NotRequired[ToolSearchOutputItemParamCallId | None]
     type: Literal["tool_search_output"]
@@ -2311,6 +3065,9 @@ class ToolSearchOutputItemParam(TypedDict):
 
 
 ToolsArray: TypeAlias = list[Tool]
+"""
+The tools that the model may call.
+"""
 
 
 MessageContentParam: TypeAlias = (
@@ -2338,7 +3095,7 @@ class MessageResource(TypedDict):
 
 class AgentMessageItemParam(TypedDict):
     """
-    What one agent of the Codex CLI wrote to another.
+    A message that one agent of the Codex CLI sends to another.
     """
 
     type: Literal["agent_message"]
@@ -2355,6 +3112,10 @@ ChatCompletionStreamEvent: TypeAlias = (
 
 
 class AdditionalTools(TypedDict):
+    """
+    Tools that joined the conversation at this item.
+    """
+
     type: Literal["additional_tools"]
     id: str
     role: MessageRole
@@ -2363,7 +3124,7 @@ class AdditionalTools(TypedDict):
 
 class AdditionalToolsItemParam(TypedDict):
     """
-    Tools that come into play in the middle of a conversation.
+    Tools that join the conversation at this item.
     """
 
     id: NotRequired[str | None]
@@ -2374,7 +3135,7 @@ class AdditionalToolsItemParam(TypedDict):
 
 class CustomToolCallOutput(TypedDict):
     """
-    What a tool with free-form input returned.
+    The output of a tool with free-form input.
     """
 
     type: Literal["custom_tool_call_output"]
@@ -2385,6 +3146,10 @@ class CustomToolCallOutput(TypedDict):
 
 
 class CustomToolCallOutputResource(TypedDict):
+    """
+    The stored output of a tool with free-form input.
+    """
+
     type: Literal["custom_tool_call_output"]
     id: str
     call_id: str
@@ -2441,7 +3206,7 @@ class OutputMessage(TypedDict):
 
 class ResponseItemList(TypedDict):
     """
-    A page of the items that a response was made from.
+    A page of the input items of a response.
     """
 
     object: Literal["list"]
@@ -2453,7 +3218,7 @@ class ResponseItemList(TypedDict):
 
 class MessageItemParam(TypedDict):
     """
-    A message of any role.
+    A message of any role in a request.
     """
 
     type: NotRequired[Literal["message"]]
@@ -2467,7 +3232,7 @@ class MessageItemParam(TypedDict):
 
 class CompactResource(TypedDict):
     """
-    What a compaction left, and what it cost.
+    The items that a compaction leaves, and its usage.
     """
 
     id: str
@@ -2554,7 +3319,7 @@ OutputItem: TypeAlias = (
 
 class Response(TypedDict):
     """
-    A model response: its settings, output and state.
+    A model response: its settings, its output and its state.
     """
 
     metadata: Metadata
@@ -2599,36 +3364,60 @@ class Response(TypedDict):
 
 
 class ResponseCompletedEvent(TypedDict):
+    """
+    The last event of a response that is complete.
+    """
+
     type: Literal["response.completed"]
     response: Response
     sequence_number: int
 
 
 class ResponseCreatedEvent(TypedDict):
+    """
+    The first event: the response exists.
+    """
+
     type: Literal["response.created"]
     response: Response
     sequence_number: int
 
 
 class ResponseFailedEvent(TypedDict):
+    """
+    The last event of a response that failed; `error` has the reason.
+    """
+
     type: Literal["response.failed"]
     sequence_number: int
     response: Response
 
 
 class ResponseInProgressEvent(TypedDict):
+    """
+    The backend generates the response. The gateway repeats the event as a sign of life.
+    """
+
     type: Literal["response.in_progress"]
     response: Response
     sequence_number: int
 
 
 class ResponseIncompleteEvent(TypedDict):
+    """
+    The last event of a response that ends early; `incomplete_details` has the reason.
+    """
+
     type: Literal["response.incomplete"]
     response: Response
     sequence_number: int
 
 
 class ResponseOutputItemAddedEvent(TypedDict):
+    """
+    An output item begins.
+    """
+
     type: Literal["response.output_item.added"]
     output_index: int
     sequence_number: int
@@ -2636,6 +3425,10 @@ class ResponseOutputItemAddedEvent(TypedDict):
 
 
 class ResponseOutputItemDoneEvent(TypedDict):
+    """
+    An output item is complete.
+    """
+
     type: Literal["response.output_item.done"]
     output_index: int
     sequence_number: int
@@ -2643,6 +3436,10 @@ class ResponseOutputItemDoneEvent(TypedDict):
 
 
 class ResponseQueuedEvent(TypedDict):
+    """
+    The response waits for its turn.
+    """
+
     type: Literal["response.queued"]
     response: Response
     sequence_number: int

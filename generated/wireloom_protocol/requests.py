@@ -12,12 +12,20 @@ ApplyPatchCallStatusParam: TypeAlias = Literal["in_progress", "completed"]
 
 
 class ApplyPatchCreateFileOperationParam(TypedDict):
+    """
+    The creation of a file that the client sends back.
+    """
+
     type: Literal["create_file"]
     path: str
     diff: str
 
 
 class ApplyPatchDeleteFileOperationParam(TypedDict):
+    """
+    The deletion of a file that the client sends back.
+    """
+
     type: Literal["delete_file"]
     path: str
 
@@ -26,12 +34,20 @@ ApplyPatchToolCallOutputItemParamOutput: TypeAlias = str
 
 
 class ApplyPatchUpdateFileOperationParam(TypedDict):
+    """
+    The change of a file by a diff that the client sends back.
+    """
+
     type: Literal["update_file"]
     path: str
     diff: str
 
 
 class ApproximateLocation(TypedDict):
+    """
+    The approximate place of the user for a web search of the older form.
+    """
+
     type: Literal["approximate"]
     country: NotRequired[str | None]
     region: NotRequired[str | None]
@@ -43,16 +59,28 @@ CallableToolAllowedCaller: TypeAlias = Literal["direct", "programmatic"]
 
 
 class ChatCompletionAllowedTools(TypedDict):
+    """
+    The tools of a restricted choice, and whether the model has to call one.
+    """
+
     mode: Literal["auto", "required"]
     tools: list[dict[str, Any]]
 
 
 class ChatCompletionAllowedToolsChoice(TypedDict):
+    """
+    A choice among some of the tools.
+    """
+
     type: Literal["allowed_tools"]
     allowed_tools: ChatCompletionAllowedTools
 
 
 class ChatCompletionFunctionCallOption(TypedDict):
+    """
+    A call of one function in the older form of the tool choice.
+    """
+
     name: str
 
 
@@ -62,6 +90,10 @@ class ChatCompletionMessageCustomToolCallCustom(TypedDict):
 
 
 class ChatCompletionMessageCustomToolCall(TypedDict):
+    """
+    A call of a tool with free-form input.
+    """
+
     id: str
     type: Literal["custom"]
     custom: ChatCompletionMessageCustomToolCallCustom
@@ -73,6 +105,10 @@ class ChatCompletionMessageToolCallFunction(TypedDict):
 
 
 class ChatCompletionMessageToolCall(TypedDict):
+    """
+    A call of a function, with JSON arguments.
+    """
+
     id: str
     type: Literal["function"]
     function: ChatCompletionMessageToolCallFunction
@@ -83,6 +119,10 @@ class ChatCompletionNamedToolChoiceFunction(TypedDict):
 
 
 class ChatCompletionNamedToolChoice(TypedDict):
+    """
+    A call of one function.
+    """
+
     type: Literal["function"]
     function: ChatCompletionNamedToolChoiceFunction
 
@@ -92,6 +132,10 @@ class ChatCompletionNamedToolChoiceCustomCustom(TypedDict):
 
 
 class ChatCompletionNamedToolChoiceCustom(TypedDict):
+    """
+    A call of one tool with free-form input.
+    """
+
     type: Literal["custom"]
     custom: ChatCompletionNamedToolChoiceCustomCustom
 
@@ -106,6 +150,10 @@ class ChatCompletionRequestAssistantMessageFunctionCall(TypedDict):
 
 
 class ChatCompletionRequestFunctionMessage(TypedDict):
+    """
+    The output of a function call in the older form.
+    """
+
     role: Literal["function"]
     content: str | None
     name: str
@@ -128,11 +176,19 @@ class ChatCompletionRequestMessageContentPartImageImageUrl(TypedDict):
 
 
 class ChatCompletionRequestMessageContentPartRefusal(TypedDict):
+    """
+    A refusal part of a message of the model.
+    """
+
     type: Literal["refusal"]
     refusal: str
 
 
 class ChatCompletionStreamOptionsChatCompletionStreamOptions(TypedDict):
+    """
+    The settings of a streamed chat completion, or null.
+    """
+
     include_usage: NotRequired[bool]
     include_obfuscation: NotRequired[bool]
 
@@ -151,11 +207,19 @@ ChatCompletionToolChoiceOption: TypeAlias = (
 
 
 class CodeInterpreterOutputImage(TypedDict):
+    """
+    An image of a run of code.
+    """
+
     type: Literal["image"]
     url: str
 
 
 class CodeInterpreterOutputLogs(TypedDict):
+    """
+    The logs of a run of code.
+    """
+
     type: Literal["logs"]
     logs: str
 
@@ -166,6 +230,10 @@ CodeInterpreterToolCallOutputs: TypeAlias = (
 
 
 class CodeInterpreterToolCall(TypedDict):
+    """
+    A run of code at the provider.
+    """
+
     type: Literal["code_interpreter_call"]
     id: str
     status: Literal["in_progress", "completed", "incomplete", "interpreting", "failed"]
@@ -182,7 +250,7 @@ CompactResponseMethodPublicBodyPromptCacheKey: TypeAlias = str
 
 class CompactionSummaryItemParam(TypedDict):
     """
-    What a compaction left, given back by the client.
+    The sealed result of a compaction that the client sends back.
     """
 
     id: NotRequired[str | None]
@@ -191,10 +259,18 @@ class CompactionSummaryItemParam(TypedDict):
 
 
 class CompactionTriggerItemParam(TypedDict):
+    """
+    The request to compact all items before this one.
+    """
+
     type: Literal["compaction_trigger"]
 
 
 class ContainerFileCitationBody(TypedDict):
+    """
+    A source that is a file of a provider's container.
+    """
+
     type: Literal["container_file_citation"]
     container_id: str
     file_id: str
@@ -204,11 +280,19 @@ class ContainerFileCitationBody(TypedDict):
 
 
 class ContainerReferenceParam(TypedDict):
+    """
+    A container of the provider in a request.
+    """
+
     type: Literal["container_reference"]
     container_id: str
 
 
 class ConversationParam2(TypedDict):
+    """
+    The conversation that a request continues, as an object.
+    """
+
     id: str
 
 
@@ -261,6 +345,10 @@ CreateResponseFrequencyPenalty: TypeAlias = float
 
 
 class CustomTextFormatParam(TypedDict):
+    """
+    Free-form input of any text.
+    """
+
     type: Literal["text"]
 
 
@@ -287,6 +375,10 @@ class CustomToolChatCompletionsCustom(TypedDict):
 
 
 class CustomToolChatCompletions(TypedDict):
+    """
+    A tool of the client with free-form input.
+    """
+
     type: Literal["custom"]
     custom: CustomToolChatCompletionsCustom
 
@@ -298,18 +390,32 @@ DetailEnum: TypeAlias = Literal["low", "high", "auto", "original"]
 
 
 class DirectToolCallCaller(TypedDict):
+    """
+    The model made the call itself.
+    """
+
     type: Literal["direct"]
 
 
 class DirectToolCallCallerParam(TypedDict):
+    """
+    The model made the call that the client sends back.
+    """
+
     type: Literal["direct"]
 
 
 class EmptyModelParam(TypedDict):
-    pass
+    """
+    An object of any members.
+    """
 
 
 class FileCitationBody(TypedDict):
+    """
+    A source that is a file of the provider.
+    """
+
     type: Literal["file_citation"]
     file_id: str
     index: int
@@ -323,6 +429,10 @@ FileInputDetail: TypeAlias = Literal["auto", "low", "high"]
 
 
 class FilePath(TypedDict):
+    """
+    A file that the model wrote.
+    """
+
     type: Literal["file_path"]
     file_id: str
     index: int
@@ -341,10 +451,16 @@ FunctionCallOutputItemParamNamespace: TypeAlias = str
 
 
 class FunctionParameters(TypedDict):
-    pass
+    """
+    The JSON schema of the arguments of a function.
+    """
 
 
 class FunctionShellActionParam(TypedDict):
+    """
+    The commands of a shell call that the client sends back.
+    """
+
     commands: list[str]
     timeout_ms: NotRequired[int | None]
     max_output_length: NotRequired[int | None]
@@ -356,11 +472,19 @@ FunctionShellCallItemStatus: TypeAlias = Literal[
 
 
 class FunctionShellCallOutputExitOutcomeParam(TypedDict):
+    """
+    A command in a request that ended by itself, with its exit code.
+    """
+
     type: Literal["exit"]
     exit_code: int
 
 
 class FunctionShellCallOutputTimeoutOutcomeParam(TypedDict):
+    """
+    A command in a request that exceeded its time.
+    """
+
     type: Literal["timeout"]
 
 
@@ -369,7 +493,7 @@ FunctionShellToolParamAllowedCallers: TypeAlias = list[CallableToolAllowedCaller
 
 class FunctionTool(TypedDict):
     """
-    A function with JSON arguments.
+    A function of the client, with JSON arguments of a schema.
     """
 
     type: Literal["function"]
@@ -386,6 +510,10 @@ FunctionToolParamAllowedCallers: TypeAlias = list[CallableToolAllowedCaller]
 
 
 class FunctionToolParam(TypedDict):
+    """
+    A function in a namespace.
+    """
+
     name: str
     description: NotRequired[str | None]
     parameters: NotRequired[EmptyModelParam | None]
@@ -400,6 +528,10 @@ GrammarSyntax1: TypeAlias = Literal["lark", "regex"]
 
 
 class HTTPError(TypedDict):
+    """
+    An HTTP error of an MCP server.
+    """
+
     type: Literal["http_error"]
     code: int
     message: str
@@ -409,6 +541,10 @@ ImageDetail: TypeAlias = Literal["low", "high", "auto", "original"]
 
 
 class ImageGenToolCall(TypedDict):
+    """
+    An image that the provider generates, as base64.
+    """
+
     type: Literal["image_generation_call"]
     id: str
     status: Literal["in_progress", "completed", "generating", "failed"]
@@ -443,6 +579,10 @@ class ItemReferenceParam(TypedDict):
 
 
 class LocalShellExecAction(TypedDict):
+    """
+    The command of a local shell call, with its folder, its variables and its time limit.
+    """
+
     type: Literal["exec"]
     command: list[str]
     timeout_ms: NotRequired[int | None]
@@ -452,6 +592,10 @@ class LocalShellExecAction(TypedDict):
 
 
 class LocalShellToolCall(TypedDict):
+    """
+    A call to run one command on the client's machine.
+    """
+
     type: Literal["local_shell_call"]
     id: str
     call_id: str
@@ -460,16 +604,28 @@ class LocalShellToolCall(TypedDict):
 
 
 class LocalShellToolParam(TypedDict):
+    """
+    A shell on the client's machine, one command per call.
+    """
+
     type: Literal["local_shell"]
 
 
 class LocalSkillParam(TypedDict):
+    """
+    A skill on the client's machine: a folder with instructions.
+    """
+
     name: str
     description: str
     path: str
 
 
 class MCPApprovalRequest(TypedDict):
+    """
+    The question whether a call of an MCP server may run.
+    """
+
     type: Literal["mcp_approval_request"]
     id: str
     server_label: str
@@ -478,6 +634,10 @@ class MCPApprovalRequest(TypedDict):
 
 
 class MCPListToolsTool(TypedDict):
+    """
+    A tool of an MCP server.
+    """
+
     name: str
     description: NotRequired[str | None]
     input_schema: dict[str, Any]
@@ -485,6 +645,10 @@ class MCPListToolsTool(TypedDict):
 
 
 class MCPProtocolError(TypedDict):
+    """
+    An error of the MCP protocol.
+    """
+
     type: Literal["mcp_protocol_error"]
     code: int
     message: str
@@ -496,6 +660,10 @@ MCPToolCallStatus: TypeAlias = Literal[
 
 
 class MCPToolExecutionError(TypedDict):
+    """
+    An error that the tool of an MCP server reports.
+    """
+
     type: Literal["mcp_tool_execution_error"]
     content: Any
 
@@ -609,20 +777,36 @@ PersonalityEnum: TypeAlias = str | Literal["friendly", "pragmatic"]
 
 
 class ProgramToolCallCaller(TypedDict):
+    """
+    A program that the model wrote made the call.
+    """
+
     type: Literal["program"]
     caller_id: str
 
 
 class ProgramToolCallCallerParam(TypedDict):
+    """
+    A program that the model wrote made the call that the client sends back.
+    """
+
     type: Literal["program"]
     caller_id: str
 
 
 class PromptCacheBreakpointConfig(TypedDict):
+    """
+    The end of a prefix that the provider caches.
+    """
+
     mode: Literal["explicit"]
 
 
 class PromptCacheBreakpointParam(TypedDict):
+    """
+    The end of a prefix that the request asks the provider to cache.
+    """
+
     mode: Literal["explicit"]
 
 
@@ -644,24 +828,42 @@ ReasoningModeEnum: TypeAlias = str | Literal["standard", "pro"]
 
 
 class ReasoningTextContent(TypedDict):
+    """
+    A piece of the reasoning itself.
+    """
+
     type: Literal["reasoning_text"]
     text: str
 
 
 class RefusalContent(TypedDict):
+    """
+    The model's words in place of an answer that it refuses.
+    """
+
     type: Literal["refusal"]
     refusal: str
 
 
 class ResponseFormatJsonObject(TypedDict):
+    """
+    A JSON object without a schema.
+    """
+
     type: Literal["json_object"]
 
 
 class ResponseFormatJsonSchemaSchema(TypedDict):
-    pass
+    """
+    The JSON schema of the output.
+    """
 
 
 class ResponseFormatText(TypedDict):
+    """
+    Free text.
+    """
+
     type: Literal["text"]
 
 
@@ -669,6 +871,10 @@ ResponseModalities: TypeAlias = list[Literal["text", "audio"]] | None
 
 
 class ResponseStreamOptionsResponseStreamOptions(TypedDict):
+    """
+    The settings of a streamed response, or null.
+    """
+
     include_obfuscation: NotRequired[bool]
 
 
@@ -695,10 +901,18 @@ ServiceTierResponses: TypeAlias = (
 
 
 class SpecificApplyPatchParam(TypedDict):
+    """
+    A call to change a file.
+    """
+
     type: Literal["apply_patch"]
 
 
 class SpecificFunctionShellParam(TypedDict):
+    """
+    A call to run shell commands.
+    """
+
     type: Literal["shell"]
 
 
@@ -709,11 +923,19 @@ StopConfiguration: TypeAlias = str | StopConfigurationStopConfiguration | None
 
 
 class SummaryTextContent(TypedDict):
+    """
+    A piece of the summary of reasoning.
+    """
+
     type: Literal["summary_text"]
     text: str
 
 
 class TextResponseFormatJsonSchema(TypedDict):
+    """
+    Text output that follows a JSON schema.
+    """
+
     type: Literal["json_schema"]
     description: NotRequired[str]
     name: str
@@ -731,17 +953,29 @@ ToolCallCallerParam: TypeAlias = DirectToolCallCallerParam | ProgramToolCallCall
 
 
 class ToolChoiceAllowed(TypedDict):
+    """
+    A choice among some of the tools.
+    """
+
     type: Literal["allowed_tools"]
     mode: Literal["auto", "required"]
     tools: list[dict[str, Any]]
 
 
 class ToolChoiceCustom(TypedDict):
+    """
+    A call of one tool with free-form input.
+    """
+
     type: Literal["custom"]
     name: str
 
 
 class ToolChoiceFunction(TypedDict):
+    """
+    A call of one function.
+    """
+
     type: Literal["function"]
     name: str
 
@@ -770,7 +1004,7 @@ ToolSearchOutputItemParamCallId: TypeAlias = str
 
 class ToolSearchToolParam(TypedDict):
     """
-    A search over tools that are not offered up front.
+    A search for tools that the request defers.
     """
 
     type: Literal["tool_search"]
@@ -780,6 +1014,10 @@ class ToolSearchToolParam(TypedDict):
 
 
 class TopLogProb(TypedDict):
+    """
+    An alternative token with its log probability.
+    """
+
     token: str
     logprob: float
     bytes: list[int]
@@ -790,13 +1028,17 @@ TruncationEnum: TypeAlias = Literal["auto", "disabled"]
 
 class UpdateConversationBody(TypedDict):
     """
-    Other metadata for a conversation.
+    The new metadata of a conversation.
     """
 
     metadata: Metadata
 
 
 class UrlCitationBody(TypedDict):
+    """
+    A source that is a web page, with the characters of the text that it supports.
+    """
+
     type: Literal["url_citation"]
     url: str
     start_index: int
@@ -816,6 +1058,10 @@ Verbosity: TypeAlias = Literal["low", "medium", "high"] | None
 
 
 class VoiceIdsOrCustomVoiceVoiceIdsOrCustomVoice(TypedDict):
+    """
+    The voice of audio output: a published voice, or one of the user's own.
+    """
+
     id: str
 
 
@@ -837,12 +1083,20 @@ VoiceIdsShared: TypeAlias = (
 
 
 class WebSearchActionFind(TypedDict):
+    """
+    The search for a text on a web page.
+    """
+
     type: Literal["find_in_page"]
     url: str
     pattern: str
 
 
 class WebSearchActionOpenPage(TypedDict):
+    """
+    The visit of a web page.
+    """
+
     type: Literal["open_page"]
     url: NotRequired[str | None]
 
@@ -853,6 +1107,10 @@ class WebSearchActionSearchSource(TypedDict):
 
 
 class WebSearchActionSearch(TypedDict):
+    """
+    A web search by query, with its sources.
+    """
+
     type: Literal["search"]
     query: NotRequired[str]
     queries: NotRequired[list[str]]
@@ -860,6 +1118,10 @@ class WebSearchActionSearch(TypedDict):
 
 
 class WebSearchApproximateLocationWebSearchApproximateLocation(TypedDict):
+    """
+    The approximate place of the user for a web search, or null.
+    """
+
     type: NotRequired[Literal["approximate"]]
     country: NotRequired[str | None]
     region: NotRequired[str | None]
@@ -876,6 +1138,10 @@ WebSearchContextSize: TypeAlias = Literal["low", "medium", "high"]
 
 
 class WebSearchLocation(TypedDict):
+    """
+    The approximate place of the user for a web search.
+    """
+
     country: NotRequired[str]
     region: NotRequired[str]
     city: NotRequired[str]
@@ -883,6 +1149,10 @@ class WebSearchLocation(TypedDict):
 
 
 class WebSearchPreviewTool(TypedDict):
+    """
+    A web search by the provider, in its older form.
+    """
+
     type: Literal["web_search_preview", "web_search_preview_2025_03_11"]
     user_location: NotRequired[ApproximateLocation | None]
     search_context_size: NotRequired[SearchContextSize]
@@ -895,7 +1165,7 @@ class WebSearchToolFilters(TypedDict):
 
 class WebSearchTool(TypedDict):
     """
-    Search of the web by the provider.
+    A web search by the provider.
     """
 
     type: Literal["web_search", "web_search_2025_08_26"]
@@ -907,6 +1177,10 @@ class WebSearchTool(TypedDict):
 
 
 class WebSearchToolCall(TypedDict):
+    """
+    A search of the web by the provider.
+    """
+
     id: str
     type: Literal["web_search_call"]
     status: Literal["in_progress", "searching", "completed", "failed"]
@@ -919,13 +1193,17 @@ class InputAudioContentParamInputAudio(TypedDict):
 
 
 class InputAudioContentParam(TypedDict):
+    """
+    Audio in a request, as base64.
+    """
+
     type: Literal["input_audio"]
     input_audio: InputAudioContentParamInputAudio
 
 
 class ReasoningItemParam(TypedDict):
     """
-    Reasoning given back by the client.
+    Reasoning that the client sends back.
     """
 
     type: Literal["reasoning"]
@@ -938,7 +1216,7 @@ class ReasoningItemParam(TypedDict):
 
 class LocalShellToolCallOutputParam(TypedDict):
     """
-    What a shell command of the client's gave; the call is named by call_id or id.
+    The output of a command on the client's machine in a request. `call_id` or `id` names the call.
     """
 
     type: Literal["local_shell_call_output"]
@@ -949,6 +1227,10 @@ class LocalShellToolCallOutputParam(TypedDict):
 
 
 class EncryptedContentParam(TypedDict):
+    """
+    A part of a message between agents that the provider sealed.
+    """
+
     type: Literal["encrypted_content"]
     encrypted_content: str
 
@@ -959,7 +1241,7 @@ class ConfigurationUpdateItemParamReasoning(TypedDict):
 
 class ConfigurationUpdateItemParam(TypedDict):
     """
-    Another reasoning effort from here on.
+    A change of the reasoning effort from this item on.
     """
 
     type: Literal["configuration_update"]
@@ -985,6 +1267,10 @@ ApplyPatchOperationParam: TypeAlias = (
 
 
 class ApplyPatchToolCallItemParam(TypedDict):
+    """
+    A call to change one file that the client sends back.
+    """
+
     type: Literal["apply_patch_call"]
     id: NotRequired[str | None]
     call_id: str
@@ -994,6 +1280,10 @@ class ApplyPatchToolCallItemParam(TypedDict):
 
 
 class ApplyPatchToolCallOutputItemParam(TypedDict):
+    """
+    The outcome of a change of a file in a request.
+    """
+
     type: Literal["apply_patch_call_output"]
     id: NotRequired[str | None]
     call_id: str
@@ -1006,35 +1296,59 @@ ApplyPatchToolParamAllowedCallers: TypeAlias = list[CallableToolAllowedCaller]
 
 
 class ApplyPatchToolParam(TypedDict):
+    """
+    A tool that changes files on the client's machine by diffs.
+    """
+
     type: Literal["apply_patch"]
     allowed_callers: NotRequired[ApplyPatchToolParamAllowedCallers | None]
 
 
 class ChatCompletionFunctions(TypedDict):
+    """
+    A function in the older form of tools.
+    """
+
     description: NotRequired[str]
     name: str
     parameters: NotRequired[FunctionParameters]
 
 
 class ChatCompletionRequestMessageContentPartAudio(TypedDict):
+    """
+    An audio part of a message, as base64.
+    """
+
     type: Literal["input_audio"]
     input_audio: ChatCompletionRequestMessageContentPartAudioInputAudio
     prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointParam]
 
 
 class ChatCompletionRequestMessageContentPartFile(TypedDict):
+    """
+    A file part of a message, by data or by file id.
+    """
+
     type: Literal["file"]
     file: ChatCompletionRequestMessageContentPartFileFile
     prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointParam]
 
 
 class ChatCompletionRequestMessageContentPartImage(TypedDict):
+    """
+    An image part of a message, by URL or by data URL.
+    """
+
     type: Literal["image_url"]
     image_url: ChatCompletionRequestMessageContentPartImageImageUrl
     prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointParam]
 
 
 class ChatCompletionRequestMessageContentPartText(TypedDict):
+    """
+    A text part of a message.
+    """
+
     type: Literal["text"]
     text: str
     prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointParam]
@@ -1074,6 +1388,10 @@ class CreateChatCompletionRequestWebSearchOptions(TypedDict):
 
 
 class CustomGrammarFormatParam(TypedDict):
+    """
+    Free-form input that a grammar bounds.
+    """
+
     type: Literal["grammar"]
     syntax: GrammarSyntax1
     definition: str
@@ -1096,7 +1414,7 @@ class CustomToolCall(TypedDict):
 
 class CustomToolParam(TypedDict):
     """
-    A tool with free-form text input, optionally bound by a grammar.
+    A tool of the client with free-form text input, which a grammar may bound.
     """
 
     type: Literal["custom"]
@@ -1116,6 +1434,10 @@ class FileSearchToolCallResult(TypedDict):
 
 
 class FileSearchToolCall(TypedDict):
+    """
+    A search of the provider's files.
+    """
+
     id: str
     type: Literal["file_search_call"]
     status: Literal["in_progress", "searching", "completed", "incomplete", "failed"]
@@ -1124,6 +1446,10 @@ class FileSearchToolCall(TypedDict):
 
 
 class FunctionObject(TypedDict):
+    """
+    The name, the description and the parameters of a function.
+    """
+
     description: NotRequired[str]
     name: str
     parameters: NotRequired[FunctionParameters]
@@ -1137,7 +1463,7 @@ FunctionShellCallOutputOutcomeParam: TypeAlias = (
 
 class FunctionToolCall(TypedDict):
     """
-    A call of a function the client offered.
+    A call of a function of the client, with JSON arguments.
     """
 
     id: NotRequired[str]
@@ -1152,6 +1478,10 @@ class FunctionToolCall(TypedDict):
 
 
 class InputFileContent(TypedDict):
+    """
+    A file that the model reads, by URL, by data or by file id.
+    """
+
     type: Literal["input_file"]
     file_id: NotRequired[str | None]
     filename: NotRequired[str]
@@ -1162,6 +1492,10 @@ class InputFileContent(TypedDict):
 
 
 class InputFileContentParam(TypedDict):
+    """
+    A file in a request, by URL, by data or by file id.
+    """
+
     type: Literal["input_file"]
     file_id: NotRequired[str | None]
     filename: NotRequired[str | None]
@@ -1172,6 +1506,10 @@ class InputFileContentParam(TypedDict):
 
 
 class InputImageContent(TypedDict):
+    """
+    An image that the model reads, by URL, by data URL or by file id.
+    """
+
     type: Literal["input_image"]
     image_url: NotRequired[str | None]
     file_id: NotRequired[str | None]
@@ -1180,6 +1518,10 @@ class InputImageContent(TypedDict):
 
 
 class InputImageContentParamAutoParam(TypedDict):
+    """
+    An image in a request, by URL, by data URL or by file id.
+    """
+
     type: Literal["input_image"]
     image_url: NotRequired[InputImageContentParamAutoParamImageUrl | None]
     file_id: NotRequired[str | None]
@@ -1188,23 +1530,39 @@ class InputImageContentParamAutoParam(TypedDict):
 
 
 class InputTextContent(TypedDict):
+    """
+    Text that the model reads.
+    """
+
     type: Literal["input_text"]
     text: str
     prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointConfig]
 
 
 class InputTextContentParam(TypedDict):
+    """
+    Text in the output of a tool.
+    """
+
     type: Literal["input_text"]
     text: str
     prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointParam | None]
 
 
 class LocalEnvironmentParam(TypedDict):
+    """
+    The client's own machine, with the skills that it has.
+    """
+
     type: Literal["local"]
     skills: NotRequired[list[LocalSkillParam]]
 
 
 class LogProb(TypedDict):
+    """
+    A token of the text with its log probability and its alternatives.
+    """
+
     token: str
     logprob: float
     bytes: list[int]
@@ -1212,6 +1570,10 @@ class LogProb(TypedDict):
 
 
 class MCPListTools(TypedDict):
+    """
+    The tools of an MCP server.
+    """
+
     type: Literal["mcp_list_tools"]
     id: str
     server_label: str
@@ -1249,10 +1611,18 @@ ModelIdsResponses: TypeAlias = (
 
 
 class ModerationConfigParam(TypedDict):
+    """
+    The moderation mode of one direction.
+    """
+
     mode: ModerationMode
 
 
 class ModerationPolicyParam(TypedDict):
+    """
+    The moderation policy for the input and for the output.
+    """
+
     input: NotRequired[ModerationConfigParam | None]
     output: NotRequired[ModerationConfigParam | None]
 
@@ -1275,16 +1645,28 @@ PredictionContentContent: TypeAlias = list[ChatCompletionRequestMessageContentPa
 
 
 class PredictionContent(TypedDict):
+    """
+    Text that the answer repeats for the most part, to speed the answer up.
+    """
+
     type: Literal["content"]
     content: str | PredictionContentContent
 
 
 class PromptCacheOptionsParam(TypedDict):
+    """
+    The cache settings that the request asks for.
+    """
+
     ttl: NotRequired[PromptCacheTTLEnum]
     mode: NotRequired[PromptCacheModeEnum]
 
 
 class Reasoning(TypedDict):
+    """
+    The settings of reasoning: its effort, its summary and the reasoning of earlier turns that the model sees.
+    """
+
     mode: NotRequired[ReasoningModeEnum]
     effort: NotRequired[ReasoningEffort]
     summary: NotRequired[Literal["auto", "concise", "detailed"] | None]
@@ -1300,6 +1682,10 @@ class ResponseFormatJsonSchemaJsonSchema(TypedDict):
 
 
 class ResponseFormatJsonSchema(TypedDict):
+    """
+    Text output of a chat completion that follows a JSON schema.
+    """
+
     type: Literal["json_schema"]
     json_schema: ResponseFormatJsonSchemaJsonSchema
 
@@ -1310,6 +1696,10 @@ TextResponseFormatConfiguration: TypeAlias = (
 
 
 class ToolSearchCallItemParam(TypedDict):
+    """
+    A search for deferred tools that the client sends back.
+    """
+
     id: NotRequired[str | None]
     call_id: NotRequired[ToolSearchCallItemParamCallId | None]
     type: Literal["tool_search_call"]
@@ -1324,6 +1714,10 @@ VoiceIdsOrCustomVoice: TypeAlias = (
 
 
 class OutputTextContentParam(TypedDict):
+    """
+    Text of the model that the client sends back.
+    """
+
     type: Literal["output_text"]
     text: str
     annotations: NotRequired[list[Annotation] | None]
@@ -1345,6 +1739,10 @@ ChatCompletionRequestDeveloperMessageContent: TypeAlias = list[
 
 
 class ChatCompletionRequestDeveloperMessage(TypedDict):
+    """
+    Instructions of the application.
+    """
+
     content: str | ChatCompletionRequestDeveloperMessageContent
     role: Literal["developer"]
     name: NotRequired[str]
@@ -1356,6 +1754,10 @@ ChatCompletionRequestSystemMessageContent: TypeAlias = list[
 
 
 class ChatCompletionRequestSystemMessage(TypedDict):
+    """
+    Instructions of the application, under the older role name.
+    """
+
     content: str | ChatCompletionRequestSystemMessageContent
     role: Literal["system"]
     name: NotRequired[str]
@@ -1367,6 +1769,10 @@ ChatCompletionRequestToolMessageContent: TypeAlias = list[
 
 
 class ChatCompletionRequestToolMessage(TypedDict):
+    """
+    The output of a tool call.
+    """
+
     role: Literal["tool"]
     content: str | ChatCompletionRequestToolMessageContent
     tool_call_id: str
@@ -1378,12 +1784,20 @@ ChatCompletionRequestUserMessageContent: TypeAlias = list[
 
 
 class ChatCompletionRequestUserMessage(TypedDict):
+    """
+    A message of the user.
+    """
+
     content: str | ChatCompletionRequestUserMessageContent
     role: Literal["user"]
     name: NotRequired[str]
 
 
 class ChatCompletionTool(TypedDict):
+    """
+    A function of the client.
+    """
+
     type: Literal["function"]
     function: FunctionObject
 
@@ -1405,7 +1819,7 @@ FunctionCallOutputItemParamOutput1: TypeAlias = (
 
 class FunctionCallOutputItemParam(TypedDict):
     """
-    What a called function returned.
+    The output of a function call in a request.
     """
 
     id: NotRequired[str | None]
@@ -1420,6 +1834,10 @@ class FunctionCallOutputItemParam(TypedDict):
 
 
 class FunctionShellCallItemParam(TypedDict):
+    """
+    A call to run shell commands that the client sends back.
+    """
+
     id: NotRequired[str | None]
     call_id: str
     caller: NotRequired[ToolCallCallerParam | None]
@@ -1430,12 +1848,20 @@ class FunctionShellCallItemParam(TypedDict):
 
 
 class FunctionShellCallOutputContentParam(TypedDict):
+    """
+    The output and the outcome of one command in a request.
+    """
+
     stdout: str
     stderr: str
     outcome: FunctionShellCallOutputOutcomeParam
 
 
 class FunctionShellCallOutputItemParam(TypedDict):
+    """
+    The output of shell commands in a request.
+    """
+
     id: NotRequired[str | None]
     call_id: str
     caller: NotRequired[ToolCallCallerParam | None]
@@ -1446,12 +1872,20 @@ class FunctionShellCallOutputItemParam(TypedDict):
 
 
 class FunctionShellToolParam(TypedDict):
+    """
+    A shell on the client's machine, several commands per call.
+    """
+
     type: Literal["shell"]
     environment: NotRequired[LocalEnvironmentParam | None]
     allowed_callers: NotRequired[FunctionShellToolParamAllowedCallers | None]
 
 
 class MCPToolCall(TypedDict):
+    """
+    A call of a tool of an MCP server, with its output or its error.
+    """
+
     type: Literal["mcp_call"]
     id: str
     server_label: str
@@ -1464,11 +1898,19 @@ class MCPToolCall(TypedDict):
 
 
 class ModerationParam(TypedDict):
+    """
+    The moderation that a request asks for: its model and its policy.
+    """
+
     model: str
     policy: NotRequired[ModerationPolicyParam | None]
 
 
 class ResponseTextParam(TypedDict):
+    """
+    The settings of text output: its format and its length.
+    """
+
     format: NotRequired[TextResponseFormatConfiguration]
     verbosity: NotRequired[Verbosity]
 
@@ -1487,6 +1929,10 @@ Tool: TypeAlias = (
 
 
 class ToolSearchOutputItemParam(TypedDict):
+    """
+    The tools that a search at the client found.
+    """
+
     id: NotRequired[str | None]
     call_id: NotRequired[ToolSearchOutputItemParamCallId | None]
     type: Literal["tool_search_output"]
@@ -1496,6 +1942,9 @@ class ToolSearchOutputItemParam(TypedDict):
 
 
 ToolsArray: TypeAlias = list[Tool]
+"""
+The tools that the model may call.
+"""
 
 
 MessageContentParam: TypeAlias = (
@@ -1510,7 +1959,7 @@ MessageContentParam: TypeAlias = (
 
 class AgentMessageItemParam(TypedDict):
     """
-    What one agent of the Codex CLI wrote to another.
+    A message that one agent of the Codex CLI sends to another.
     """
 
     type: Literal["agent_message"]
@@ -1526,7 +1975,7 @@ ChatCompletionRequestTool: TypeAlias = ChatCompletionTool | CustomToolChatComple
 
 class AdditionalToolsItemParam(TypedDict):
     """
-    Tools that come into play in the middle of a conversation.
+    Tools that join the conversation at this item.
     """
 
     id: NotRequired[str | None]
@@ -1541,6 +1990,10 @@ ChatCompletionRequestAssistantMessageContent: TypeAlias = list[
 
 
 class ChatCompletionRequestAssistantMessage(TypedDict):
+    """
+    A message of the model that the client sends back, with its calls and its reasoning.
+    """
+
     content: NotRequired[str | ChatCompletionRequestAssistantMessageContent | None]
     refusal: NotRequired[str | None]
     role: Literal["assistant"]
@@ -1564,6 +2017,10 @@ ChatCompletionRequestMessage: TypeAlias = (
 
 
 class CreateChatCompletionRequest(TypedDict):
+    """
+    A request for a chat completion.
+    """
+
     metadata: NotRequired[Metadata]
     top_logprobs: NotRequired[CreateChatCompletionRequestTopLogprobs | None]
     temperature: NotRequired[CreateChatCompletionRequestTemperature | None]
@@ -1611,7 +2068,7 @@ class CreateChatCompletionRequest(TypedDict):
 
 class CustomToolCallOutput(TypedDict):
     """
-    What a tool with free-form input returned.
+    The output of a tool with free-form input.
     """
 
     type: Literal["custom_tool_call_output"]
@@ -1626,7 +2083,7 @@ TokenCountsBodyTools: TypeAlias = list[Tool]
 
 class MessageItemParam(TypedDict):
     """
-    A message of any role.
+    A message of any role in a request.
     """
 
     type: NotRequired[Literal["message"]]
@@ -1680,7 +2137,7 @@ TokenCountsBodyInput1: TypeAlias = list[InputItem]
 
 class TokenCountsBody(TypedDict):
     """
-    A request for a response, as far as its length depends on it.
+    A request for a response, reduced to the members that contribute tokens.
     """
 
     model: str
@@ -1710,7 +2167,7 @@ CompactResponseMethodPublicBodyInput1: TypeAlias = list[InputItem]
 
 class CompactResponseMethodPublicBody(TypedDict):
     """
-    What is to be compacted.
+    A request to compact a conversation.
     """
 
     model: ModelIdsCompaction
@@ -1732,7 +2189,7 @@ CreateConversationBodyItems: TypeAlias = list[InputItem]
 
 class CreateConversationBody(TypedDict):
     """
-    What a conversation begins with.
+    The metadata and the first items of a new conversation.
     """
 
     metadata: NotRequired[Metadata | None]

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from tests.support.live import answer, gateway, raw
+from wireloom.api.operations import CONTRACTS
 
 LISTED = {
     "data": [
@@ -67,7 +68,7 @@ async def test_health_and_readiness() -> None:
 
 async def test_the_contract_and_its_pages_need_no_key_and_no_other_host() -> None:
     async with gateway("http://127.0.0.1:9/v1", token={"me": "key"}) as base:
-        served = await get(f"{base}/openapi.json")
+        served = {path: await get(base + path) for path in CONTRACTS}
         pages = [await get(f"{base}/{page}") for page in ("docs", "redoc")]
         scripts = [
             await get(f"{base}/docs/assets/{name}")
@@ -75,7 +76,10 @@ async def test_the_contract_and_its_pages_need_no_key_and_no_other_host() -> Non
         ]
         missing = await get(f"{base}/docs/assets/../../secret")
         other = await get(f"{base}/docs/assets/other.js")
-    assert served.content == files("wireloom_protocol").joinpath("contract.json").read_bytes()
+    package = files("wireloom_protocol")
+    for path, name in CONTRACTS.items():
+        assert served[path].content == package.joinpath(name).read_bytes()
+        assert served[path].headers["content-type"] == "application/json"
     assert all(
         page.status_code == 200 and "://" not in page.text.replace("http://www.w3.org", "") for page in pages
     )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_args
@@ -22,9 +24,11 @@ from wireloom_protocol import chat, hot
 from wireloom_protocol import responses as m
 from wireloom_protocol.operations import OPERATIONS as SERVED
 
+from codegen import walk
 from codegen.select import METHODS, PROSE
 from tests.support.captures import CAPTURES, Capture
 from tests.support.gateway import Gateway
+from wireloom.api.operations import CONTRACTS
 
 pytestmark = pytest.mark.contract
 
@@ -39,6 +43,7 @@ OPERATIONS = [
     if method in item
 ]
 SECONDS = 30.0
+COMPONENT = ("components", "schemas", "Name")
 
 
 def nodes(node: Any) -> Iterator[Any]:
@@ -52,9 +57,10 @@ def nodes(node: Any) -> Iterator[Any]:
 # -- the document ----------------------------------------------------------------------------------------------------
 
 
-def test_it_is_served_byte_for_byte(gateway: Gateway) -> None:
-    response = httpx.get(f"{gateway.root_url}/openapi.json", timeout=SECONDS)
-    assert response.content == PACKAGE.joinpath("contract.json").read_bytes()
+@pytest.mark.parametrize("path", CONTRACTS)
+def test_it_is_served_byte_for_byte(path: str, gateway: Gateway) -> None:
+    response = httpx.get(f"{gateway.root_url}{path}", timeout=SECONDS)
+    assert response.content == PACKAGE.joinpath(CONTRACTS[path]).read_bytes()
     assert response.headers["content-type"] == "application/json"
 
 
@@ -119,10 +125,39 @@ def test_failures_are_error_objects() -> None:
 
 
 def test_only_our_own_words_are_in_it() -> None:
-    """Ours stand beside whole schemas; what a foreign document said stood within them."""
-    inner = [node for schema in SCHEMAS.values() for child in schema.values() for node in nodes(child)]
-    assert [node for node in inner if isinstance(node.get("type"), str) and PROSE & set(node)] == []
-    assert sum("description" in schema for schema in SCHEMAS.values()) > 20
+    """Ours stand beside whole schemas, and titles everywhere; words of a foreign document stood within schemas."""
+    inner = [(path, schema) for path, schema in walk.schemas(DOCUMENT) if len(path) > len(COMPONENT)]
+    foreign = PROSE - {"title"}
+    assert [walk.shown(path) for path, schema in inner if foreign & set(schema)] == []
+
+
+def described() -> Iterator[tuple[str, Any]]:
+    """All that a reader looks up by its name."""
+    yield "info", DOCUMENT["info"]
+    yield from ((f"tag {tag['name']}", tag) for tag in DOCUMENT["tags"])
+    yield from ((f"schema {name}", schema) for name, schema in SCHEMAS.items())
+    yield from ((f"scheme {name}", one) for name, one in DOCUMENT["components"]["securitySchemes"].items())
+    for name, response in DOCUMENT["components"]["responses"].items():
+        yield f"response {name}", response
+        yield from ((f"header {header} of {name}", one) for header, one in response["headers"].items())
+    for _, _, operation in OPERATIONS:
+        place = operation["operationId"]
+        yield place, operation
+        yield from ((f"{place}: {one['name']}", one) for one in operation.get("parameters", []))
+        for response in operation["responses"].values():
+            yield from ((f"{place}: {name}", one) for name, one in response.get("headers", {}).items())
+
+
+def test_everything_with_a_name_is_described() -> None:
+    """By a sentence: a capital at its start, a full stop at its end, no line breaks."""
+    sentence = re.compile(r"[A-Z`/].*\.")
+    assert [place for place, node in described() if not sentence.fullmatch(node.get("description", ""))] == []
+    assert sum(1 for _ in described()) > len(SCHEMAS) + len(OPERATIONS)
+
+
+def test_it_has_the_version_of_the_release() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert DOCUMENT["info"]["version"] == project["version"] == version("wireloom")
 
 
 # -- the types -------------------------------------------------------------------------------------------------------

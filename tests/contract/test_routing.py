@@ -116,6 +116,7 @@ def test_other_methods_are_refused_with_those_there_are(path: str, client: httpx
         "/health/",
         "/openapi.json/",
         "/openapi.yaml",
+        "/openapi-3.0.json",
         "/docs/",
         f"{ASSETS_PATH}/",
         f"{ASSETS_PATH}/other.js",

@@ -75,6 +75,11 @@ REFERENCE = {"$ref": "#/components/schemas/B"}
             "components.schemas.A.items: anyOf with 0 branch. Put the branch in the union's place by an overlay.",
         ),
         (
+            {"description": "A schema that is gone.", "title": "A"},
+            "components.schemas.A: a description without a schema. "
+            "Remove the name from the overlay that describes it, or define the schema.",
+        ),
+        (
             {"$ref": "#/components/schemas/Gone"},
             "components.schemas.A: the reference '#/components/schemas/Gone' leads nowhere. "
             "Define or rename the schema.",
@@ -177,10 +182,16 @@ def test_the_contracts_mean_something() -> None:
     ("file", "right", "wrong", "told"),
     [
         (
-            "overlays/90-descriptions.overlay.yaml",
+            "overlays/92-items.overlay.yaml",
             '"A reference to a stored item by its id."',
             "A reference to a stored item, by its id.",
             "the text 'by its id.' as a key",
+        ),
+        (
+            "overlays/94-tools.overlay.yaml",
+            "      Tool: {",
+            "      Toolbox: {",
+            "components.schemas.Toolbox: a description without a schema",
         ),
         (
             "gateway.yaml",

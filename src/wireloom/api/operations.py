@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from importlib.resources import files
 from typing import final
@@ -20,6 +21,8 @@ from wireloom.gateway import Gateway
 from wireloom_runtime.operations import Reply
 
 CONTRACT_PATH = "/openapi.json"
+# Path -> the compiled file that is served there: the contract, and its form for generators of clients.
+CONTRACTS = {CONTRACT_PATH: "contract.json", "/openapi-3.1.json": "contract-3.1.json"}
 ASSETS_PATH = "/docs/assets"
 # The pages' scripts come from an installed package, never from another host.
 ASSETS = {
@@ -59,19 +62,29 @@ class Operations(OperationsApi[Caller]):
         return Reply(self._meters.counters(), text=self._meters.text())
 
 
-def contract() -> bytes:
-    """The served contract, byte for byte as it was compiled."""
-    return files("wireloom_protocol").joinpath("contract.json").read_bytes()
+def contract(path: str = CONTRACT_PATH) -> bytes:
+    """A form of the contract, byte for byte as it was compiled.
+
+    Args:
+        path: the path that serves the form, a key of `CONTRACTS`.
+    """
+    return files("wireloom_protocol").joinpath(CONTRACTS[path]).read_bytes()
+
+
+def _document(content: bytes) -> Callable[[], Awaitable[Response]]:
+    """A route that answers with a JSON document."""
+
+    async def document() -> Response:
+        return Response(content, media_type="application/json")
+
+    return document
 
 
 def mount_documents(app: FastAPI) -> None:
     """Serve the contract and its pages; none of them needs a key or another host."""
     router = APIRouter()
-    document = contract()
-
-    @router.get(CONTRACT_PATH, include_in_schema=False)
-    async def openapi() -> Response:
-        return Response(document, media_type="application/json")
+    for path in CONTRACTS:
+        router.add_api_route(path, _document(contract(path)), include_in_schema=False)
 
     @router.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
