@@ -31,6 +31,7 @@ def document(served: Json) -> Json:
         operation["responses"] = _numbered(operation["responses"])
     for media in _event_streams(flat):
         media["schema"] = _payload(media.pop("itemSchema"))
+        media.pop("examples", None)  # whole streams, which 3.1 cannot tell from single events
     schemas = flat["components"]["schemas"]
     for rule in RULES:
         # The innermost schemas come first, so that a rule sees the parts of a schema rewritten.

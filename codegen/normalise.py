@@ -132,6 +132,8 @@ def models(document: Json, open_unions: Iterable[str] = ()) -> Json:
         if node.get("deprecated") is True:  # a reader of every field would be warned of each
             del node["deprecated"]
         discriminator: Json = node.get("discriminator")
+        if isinstance(discriminator, dict):
+            discriminator.pop("defaultMapping", None)  # a keyword that the model generator does not know
         for branch in discriminator["mapping"].values() if isinstance(discriminator, dict) else ():
             schema = schemas[branch.removeprefix(REF)]
             if discriminator["propertyName"] not in schema.get("required", []):
