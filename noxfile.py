@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import nox
@@ -19,6 +20,9 @@ CODE = ("src", "codegen", "tests", "benchmarks", "docs", "noxfile.py")
 # Most tests wait more than they compute. Those of e2e also measure times and start many processes, so fewer run at once.
 AT_ONCE = ("-n", "4", "-q")
 FEW_AT_ONCE = ("-n", "2", "--dist", "loadfile", "-q")
+CONTRACTS = tuple(f"generated/wireloom_protocol/{name}.json" for name in ("contract", "contract-3.1"))
+LINTERS = "tests/contract/lint"
+QUIET = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
 GROUPS = ("generate", "lint", "types", "test", "contract", "deploy")
 
 
@@ -37,12 +41,12 @@ def uv(session: nox.Session, *arguments: str) -> None:
     session.run("uv", "pip", "install", "-q", "--python", python, *arguments, silent=True)
 
 
-def npm(session: nox.Session, folder: str) -> None:
+def npm(session: nox.Session, folder: str, *options: str) -> None:
     """Install exactly what a folder's lock file says."""
     if shutil.which("npm") is None:
         session.error("Node.js with npm is needed here: install Node 20 or later.")
     with session.chdir(folder):
-        session.run("npm", "ci", "--silent", "--no-audit", "--no-fund", external=True)
+        session.run("npm", "ci", "--silent", "--no-audit", "--no-fund", *options, external=True)
 
 
 @nox.session
@@ -51,6 +55,19 @@ def lint(session: nox.Session) -> None:
     install(session, "lint", project=False)
     session.run("ruff", "check", *CODE)
     session.run("ruff", "format", "--check", *CODE)
+
+
+@nox.session
+def lint_contract(session: nox.Session) -> None:
+    """Hold both served documents to three linters; none of them calls another host."""
+    install(session, "lint", project=False)
+    # A package below spectral reports its installation to its maker, by a script.
+    npm(session, LINTERS, "--ignore-scripts")
+    session.run("openapi-spec-validator", *CONTRACTS)
+    run = partial(session.run, external=True, env=QUIET)
+    run(f"{LINTERS}/node_modules/.bin/redocly", "lint", "--config", f"{LINTERS}/redocly.yaml", *CONTRACTS)
+    spectral = (f"{LINTERS}/node_modules/.bin/spectral", "lint", "--ruleset", f"{LINTERS}/spectral.yaml")
+    run(*spectral, "--fail-severity", "hint", *CONTRACTS)
 
 
 @nox.session
