@@ -101,6 +101,13 @@ def refresh(session: nox.Session) -> None:
     session.run("python", "-m", "codegen.generate")
 
 
+@nox.session(default=False)
+def contract_diff(session: nox.Session) -> None:
+    """Print what the contract changes of an older one: `nox -s contract_diff -- TAG`, or a file."""
+    install(session, "generate", project=False)
+    session.run("python", "-m", "codegen.contract_diff", *session.posargs)
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
     """Everything that needs no other program, with the coverage of src."""

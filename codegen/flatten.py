@@ -11,6 +11,7 @@ from codegen import select, walk
 Json = Any
 
 REF = "#/components/schemas/"
+OBJECT = ("type", "properties", "required")
 EVENT_STREAM = "text/event-stream"
 # The statuses that the gateway itself answers with, in place of a range.
 STATUSES = {
@@ -30,7 +31,7 @@ def document(served: Json) -> Json:
     for _, _, operation in select.operations(flat):
         operation["responses"] = _numbered(operation["responses"])
     for media in _event_streams(flat):
-        media["schema"] = _payload(media.pop("itemSchema"))
+        media["schema"] = payload(media.pop("itemSchema"))
         media.pop("examples", None)  # whole streams, which 3.1 cannot tell from single events
     schemas = flat["components"]["schemas"]
     for rule in RULES:
@@ -58,7 +59,7 @@ def _event_streams(flat: Json) -> list[Json]:
     ]
 
 
-def _payload(item: Json) -> Json:
+def payload(item: Json) -> Json:
     """The schema of the JSON that one event carries; 3.1 has no keyword for a stream of events.
 
     Args:
@@ -80,7 +81,7 @@ def _merge(schema: Json, schemas: Json) -> None:
         # A later part narrows the members of an earlier one.
         merged["properties"] |= copy.deepcopy(part.get("properties", {}))
         merged["required"] += [name for name in part.get("required", []) if name not in merged["required"]]
-    beside = {key: value for key, value in schema.items() if key != "allOf"}
+    beside = {key: value for key, value in schema.items() if key not in ("allOf", *OBJECT)}
     schema.clear()
     schema.update(beside, **{key: value for key, value in merged.items() if value})
 
@@ -89,9 +90,35 @@ def _objects(schema: Json, schemas: Json) -> list[Json]:
     """The objects that a schema is composed of; parts that only set conditions are no objects."""
     if "$ref" in schema:
         return _objects(schemas[schema["$ref"].removeprefix(REF)], schemas)
-    if "allOf" in schema:
-        return [part for branch in schema["allOf"] for part in _objects(branch, schemas)]
-    return [schema] if "properties" in schema or "required" in schema else []
+    parts = [part for branch in schema.get("allOf", []) for part in _objects(branch, schemas)]
+    own = {key: schema[key] for key in OBJECT if key in schema}
+    return [*parts, own] if own.keys() - {"type"} else parts
+
+
+def merged(served: Json) -> Json:
+    """A document with one object in the place of each allOf.
+
+    Args:
+        served: an OpenAPI document; not changed.
+    """
+    whole = copy.deepcopy(served)
+    for _, schema in reversed(list(walk.schemas(whole))):
+        _merge(schema, whole["components"]["schemas"])
+    return whole
+
+
+def conditions(served: Json) -> dict[str, list[Json]]:
+    """Name of a schema -> the parts of its allOf that define no member.
+
+    Args:
+        served: an OpenAPI document.
+    """
+    schemas = served["components"]["schemas"]
+    found = {
+        name: [part for part in schema.get("allOf", []) if not _objects(part, schemas)]
+        for name, schema in schemas.items()
+    }
+    return {name: parts for name, parts in found.items() if parts}
 
 
 def _any_boolean(schema: Json, _: Json) -> None:
