@@ -6,12 +6,12 @@ import copy
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from codegen import select, walk
+from codegen import compose, select, walk
 
 Json = Any
 
-REF = "#/components/schemas/"
-OBJECT = ("type", "properties", "required")
+# A part of an allOf with one of these adds to the object; one without sets a condition on it.
+ADDING = frozenset({"$ref", "allOf", "properties", "required"})
 EVENT_STREAM = "text/event-stream"
 # The statuses that the gateway itself answers with, in place of a range.
 STATUSES = {
@@ -73,26 +73,11 @@ def payload(item: Json) -> Json:
 
 
 def _merge(schema: Json, schemas: Json) -> None:
-    """Put one object in the place of an allOf."""
-    if "allOf" not in schema:
-        return
-    merged: Json = {"type": "object", "properties": {}, "required": []}
-    for part in _objects(schema, schemas):
-        # A later part narrows the members of an earlier one.
-        merged["properties"] |= copy.deepcopy(part.get("properties", {}))
-        merged["required"] += [name for name in part.get("required", []) if name not in merged["required"]]
-    beside = {key: value for key, value in schema.items() if key not in ("allOf", *OBJECT)}
-    schema.clear()
-    schema.update(beside, **{key: value for key, value in merged.items() if value})
-
-
-def _objects(schema: Json, schemas: Json) -> list[Json]:
-    """The objects that a schema is composed of; parts that only set conditions are no objects."""
-    if "$ref" in schema:
-        return _objects(schemas[schema["$ref"].removeprefix(REF)], schemas)
-    parts = [part for branch in schema.get("allOf", []) for part in _objects(branch, schemas)]
-    own = {key: schema[key] for key in OBJECT if key in schema}
-    return [*parts, own] if own.keys() - {"type"} else parts
+    """Put one object in the place of an allOf; its conditions define no member, so they are dropped."""
+    if "allOf" in schema:
+        whole = compose.merged(schema, schemas)
+        schema.clear()
+        schema.update(copy.deepcopy(whole))
 
 
 def merged(served: Json) -> Json:
@@ -113,10 +98,9 @@ def conditions(served: Json) -> dict[str, list[Json]]:
     Args:
         served: an OpenAPI document.
     """
-    schemas = served["components"]["schemas"]
     found = {
-        name: [part for part in schema.get("allOf", []) if not _objects(part, schemas)]
-        for name, schema in schemas.items()
+        name: [part for part in schema.get("allOf", []) if ADDING.isdisjoint(part)]
+        for name, schema in served["components"]["schemas"].items()
     }
     return {name: parts for name, parts in found.items() if parts}
 

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterable
 from typing import Any
 
-from codegen import normalise, select
+from codegen import compose, select
 
 Json = Any
 
@@ -22,28 +22,8 @@ def document(contract: Json, roots: Iterable[str]) -> Json:
     """
     kept = select.closed({**copy.deepcopy(contract), "openapi": "3.1.0", "paths": {}}, roots)
     schemas = kept["components"]["schemas"]
-    spelled = _open({name: merged(schema, schemas) for name, schema in schemas.items()})
+    spelled = _open({name: compose.merged(schema, schemas) for name, schema in schemas.items()})
     return select.closed({**kept, "components": {"schemas": spelled}}, roots)
-
-
-def merged(schema: Json, schemas: Json) -> Json:
-    """A schema whose `allOf` is merged into one object; of a member declared twice the last declaration counts.
-
-    Args:
-        schema: a schema; not changed.
-        schemas: every schema by name, for what `allOf` refers to.
-    """
-    if "allOf" not in schema:
-        return schema
-    whole = {key: value for key, value in schema.items() if key != "allOf"}
-    properties: Json = {}
-    required: list[str] = []
-    for part in (*schema["allOf"], whole):
-        name = part.get("$ref", "").removeprefix(normalise.REF)
-        spelled = merged(schemas[name] if name else part, schemas)
-        properties |= spelled.get("properties", {})
-        required += spelled.get("required", [])
-    return {**whole, "type": "object", "properties": properties, "required": sorted({*required})}
 
 
 def _open(node: Json) -> Json:
