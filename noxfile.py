@@ -108,6 +108,13 @@ def contract_diff(session: nox.Session) -> None:
     session.run("python", "-m", "codegen.contract_diff", *session.posargs)
 
 
+@nox.session(default=False)
+def publish(session: nox.Session) -> None:
+    """Write what a release has of its contract: `nox -s publish -- DIR [--since TAG]`."""
+    install(session, "generate", project=False)
+    session.run("python", "-m", "codegen.publish", *session.posargs)
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
     """Everything that needs no other program, with the coverage of src."""
@@ -200,9 +207,8 @@ def deploy(session: nox.Session) -> None:
     install(session, "deploy", project=False)
     session.run("hadolint", "deploy/Dockerfile")
     session.run("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "deploy/compose.yaml")
-    session.run(
-        "check-jsonschema", "--builtin-schema", "vendor.github-workflows", "deploy/github-actions.yaml"
-    )
+    workflows = ("deploy/github-actions.yaml", "deploy/github-release.yaml")
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
     session.run("kubernetes-validate", "--strict", "deploy/kubernetes.yaml")
     answers = (
         shutil.which("docker") is not None
