@@ -179,7 +179,7 @@ def emit(target: Path) -> None:
         list(pool.map(lambda part: model(target / file_of(part[0]), *part[1]), parts.items()))
     rendered = stubs.served(served, document, open_types(document), origins)
     rendered["rpc.py"] = stubs.rpc(app_server.methods(base))
-    rendered["__init__.py"] = stubs.render("package.py.jinja", version=release())
+    rendered["__init__.py"] = stubs.render("package.py.jinja", version=release(), codex=codex_version())
     for name, description in MODELS.items():
         rendered[f"{name}.py"] = stubs.render("lazy.py.jinja", name=name, description=description)
     for name, text in rendered.items():
@@ -244,6 +244,12 @@ def release() -> str:
     """The release that the contracts belong to."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     version: str = project["version"]
+    return version
+
+
+def codex_version() -> str:
+    """The release of the Codex CLI that the app-server contract comes from."""
+    version: str = tomllib.loads((OPENAPI / "sources.toml").read_text())["app_server"]["version"]
     return version
 
 

@@ -7,3 +7,5 @@ from typing import Final
 
 __version__: Final = "0.1.0"
 """The release of wireloom that these contracts belong to."""
+CODEX_VERSION: Final = "0.171.0"
+"""The release of the Codex CLI whose app-server contract is compiled."""

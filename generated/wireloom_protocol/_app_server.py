@@ -32,6 +32,11 @@ AccountRoutingOverride = TypeAliasType(
 )
 
 
+AccountUpdateReason = TypeAliasType(
+    "AccountUpdateReason", Literal["workspaceRoutingReady", "unknown"]
+)
+
+
 class ActivePermissionProfile(BaseModel):
     extends: str | None = None
     id: str
@@ -74,18 +79,6 @@ class AgentMessageDeltaNotification(BaseModel):
     itemId: str
     threadId: str
     turnId: str
-
-
-class AgentMessageDisplay(BaseModel):
-    action: str
-    blockType: str | None = None
-    checkTrustedContacts: bool | None = None
-    cyberTrustedAccess: bool | None = None
-
-
-class AgentMessageModeration(BaseModel):
-    display: AgentMessageDisplay | None = None
-    moderated: bool
 
 
 AgentPath = TypeAliasType("AgentPath", str)
@@ -323,17 +316,6 @@ class CreditsSnapshot(BaseModel):
     unlimited: bool
 
 
-class CurrentTimeReadParams(BaseModel):
-    threadId: str
-
-
-class CurrentTimeReadResponse(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid",
-    )
-    currentTimeAt: int
-
-
 class CustomMultiAgentMode(BaseModel):
     custom: str
 
@@ -345,6 +327,11 @@ class CustomSessionSource(BaseModel):
 CyberAccessProgram = TypeAliasType(
     "CyberAccessProgram", Literal["standard", "daybreakBlue", "daybreakRed"]
 )
+
+
+class CyberBlockReason(BaseModel):
+    kind: Literal["cyber"]
+    trustedAccess: bool | None = None
 
 
 class DangerFullAccessSandboxPolicy(BaseModel):
@@ -563,6 +550,9 @@ class GranularAskForApproval(BaseModel):
 class GuardianWarningNotification(BaseModel):
     message: str
     threadId: str
+
+
+HelplineSubject = TypeAliasType("HelplineSubject", Literal["answer", "prompt"])
 
 
 class HookPromptFragment(BaseModel):
@@ -862,6 +852,7 @@ McpServerStartupState = TypeAliasType(
 
 
 class McpServerStatusUpdatedNotification(BaseModel):
+    environmentId: str | None = None
     error: str | None = None
     failureReason: McpServerStartupFailureReason | str | None = None
     name: str
@@ -905,6 +896,7 @@ class McpToolCallThreadItem(BaseModel):
     appContext: McpToolCallAppContext | None = None
     arguments: Any
     durationMs: int | None = None
+    environmentId: str | None = None
     error: McpToolCallError | None = None
     id: str
     mcpAppResourceUri: str | None = None
@@ -1058,6 +1050,7 @@ class OpenPageWebSearchAction(BaseModel):
 
 
 class OpenaiFormMcpServerElicitationRequestParams(BaseModel):
+    environmentId: str | None = None
     serverName: str
     threadId: str
     turnId: str | None = None
@@ -1068,6 +1061,7 @@ class OpenaiFormMcpServerElicitationRequestParams(BaseModel):
 
 
 class OpenaiUserVerificationMcpServerElicitationRequestParams(BaseModel):
+    environmentId: str | None = None
     serverName: str
     threadId: str
     turnId: str | None = None
@@ -1172,6 +1166,11 @@ class ProjectConfigLayerSource(BaseModel):
 class ProjectRootsFileSystemSpecialPath(BaseModel):
     kind: Literal["project_roots"]
     subpath: LegacyAppPathString | None = None
+
+
+class ProtectionBlockReason(BaseModel):
+    kind: Literal["protection"]
+    protectionType: str
 
 
 RateLimitReachedType = TypeAliasType(
@@ -1666,6 +1665,9 @@ class ToolSearchOutputResponseItem(BaseModel):
     type: Literal["tool_search_output"]
 
 
+TrustedContacts = TypeAliasType("TrustedContacts", Literal["check", "skip"])
+
+
 class TurnDiffUpdatedNotification(BaseModel):
     diff: str
     threadId: str
@@ -1755,6 +1757,7 @@ class UpdatePatchChangeKind(BaseModel):
 
 
 class UrlMcpServerElicitationRequestParams(BaseModel):
+    environmentId: str | None = None
     serverName: str
     threadId: str
     turnId: str | None = None
@@ -1868,6 +1871,15 @@ class WebSearchToolConfig(BaseModel):
     location: WebSearchLocation | None = None
 
 
+class WellbeingHelplineAnswerAnnotation(BaseModel):
+    kind: Literal["wellbeingHelpline"]
+    subject: HelplineSubject | str
+
+
+class WellbeingPromptHelplineAnswerReplacement(BaseModel):
+    kind: Literal["wellbeingPromptHelpline"]
+
+
 class WorkspaceRouting(BaseModel):
     accountRoutingOverride: AccountRoutingOverride | str
     backendOrigin: str
@@ -1885,6 +1897,7 @@ class WorkspaceWriteSandboxPolicy(BaseModel):
 class AccountUpdatedNotification(BaseModel):
     authMode: AuthMode | str | None = None
     planType: PlanType | str | None = None
+    reason: AccountUpdateReason | str | None = None
 
 
 class ActiveThreadStatus(BaseModel):
@@ -1929,6 +1942,14 @@ class AgentMessageResponseItem(BaseModel):
     type: Literal["agent_message"]
 
 
+AnswerAnnotation = TypeAliasType("AnswerAnnotation", WellbeingHelplineAnswerAnnotation)
+
+
+AnswerReplacement = TypeAliasType(
+    "AnswerReplacement", WellbeingPromptHelplineAnswerReplacement
+)
+
+
 class AppsConfig(BaseModel):
     field_default: Annotated[AppsDefaultConfig | None, Field(alias="_default")] = None
 
@@ -1936,6 +1957,12 @@ class AppsConfig(BaseModel):
 AskForApproval = TypeAliasType(
     "AskForApproval",
     Literal["untrusted", "on-request", "never"] | GranularAskForApproval,
+)
+
+
+BlockReason = TypeAliasType(
+    "BlockReason",
+    Annotated[ProtectionBlockReason | CyberBlockReason, Field(discriminator="kind")],
 )
 
 
@@ -1974,6 +2001,7 @@ CodexErrorInfo = TypeAliasType(
         "modelNotFound",
         "policyCapacityUnavailable",
         "cyberPolicy",
+        "bioPolicy",
         "misalignmentPolicyViolation",
         "tooManyDenials",
         "internalServerError",
@@ -2225,6 +2253,12 @@ class FunctionCallResponseItem(BaseModel):
     namespace: str | None = None
     status: str | None = None
     type: Literal["function_call"]
+
+
+class HideAgentMessageDisplay(BaseModel):
+    mode: Literal["hide"]
+    replacement: AnswerReplacement | UnknownMember
+    version: Annotated[Literal[1], Field(ge=0)]
 
 
 class ImageGenerationCallResponseItem(BaseModel):
@@ -2564,6 +2598,13 @@ class SelectedCapabilityRoot(BaseModel):
     location: CapabilityRootLocation
 
 
+class ShowAgentMessageDisplay(BaseModel):
+    annotation: AnswerAnnotation | UnknownMember | None = None
+    mode: Literal["show"]
+    trustedContacts: TrustedContacts | str
+    version: Annotated[Literal[1], Field(ge=0)]
+
+
 class SpecialFileSystemPath(BaseModel):
     type: Literal["special"]
     value: FileSystemSpecialPath | UnknownMember
@@ -2719,19 +2760,6 @@ class AccountRateLimitsUpdatedNotification(BaseModel):
     rateLimits: RateLimitSnapshot
 
 
-class AgentMessageThreadItem(BaseModel):
-    completedAtMs: int | None = None
-    startedAtMs: int | None = None
-    delivery: AgentMessageDelivery | str | None = None
-    id: str
-    memoryCitation: MemoryCitation | None = None
-    moderation: AgentMessageModeration | None = None
-    phase: MessagePhase | str | None = None
-    questions: list[AsyncUserInputQuestion] | None = None
-    text: str
-    type: Literal["agentMessage"]
-
-
 class ApplyNetworkPolicyAmendment(BaseModel):
     network_policy_amendment: NetworkPolicyAmendment
 
@@ -2753,6 +2781,12 @@ class ApplyPatchApprovalResponse(BaseModel):
         extra="forbid",
     )
     decision: ReviewDecision
+
+
+class BlockAgentMessageDisplay(BaseModel):
+    mode: Literal["block"]
+    reason: BlockReason | UnknownMember
+    version: Annotated[Literal[1], Field(ge=0)]
 
 
 CommandExecutionApprovalDecision = TypeAliasType(
@@ -3022,6 +3056,33 @@ class AdditionalPermissionProfile(BaseModel):
     network: AdditionalNetworkPermissions | None = None
 
 
+AgentMessageDisplay = TypeAliasType(
+    "AgentMessageDisplay",
+    Annotated[
+        ShowAgentMessageDisplay | HideAgentMessageDisplay | BlockAgentMessageDisplay,
+        Field(discriminator="mode"),
+    ],
+)
+
+
+class AgentMessageModeration(BaseModel):
+    display: AgentMessageDisplay | UnknownMember | None = None
+    moderated: bool
+
+
+class AgentMessageThreadItem(BaseModel):
+    completedAtMs: int | None = None
+    startedAtMs: int | None = None
+    delivery: AgentMessageDelivery | str | None = None
+    id: str
+    memoryCitation: MemoryCitation | None = None
+    moderation: AgentMessageModeration | None = None
+    phase: MessagePhase | str | None = None
+    questions: list[AsyncUserInputQuestion] | None = None
+    text: str
+    type: Literal["agentMessage"]
+
+
 class CommandExecutionRequestApprovalParams(BaseModel):
     additionalPermissions: AdditionalPermissionProfile | None = None
     approvalId: str | None = None
@@ -3071,6 +3132,7 @@ class FileChangeThreadItem(BaseModel):
 
 
 class FormMcpServerElicitationRequestParams(BaseModel):
+    environmentId: str | None = None
     serverName: str
     threadId: str
     turnId: str | None = None

@@ -175,9 +175,6 @@ ACCOUNT_CHATGPT_AUTH_TOKENS_REFRESH: Final[
 ATTESTATION_GENERATE: Final[Request[m.AttestationGenerateParams, m.AttestationGenerateResponse]] = Request(
     "attestation/generate", "server->client", m.AttestationGenerateParams, m.AttestationGenerateResponse
 )
-CURRENT_TIME_READ: Final[Request[m.CurrentTimeReadParams, m.CurrentTimeReadResponse]] = Request(
-    "currentTime/read", "server->client", m.CurrentTimeReadParams, m.CurrentTimeReadResponse
-)
 APPLY_PATCH_APPROVAL: Final[Request[m.ApplyPatchApprovalParams, m.ApplyPatchApprovalResponse]] = Request(
     "applyPatchApproval", "server->client", m.ApplyPatchApprovalParams, m.ApplyPatchApprovalResponse
 )
@@ -387,7 +384,6 @@ SERVER_REQUESTS: Final[Mapping[str, Request[Any, Any]]] = {
         MCP_SERVER_ELICITATION_REQUEST,
         ACCOUNT_CHATGPT_AUTH_TOKENS_REFRESH,
         ATTESTATION_GENERATE,
-        CURRENT_TIME_READ,
         APPLY_PATCH_APPROVAL,
         EXEC_COMMAND_APPROVAL,
     )

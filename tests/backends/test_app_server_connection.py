@@ -12,7 +12,7 @@ from wireloom_protocol import rpc
 from tests.support.fake_app_server import FakeAppServer
 from wireloom.backends.app_server_connection import Connection
 from wireloom.errors import GatewayError, InvalidRequest
-from wireloom.translate.app_server_requests import REQUESTS
+from wireloom.translate.app_server_requests import FORMER, REQUESTS, answer
 from wireloom.wire.jsonrpc import Frame
 
 
@@ -109,6 +109,12 @@ async def test_nothing_that_the_app_server_asks_for_is_granted(method: str) -> N
 
 def test_every_request_of_the_contract_has_an_answer() -> None:
     assert REQUESTS.keys() == rpc.SERVER_REQUESTS.keys()
+
+
+def test_a_request_of_an_older_codex_has_an_answer() -> None:
+    assert answer("currentTime/read", 1_700_000_000.5) == {"currentTimeAt": 1_700_000_000}
+    assert not FORMER.keys() & rpc.SERVER_REQUESTS.keys()
+    assert all(rule.note for rule in FORMER.values())
 
 
 async def test_an_unheard_of_request_is_refused() -> None:

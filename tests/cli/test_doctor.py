@@ -11,11 +11,11 @@ from typing import Any
 
 import click
 import pytest
+from wireloom_protocol import CODEX_VERSION
 
 from tests.cli.conftest import Invoke
 from tests.support.chat_server import API_KEY, MODEL, ChatServer
 from tests.support.chat_turns import Turn, call
-from wireloom.cli.checks import CODEX_VERSION
 from wireloom.cli.doctor import Finding, report
 
 SECRET = "canary-token"
@@ -146,8 +146,9 @@ def test_a_backend_that_needs_codex(invoke: Invoke) -> None:
     assert "npm install" in findings["binary"]["remedy"]
 
 
-def test_the_version_is_the_one_that_was_compiled() -> None:
-    assert f'version = "{CODEX_VERSION}"' in (ROOT / "openapi" / "sources.toml").read_text()
+def test_the_end_to_end_tests_start_the_codex_whose_contract_is_compiled() -> None:
+    package = json.loads((ROOT / "tests/e2e/node/package.json").read_text())
+    assert package["dependencies"]["@openai/codex"] == CODEX_VERSION
 
 
 def test_the_report_is_aligned(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,8 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from wireloom_protocol import CODEX_VERSION
+
 from wireloom.app import backend_states, list_models
 from wireloom.cli import exchange
 from wireloom.cli.connect import root_url
@@ -22,8 +24,6 @@ from wireloom.config import DEFAULT, BackendEntry, ConfigError, Settings, config
 from wireloom.config.seal_key import seal_keys
 from wireloom.errors import GatewayError
 
-CODEX_VERSION = "0.169.0"
-"""The Codex CLI whose messages were compiled into the gateway."""
 _CODEX_SECONDS = 20
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO

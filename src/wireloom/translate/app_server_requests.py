@@ -18,7 +18,7 @@ def answer(method: str, now: float) -> Json | None:
         method: of the request.
         now: seconds since the epoch.
     """
-    rule = REQUESTS.get(method)
+    rule = REQUESTS.get(method) or FORMER.get(method)
     return None if rule is None else rule.apply(now)
 
 
@@ -41,5 +41,9 @@ REQUESTS: Mapping[str, Rule[Answer]] = {
     "execCommandApproval": Rule(How.REFUSED, _says(_DENIED), "denied"),
     "account/chatgptAuthTokens/refresh": Rule(How.REFUSED, _says(None), _TOKENS),
     "attestation/generate": Rule(How.REFUSED, _says(None), "there is none"),
-    "currentTime/read": Rule(How.NATIVE, lambda now: {"currentTimeAt": int(now)}, "the clock"),
 }
+
+FORMER: Mapping[str, Rule[Answer]] = {
+    "currentTime/read": Rule(How.NATIVE, lambda now: {"currentTimeAt": int(now)}, "the clock; last in 0.169"),
+}
+"""Requests that the contract no longer has and that older releases of the CLI still send."""

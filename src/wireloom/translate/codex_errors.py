@@ -24,6 +24,7 @@ KINDS: Mapping[str, tuple[int, str]] = {
     "policyCapacityUnavailable": (503, "server_is_overloaded"),
     "modelNotFound": (404, "model_not_found"),
     "cyberPolicy": (400, "invalid_prompt"),
+    "bioPolicy": (400, "invalid_prompt"),
     "misalignmentPolicyViolation": (400, "invalid_prompt"),
     "badRequest": (400, "upstream_error"),
     "unauthorized": (401, "upstream_unauthorized"),
