@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,11 +52,19 @@ class ContractError(ValueError):
 
 @dataclass(frozen=True)
 class Methods:
-    """What is kept: methods by table, params types of undeclared notifications, schemas no method names."""
+    """The part of the bundle that is kept.
+
+    Args:
+        tables: table -> the methods of it that are compiled.
+        undeclared: notification that the bundle does not declare -> the name of its params type.
+        schemas: schemas that are kept although no method names them.
+        left_out: table -> name or pattern (`fs/*`) of methods that stay out -> the reason.
+    """
 
     tables: Mapping[str, tuple[str, ...]]
     undeclared: Mapping[str, str]
     schemas: tuple[str, ...]
+    left_out: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 class Method(NamedTuple):
@@ -78,7 +86,7 @@ def read_methods(path: Path) -> Methods:
     raw = tomllib.loads(path.read_text())
     flat = {table: tuple(name for group in raw[table].values() for name in group) for table in MESSAGES}
     schemas = tuple(name for group in raw["schemas"].values() for name in group)
-    return Methods(flat, raw["undeclared"], schemas)
+    return Methods(flat, raw["undeclared"], schemas, raw["left_out"])
 
 
 def base(bundles: Mapping[str, Any], methods: Methods) -> dict[str, Any]:
@@ -89,8 +97,8 @@ def base(bundles: Mapping[str, Any], methods: Methods) -> dict[str, Any]:
         methods: what to keep.
 
     Returns:
-        `methods`: table -> method -> names of the schemas of its params and result; `definitions`: draft-07
-        schemas by name, sorted.
+        `methods`: table -> method -> names of the schemas of its params and result; `others`: table -> names of
+        the bundle's other methods, sorted; `definitions`: draft-07 schemas by name, sorted.
 
     Raises:
         ContractError: a method or schema that the bundle lacks, an undeclared method that it has by now,
@@ -100,10 +108,14 @@ def base(bundles: Mapping[str, Any], methods: Methods) -> dict[str, Any]:
     tables = {table: _rows(definitions, table, methods.tables[table]) for table in MESSAGES}
     for method in methods.undeclared.keys() & _declared(definitions, "server_notifications").keys():
         raise ContractError(f"{method} is declared now: move it, and drop its overlay action")
+    others = {
+        table: sorted(_declared(definitions, table).keys() - tables[table].keys()) for table in MESSAGES
+    }
     roots = [name for rows in tables.values() for row in rows.values() for name in row.values()]
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "methods": tables,
+        "others": others,
         "definitions": _closure(definitions, [*roots, *methods.schemas, *methods.undeclared.values()]),
     }
 
@@ -114,19 +126,24 @@ def _flat(bundles: Mapping[str, Any]) -> dict[str, Json]:
     for bundle in bundles.values():
         first = {name: schema for name, schema in bundle["definitions"].items() if name != "v2"}
         for name, schema in (*first.items(), *bundle["definitions"].get("v2", {}).items()):
-            bare = _rebased(facts(schema), unions.DEFINITION)
+            bare = rebased(facts(schema), unions.DEFINITION)
             bare.pop("$schema", None)
             if flat.setdefault(name, bare) != bare:
                 raise ContractError(f"two different schemas are called {name}")
     return flat
 
 
-def _rebased(node: Json, prefix: str) -> Json:
-    """A copy whose references name bare names under `prefix`, those of discriminator mappings included."""
+def rebased(node: Json, prefix: str) -> Json:
+    """A copy whose references name bare names under `prefix`, those of discriminator mappings included.
+
+    Args:
+        node: a schema, or any part of one.
+        prefix: such as `#/components/schemas/`.
+    """
     if isinstance(node, list):
-        return [_rebased(item, prefix) for item in node]
+        return [rebased(item, prefix) for item in node]
     if isinstance(node, dict):
-        return {key: _rebased(value, prefix) for key, value in node.items()}
+        return {key: rebased(value, prefix) for key, value in node.items()}
     return prefix + node.rpartition("/")[2] if str(node).startswith(unions.DEFINITION) else node
 
 
@@ -203,7 +220,7 @@ def document(base: Mapping[str, Any]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "Codex app-server", "version": "1"},
         "paths": {},
-        "components": {"schemas": _rebased(dict(sorted(schemas.items())), "#/components/schemas/")},
+        "components": {"schemas": rebased(dict(sorted(schemas.items())), "#/components/schemas/")},
     }
 
 

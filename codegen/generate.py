@@ -21,7 +21,18 @@ from typing import Any
 
 import yaml
 
-from codegen import app_server, flatten, normalise, overlay, sane, select, stubs, titles, typed_dicts
+from codegen import (
+    app_server,
+    app_server_read,
+    flatten,
+    normalise,
+    overlay,
+    sane,
+    select,
+    stubs,
+    titles,
+    typed_dicts,
+)
 
 Json = Any
 
@@ -173,10 +184,14 @@ def emit(target: Path) -> None:
     parts["hot"] = (normalise.hot(document, **hot), (*DCG, *MSGSPEC))
     base = app_server_base()
     parts["app_server"] = (app_server.document(base), app_server.DCG_OPTIONS)
+    reading = app_server_read.load(OPENAPI / "app_server_read.toml")
+    parts["app_server_hot"] = (app_server_read.document(base, reading), app_server_read.DCG_OPTIONS)
     origins = stubs.Origins(placed(operations), sources(served), frozenset(hot["write"]))
     parts |= typed_dicts_of(served, stubs.operations(served, document, origins))
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda part: model(target / file_of(part[0]), *part[1]), parts.items()))
+    read = target / file_of("app_server_hot")
+    read.write_text(app_server_read.optional(read.read_text()))
     rendered = stubs.served(served, document, open_types(document), origins)
     rendered["rpc.py"] = stubs.rpc(app_server.methods(base))
     rendered["__init__.py"] = stubs.render("package.py.jinja", version=release(), codex=codex_version())

@@ -180,7 +180,7 @@ def hot(document: Json, write: Iterable[str], read: Iterable[str], anything: Ite
         "discriminator": {"propertyName": "type", "mapping": tagged},
     }
     for name in read:
-        _relax(name, schemas, kept)
+        relax(name, schemas, kept)
     return {
         "openapi": "3.1.0",
         "info": document["info"],
@@ -214,7 +214,14 @@ def _loosen(schemas: Json, path: str) -> None:
     node["properties"][fields[-1]] = {}
 
 
-def _relax(name: str, schemas: Json, kept: dict[str, Json]) -> None:
+def relax(name: str, schemas: Json, kept: dict[str, Json]) -> None:
+    """Put a schema that others write into `kept`, with what it refers to, nothing required and every word allowed.
+
+    Args:
+        name: of the schema.
+        schemas: all of them; not changed.
+        kept: the relaxed ones so far.
+    """
     kept.setdefault(name, {})
     kept[name] = _relaxed(schemas[name], schemas, kept)
 
@@ -227,7 +234,7 @@ def _relaxed(node: Json, schemas: Json, kept: dict[str, Json]) -> Json:
         if "properties" not in target:
             return _relaxed(target, schemas, kept)
         if name not in kept:
-            _relax(name, schemas, kept)
+            relax(name, schemas, kept)
         return {"$ref": node["$ref"]}
     for key in UNIONS:
         if key in node:

@@ -64,9 +64,9 @@ def name_branches(schemas: dict[str, Json]) -> None:
 def _union(name: str, union: Json, key: str) -> tuple[Json, dict[str, Json]]:
     """The union over named branches, and these."""
     enum = [word for branch in union[key] for word in branch.get("enum", ())]
-    objects = [_whole(union, branch) for branch in union[key] if "properties" in branch]
+    objects = [whole(union, branch) for branch in union[key] if "properties" in branch]
     others = [branch for branch in union[key] if "enum" not in branch and "properties" not in branch]
-    tag = None if enum or others else _tag(objects)
+    tag = None if enum or others else tag_name(objects)
     added: dict[str, Json] = {}
     mapping: dict[str, str] = {}
     for branch in objects:
@@ -81,8 +81,13 @@ def _union(name: str, union: Json, key: str) -> tuple[Json, dict[str, Json]]:
     return {key: branches, **discriminator, **prose}, added
 
 
-def _whole(union: Json, branch: Json) -> Json:
-    """A branch with the properties beside its union, and those of its own alternatives, none required."""
+def whole(union: Json, branch: Json) -> Json:
+    """A branch with the properties beside its union, and those of its own alternatives, none required.
+
+    Args:
+        union: the schema that holds the branch.
+        branch: an object.
+    """
     properties = {**union.get("properties", {}), **branch["properties"]}
     for alternative in branch.get("anyOf", ()):
         properties |= alternative["properties"]
@@ -91,8 +96,12 @@ def _whole(union: Json, branch: Json) -> Json:
     return {**rest, "properties": properties, "required": required}
 
 
-def _tag(branches: list[Json]) -> str | None:
-    """The property that holds another single word in each branch."""
+def tag_name(branches: list[Json]) -> str | None:
+    """The property that holds another single word in each branch, or None.
+
+    Args:
+        branches: objects of a union.
+    """
     for name in branches[0]["properties"] if branches else ():
         values = [_word(branch, name) for branch in branches]
         if None not in values and len({*values}) == len(values):
