@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve, unix_serve
-from wireloom_protocol import rpc
 
 from tests.support.fake_app_server import INITIALIZED, FakeAppServer
 from wireloom.backends import app_server_process
+from wireloom.backends.app_server_calls import ACCOUNT_READ
 from wireloom.backends.app_server_channels import Pipes, Socket
 from wireloom.backends.app_server_connection import Channel
 from wireloom.backends.app_server_process import AppServer
@@ -61,7 +61,7 @@ async def test_a_process_is_started_spoken_to_and_ended(
     caplog.set_level("DEBUG", "wireloom.codex")
     async with kept(opened) as server:
         connection = await server.connection()
-        account = await connection.ask(rpc.ACCOUNT_READ, {"refreshToken": False})
+        account = await connection.ask(ACCOUNT_READ, {"refreshToken": False})
         assert account.requiresOpenaiAuth is False
     assert channels[0]._process.returncode is not None
     assert "codex wrote 1 lines that are no messages" in caplog.text
@@ -156,7 +156,7 @@ async def test_an_app_server_that_runs_already(tmp_path: Path, kind: str) -> Non
         url = f"ws://127.0.0.1:{port}" if kind == "ws" else f"unix://{path}"
         async with kept(lambda: Socket.open(url)) as server:
             connection = await server.connection()
-            account = await connection.ask(rpc.ACCOUNT_READ, {})
+            account = await connection.ask(ACCOUNT_READ, {})
             assert account.requiresOpenaiAuth is True
             while connection.alive:
                 await asyncio.sleep(0.01)

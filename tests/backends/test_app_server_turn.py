@@ -165,6 +165,27 @@ async def test_a_turn_that_failed_is_let_go() -> None:
         assert at.server.named("thread/unsubscribe") == [{"threadId": "t1"}]
 
 
+@pytest.mark.parametrize(
+    ("method", "result"),
+    [
+        ("thread/start", {"thread": {"id": ""}}),
+        ("thread/start", {"thread": "t"}),
+        ("turn/start", {}),
+        ("turn/start", {"turn": {"id": 7}}),
+    ],
+)
+async def test_an_answer_without_an_id_begins_nothing(method: str, result: Json) -> None:
+    async with bench() as at:
+        at.server.results[method] = lambda _: result
+        with pytest.raises(GatewayError, match=method) as caught:
+            await at.answer()
+        assert (caught.value.status, caught.value.code) == (502, "upstream_invalid")
+        await settled()
+        assert at.server.named("thread/unsubscribe") == (
+            [{"threadId": "t1"}] if method == "turn/start" else []
+        )
+
+
 async def test_what_cannot_be_injected_begins_no_turn() -> None:
     async with bench() as at:
         at.server.errors = {"thread/inject_items": "bad"}

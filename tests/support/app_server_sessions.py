@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tests.support.rpc_frames import frame
 from wireloom.wire.jsonrpc import Frame
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "app_server_0_169_0"
@@ -25,7 +26,7 @@ def frames(session: Path, thread_id: str | None = None) -> list[Frame]:
         about = params.get("threadId")
         thread_id = thread_id or about
         if about is not None and about == thread_id:
-            found.append(Frame(message["method"], message.get("id"), params))
+            found.append(frame(**message))
     return found
 
 

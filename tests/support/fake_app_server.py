@@ -41,6 +41,23 @@ def said(text: str) -> Script:
     ]
 
 
+def message(text: str, *, at_start: Json | None = None, at_end: Json | None = None) -> Script:
+    """Return what a model call says that answers with a text; the provider's instructions for its display are given."""
+
+    def item(text: str, display: Json | None) -> Json:
+        moderation = None if display is None else {"moderated": True, "display": display}
+        return {"type": "agentMessage", "id": "msg_1", "text": text, "moderation": moderation}
+
+    first, deltas, last = said(text)[0], said(text)[1:-1], said(text)[-1]
+    return [
+        news("item/started", item=item("", at_start)),
+        first,
+        news("item/completed", item=item(text, at_end or at_start)),
+        *deltas,
+        last,
+    ]
+
+
 def counted(tokens: int = 3) -> Json:
     """Return the end of a model call."""
     usage = {"inputTokens": tokens - 1, "outputTokens": 1, "totalTokens": tokens}
@@ -93,7 +110,7 @@ class FakeAppServer:
         self.closed = False
         self.silent: set[str] = set()
         """Methods that are not answered."""
-        self.results: dict[str, Callable[[Json], Json]] = {
+        self.results: dict[str, Callable[[Json], Any]] = {
             "initialize": lambda _: INITIALIZED,
             "thread/start": self._thread,
             "thread/inject_items": lambda _: {},

@@ -5,16 +5,19 @@ from typing import Any, TypeAlias
 
 import pytest
 from wireloom_protocol import app_server as m
+from wireloom_protocol import app_server_hot as hot
 from wireloom_protocol import rpc
 
 from tests.support import contract
 from tests.support.app_server_sessions import SESSIONS, frames, session, threads
 from tests.support.grammar import Told, check, decode
+from tests.support.rpc_frames import frame, notification
 from tests.support.streams import new_stream, seal, unseal
+from wireloom.backends.app_server_process import UNREAD
 from wireloom.errors import GatewayError
-from wireloom.translate.app_server_to_responses import ITEMS, NOTIFICATIONS, RETRIES, AppServerReader
+from wireloom.translate.app_server_to_responses import ITEMS, NOTIFICATIONS, RETRIES, AppServerReader, Reads
 from wireloom.translate.codex_schemas import Schema
-from wireloom.translate.loss import How
+from wireloom.translate.loss import How, Rule
 from wireloom.translate.tools import Target, Tools
 from wireloom.wire.jsonrpc import Frame
 from wireloom.wire.sse import encode
@@ -43,8 +46,8 @@ class Reading:
         """Feed news up to the end of the response; return what the client was told."""
         sent = b""
         try:
-            for frame in told:
-                self.reader.feed(frame)
+            for each in told:
+                self.reader.feed(each)
                 sent += encode(self.stream.take())
                 if self.reader.suspended:
                     self.reader.close()
@@ -60,7 +63,7 @@ class Reading:
 
 
 def news(method: str, **params: Any) -> Frame:
-    return Frame(method, params={"threadId": "t", "turnId": "u", **params})
+    return notification(method, {"threadId": "t", "turnId": "u", **params})
 
 
 def item(**fields: Any) -> Frame:
@@ -96,8 +99,17 @@ def failed(message: str) -> Frame:
 def test_every_notification_and_every_item_of_the_contract_has_a_rule() -> None:
     assert NOTIFICATIONS.keys() == rpc.SERVER_NOTIFICATIONS.keys()
     assert ITEMS.keys() == contract.tags(m.ResponseItem)
-    for rule in (*NOTIFICATIONS.values(), *ITEMS.values()):
-        assert rule.note or rule.how is How.NATIVE
+    rules: list[Rule[Any]] = [*NOTIFICATIONS.values(), *ITEMS.values()]
+    assert all(rule.note or rule.how is How.NATIVE for rule in rules)
+
+
+def test_a_notification_is_read_as_the_struct_of_its_params() -> None:
+    read = {method: rule.apply for method, rule in NOTIFICATIONS.items() if isinstance(rule.apply, Reads)}
+    for method, reads in read.items():
+        assert reads.kind is getattr(hot, rpc.SERVER_NOTIFICATIONS[method].params.__name__)
+    native = {method for method, rule in NOTIFICATIONS.items() if rule.how is How.NATIVE}
+    assert native - read.keys() == {"account/rateLimits/updated"}
+    assert not set(UNREAD) & native
 
 
 # -- recordings ----------------------------------------------------------------------------------------------------
@@ -109,7 +121,7 @@ def test_every_recorded_turn_is_read_to_a_well_formed_end(path: Path) -> None:
         tools = Tools(by_flat_name={name: Target(name) for name in ("get_weather", "lookup", "add")})
         reading = Reading(tools)
         told = frames(path, thread_id)
-        if any(frame.method == "turn/completed" for frame in told):
+        if any(each.method == "turn/completed" for each in told):
             reading.read(told)
             assert reading.reader.lost == [] or path.stem[:2] in ("04", "06", "13")
 
@@ -162,7 +174,7 @@ def test_a_message_that_never_comes_was_a_refusal() -> None:
 @pytest.mark.parametrize("count_first", [True, False])
 def test_a_response_ends_when_all_its_calls_wait(count_first: bool) -> None:
     reading = Reading(WEATHER, {"get_weather": {"properties": {"city": {"type": "string"}}}})
-    asks = [Frame("item/tool/call", n, {"threadId": "t", "callId": f"c{n}"}) for n in (2, 1)]
+    asks = [frame(method="item/tool/call", id=n, params={"threadId": "t", "callId": f"c{n}"}) for n in (2, 1)]
     counted = over(
         inputTokens=100, cachedInputTokens=40, outputTokens=20, reasoningOutputTokens=5, totalTokens=120
     )
@@ -221,8 +233,8 @@ def test_what_was_injected_is_not_told() -> None:
         "id": "m",
         "content": [{"type": "output_text", "text": "old"}],
     }
-    before = Frame(
-        "rawResponseItem/completed", params={"threadId": "t", "turnId": "auto-compact-0", "item": echo}
+    before = notification(
+        "rawResponseItem/completed", {"threadId": "t", "turnId": "auto-compact-0", "item": echo}
     )
     assert Reading().read([before, STARTED, delta("new"), ENDED]).text == "new"
 
@@ -285,9 +297,11 @@ def test_a_turn_that_is_broken_off(status: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "frame",
+    "odd",
     [
-        Frame("turn/completed", params=None),
+        notification("turn/completed", None),
+        notification("item/completed", []),
+        frame(method="item/started"),
         news("unheard/of"),
         news("error", error=None, willRetry=True),
         news("rawResponseItem/completed", item=None),
@@ -296,8 +310,8 @@ def test_a_turn_that_is_broken_off(status: str | None) -> None:
         news("item/reasoning/textDelta", itemId=3, delta=None, contentIndex="x"),
     ],
 )
-def test_news_without_sense_is_survived(frame: Frame) -> None:
-    assert Reading().read([STARTED, frame, delta("a"), ENDED]).text == "a"
+def test_news_without_sense_is_survived(odd: Frame) -> None:
+    assert Reading().read([STARTED, odd, delta("a"), ENDED]).text == "a"
 
 
 def test_an_item_of_an_unknown_kind_is_told_to_the_log() -> None:

@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 from typing import Any, get_args
 
+import msgspec
 import pytest
 from wireloom_protocol import app_server as m
+from wireloom_protocol import app_server_hot as hot
 
 from wireloom.translate.codex_errors import KINDS, failure, incomplete, spoken
 
@@ -19,13 +21,17 @@ def recorded() -> list[dict[str, Any]]:
     return [turn["error"] for turn in ends if turn["status"] == "failed"]
 
 
+def read(error: dict[str, Any]) -> hot.TurnError:
+    return msgspec.convert(error, hot.TurnError)
+
+
 def test_every_word_of_the_contract_has_a_status() -> None:
     words, *_ = get_args(m.CodexErrorInfo.__value__)
     assert KINDS.keys() | {"other"} == set(get_args(words))
 
 
 def test_recorded_failures() -> None:
-    told = [failure(error) for error in recorded()]
+    told = [failure(read(error)) for error in recorded()]
     assert [(each.status, each.code) for each in told] == [
         (401, "upstream_unauthorized"),
         (400, "context_length_exceeded"),
@@ -55,7 +61,7 @@ def test_recorded_failures() -> None:
     ],
 )
 def test_failures_of_other_forms(error: dict[str, Any], status: int, code: str) -> None:
-    assert (failure(error).status, failure(error).code) == (status, code)
+    assert (failure(read(error)).status, failure(read(error)).code) == (status, code)
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,14 @@
 from typing import Any
 
 import pytest
+from wireloom_protocol import app_server_hot as hot
 
 from wireloom.translate.codex_limits import limit_headers
+from wireloom.wire.lenient import Lenient
+
+
+def read(value: Any) -> hot.RateLimitSnapshot | None:
+    return Lenient(hot.RateLimitSnapshot).convert(value, [])
 
 
 def test_both_windows() -> None:
@@ -13,7 +19,7 @@ def test_both_windows() -> None:
         "secondary": {"usedPercent": 7, "windowDurationMins": None, "resetsAt": None},
         "planType": "plus",
     }
-    assert limit_headers(windows) == {
+    assert limit_headers(read(windows)) == {
         "x-codex-primary-used-percent": "40",
         "x-codex-primary-window-minutes": "300",
         "x-codex-primary-reset-at": "1700000000",
@@ -22,7 +28,8 @@ def test_both_windows() -> None:
 
 
 @pytest.mark.parametrize(
-    "odd", [None, {}, {"primary": None}, {"primary": 3}, {"primary": {"usedPercent": "40", "resetsAt": True}}]
+    "odd", [{}, {"primary": None}, {"primary": 3}, {"primary": {"usedPercent": "40", "resetsAt": True}}]
 )
 def test_what_says_nothing(odd: Any) -> None:
-    assert limit_headers(odd) == {}
+    assert limit_headers(read(odd)) == {}
+    assert limit_headers(None) == {}

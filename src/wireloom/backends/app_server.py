@@ -9,9 +9,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias
 
-from wireloom_protocol import app_server as m
-from wireloom_protocol import rpc
+from wireloom_protocol import app_server_hot as hot
 
+from wireloom.backends.app_server_calls import ACCOUNT_READ, MODEL_LIST
 from wireloom.backends.app_server_channels import Pipes, Socket
 from wireloom.backends.app_server_connection import Channel
 from wireloom.backends.app_server_process import AppServer
@@ -36,6 +36,8 @@ log = logging.getLogger("wireloom.tools")
 
 # How long `ready` waits for word of the account.
 READY_SECONDS = 1.0
+# What a request may hold for a model of Codex; there is no way to send it sound.
+MODALITIES = ("text", "image")
 
 
 class AppServerBackend:
@@ -99,6 +101,7 @@ class AppServerBackend:
             partial(ask.seals["reasoning"].close, "reasoning"),
             codex=ask.caller.codex,
             agent=self._codex.agent,
+            streamed=bool(ask.body.stream),
         )
         return AppServerTurn(self._engine, ask, plan, stream, reader)
 
@@ -149,17 +152,17 @@ class AppServerBackend:
     async def _known_models(self) -> CodexModels:
         if self._models is None:
             connection = await self._server.connection()
-            found: list[m.Model] = []
+            found: list[hot.Model] = []
             cursor = None
             while True:
-                page = await connection.ask(rpc.MODEL_LIST, {"cursor": cursor} if cursor else {})
-                found += page.data
+                page = await connection.ask(MODEL_LIST, {"cursor": cursor} if cursor else {})
+                found += page.data or []
                 cursor = page.nextCursor
                 if not cursor:
                     break
             windows = {model["slug"]: model.get("context_window") for model in self._codex.catalogue}
             self._models = CodexModels(
-                (_model(each, windows) for each in found if not each.hidden),
+                (_model(each, each.model, windows) for each in found if each.model and not each.hidden),
                 self._codex.own_models,
                 self._codex.model,
             )
@@ -170,7 +173,7 @@ class AppServerBackend:
         try:
             async with asyncio.timeout(READY_SECONDS):
                 connection = await self._server.connection()
-                account = await connection.ask(rpc.ACCOUNT_READ, {"refreshToken": False})
+                account = await connection.ask(ACCOUNT_READ, {"refreshToken": False})
         except TimeoutError as error:
             raise Unavailable("Codex does not answer within a second.", retry_after=1) from error
         if account.account is None and account.requiresOpenaiAuth:
@@ -186,12 +189,13 @@ class AppServerBackend:
         await self._server.aclose()
 
 
-def _model(model: m.Model, windows: Mapping[str, Any]) -> CodexModel:
-    window = windows.get(model.model)
+def _model(model: hot.Model, name: str, windows: Mapping[str, Any]) -> CodexModel:
+    window = windows.get(name)
+    efforts = [each.reasoningEffort for each in model.supportedReasoningEfforts or ()]
     return CodexModel(
-        model.model,
-        tuple(each.reasoningEffort for each in model.supportedReasoningEfforts),
-        tuple(kind for kind in model.inputModalities or () if kind in ("text", "image")),
+        name,
+        tuple(effort for effort in efforts if effort),
+        tuple(kind for kind in model.inputModalities or () if kind in MODALITIES),
         window if isinstance(window, int) else None,
-        model.isDefault,
+        model.isDefault is True,
     )

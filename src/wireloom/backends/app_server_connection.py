@@ -11,19 +11,37 @@ from contextlib import suppress
 from itertools import count
 from typing import Any, Protocol, TypeVar
 
-from pydantic import ValidationError
+import msgspec
+from wireloom_protocol import app_server_hot as hot
 from wireloom_protocol import rpc
 
+from wireloom.backends.app_server_calls import THREAD_INJECT_ITEMS, THREAD_UNSUBSCRIBE, Call
 from wireloom.errors import GatewayError, InvalidRequest, UpstreamError
 from wireloom.translate import app_server_requests
 from wireloom.wire import jsonrpc
 from wireloom.wire.jsonrpc import Frame
+from wireloom.wire.lenient import Lenient
 
 R = TypeVar("R")
 
 log = logging.getLogger("wireloom.codex")
 
 NO_ONE = "The client of this call is gone."
+
+
+class Routed(msgspec.Struct, gc=False):
+    """The member that most messages have, whatever their method.
+
+    Args:
+        threadId: the thread that a message is about.
+    """
+
+    threadId: str | None = None
+
+
+_routed = Lenient(Routed)
+_limits = Lenient(hot.AccountRateLimitsUpdatedNotification)
+_refusal = Lenient(hot.JSONRPCErrorError)
 
 
 class Channel(Protocol):
@@ -103,10 +121,10 @@ class Connection:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._ids = count(1)
-        self._waiting: dict[str | int, tuple[rpc.Request[Any, Any], asyncio.Future[Any]]] = {}
+        self._waiting: dict[str | int, tuple[Call[Any], asyncio.Future[Any]]] = {}
         self._inboxes: dict[str, Inbox] = {}
         self._error: GatewayError | None = None
-        self.limits: Mapping[str, Any] | None = None
+        self.limits: hot.RateLimitSnapshot | None = None
         """The account's windows, where the app-server told of them."""
 
     @property
@@ -130,29 +148,29 @@ class Connection:
 
     # -- what is asked -------------------------------------------------------------------------------------------
 
-    def ask(self, row: rpc.Request[Any, R], params: Mapping[str, Any]) -> asyncio.Future[R]:
+    def ask(self, call: Call[R], params: Mapping[str, Any]) -> asyncio.Future[R]:
         """Send a request.
 
         Args:
-            row: the method.
-            params: checked against the contract, since the app-server passes over what it does not know.
+            call: the method.
+            params: JSON, checked against the contract.
 
         Returns:
-            What will be the result; fails with a `GatewayError`.
+            The result to come, None where it is not read; fails with a `GatewayError`.
         """
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         if self._error is not None:
             future.set_exception(self._error)
             return future
-        checked = row.dump_params(row.read_params(dict(params)))
+        checked = call.checked(params)
         request_id = next(self._ids)
-        self._waiting[request_id] = row, future
-        self._channel.send(jsonrpc.request(request_id, row.method, checked))
+        self._waiting[request_id] = call, future
+        self._channel.send(jsonrpc.request(request_id, call.method, checked))
         return future
 
-    def tell(self, row: rpc.Request[Any, Any], params: Mapping[str, Any]) -> None:
+    def tell(self, call: Call[Any], params: Mapping[str, Any]) -> None:
         """Send a request whose answer does not matter."""
-        future = self.ask(row, params)
+        future = self.ask(call, params)
         future.add_done_callback(_quietly)
 
     def greet(self) -> None:
@@ -176,7 +194,7 @@ class Connection:
         """Let a thread go: its news is not kept any more, and the app-server may forget it."""
         self._inboxes.pop(thread_id, None)
         if self.alive:
-            self.tell(rpc.THREAD_UNSUBSCRIBE, {"threadId": thread_id})
+            self.tell(THREAD_UNSUBSCRIBE, {"threadId": thread_id})
 
     # -- what comes ----------------------------------------------------------------------------------------------
 
@@ -184,10 +202,11 @@ class Connection:
         if frame.answers:
             self._settle(frame)
             return
-        params = frame.params if isinstance(frame.params, dict) else {}
         if frame.method == rpc.ACCOUNT_RATE_LIMITS_UPDATED.method:
-            self.limits = params.get("rateLimits")
-        box = self._inboxes.get(str(params.get("threadId")))
+            updated = _limits.read(frame.params, [])
+            self.limits = None if updated is None else updated.rateLimits
+        routed = _routed.read(frame.params, [])
+        box = None if routed is None else self._inboxes.get(routed.threadId or "")
         if frame.id is not None and (frame.method != rpc.ITEM_TOOL_CALL.method or box is None):
             self._refuse(frame.id, str(frame.method))
         elif box is not None:
@@ -197,15 +216,21 @@ class Connection:
         asked = None if frame.id is None else self._waiting.pop(frame.id, None)
         if asked is None or asked[1].done():
             return
-        row, future = asked
+        call, future = asked
         if frame.error is not None:
-            future.set_exception(_refused(row.method, frame.error))
+            future.set_exception(_refused(call.method, frame.error))
             return
-        try:
-            future.set_result(row.read_result(frame.result))
-        except ValidationError:
-            message = f"Codex answered {row.method} with something that is no answer to it."
-            future.set_exception(UpstreamError(message, code="upstream_invalid"))
+        if call.reader is None:
+            future.set_result(None)
+            return
+        misfits: list[str] = []
+        result = call.reader.read(frame.result, misfits)
+        for misfit in misfits:
+            log.warning("codex answered %s with a value of another type: %s", call.method, misfit)
+        if result is None:
+            future.set_exception(no_answer(call))
+        else:
+            future.set_result(result)
 
     def _refuse(self, request_id: str | int, method: str) -> None:
         said = app_server_requests.answer(method, time.time())
@@ -234,10 +259,16 @@ def _quietly(future: asyncio.Future[Any]) -> None:
         future.exception()
 
 
-def _refused(method: str, error: Any) -> GatewayError:
+def no_answer(call: Call[Any]) -> UpstreamError:
+    """The error for a result without what has to be in it."""
+    message = f"Codex answered {call.method} with something that is no answer to it."
+    return UpstreamError(message, code="upstream_invalid")
+
+
+def _refused(method: str, error: object) -> GatewayError:
     """A refusal; all of them have one code, so the words are all there is."""
-    said = error.get("message") if isinstance(error, dict) else None
-    message = f"Codex refused {method}: {str(said)[:500]}"
-    if method == rpc.THREAD_INJECT_ITEMS.method:
+    refusal = _refusal.convert(error, [])
+    message = f"Codex refused {method}: {str(refusal and refusal.message)[:500]}"
+    if method == THREAD_INJECT_ITEMS.method:
         return InvalidRequest(message, param="input", code="unsupported_content")
     return UpstreamError(message)

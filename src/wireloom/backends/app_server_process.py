@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from importlib.metadata import version
-from typing import Any
 
-from wireloom_protocol import rpc
+from wireloom_protocol import app_server_hot as hot
 
+from wireloom.backends.app_server_calls import INITIALIZE
 from wireloom.backends.app_server_connection import Channel, Connection
 from wireloom.errors import GatewayError, Unavailable
 
@@ -27,7 +27,6 @@ UNREAD = [
     "thread/status/changed",
     "thread/settings/updated",
     "thread/tokenUsage/updated",
-    "item/completed",
     "item/reasoning/summaryPartAdded",
     "serverRequest/resolved",
     "remoteControl/status/changed",
@@ -74,8 +73,8 @@ class AppServer:
         return self._live
 
     @property
-    def limits(self) -> Mapping[str, Any] | None:
-        """The account's windows, where it has told of them."""
+    def limits(self) -> hot.RateLimitSnapshot | None:
+        """The windows of the account, or None as long as the app-server has sent none."""
         return None if self._live is None else self._live.limits
 
     async def aclose(self) -> None:
@@ -127,5 +126,5 @@ class AppServer:
 
 async def _shake_hands(connection: Connection) -> None:
     capabilities = {"experimentalApi": True, "optOutNotificationMethods": UNREAD}
-    await connection.ask(rpc.INITIALIZE, {"clientInfo": CLIENT, "capabilities": capabilities})
+    await connection.ask(INITIALIZE, {"clientInfo": CLIENT, "capabilities": capabilities})
     connection.greet()

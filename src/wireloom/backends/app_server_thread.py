@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
-from wireloom_protocol import app_server as m
-from wireloom_protocol import rpc
+from wireloom_protocol import app_server_hot as hot
 
-from wireloom.backends.app_server_connection import Connection, Inbox
+from wireloom.backends.app_server_calls import THREAD_INJECT_ITEMS, THREAD_START, TURN_INTERRUPT, TURN_START
+from wireloom.backends.app_server_connection import Connection, Inbox, no_answer
 from wireloom.translate.responses_to_app_server import Plan
 from wireloom.wire.jsonrpc import Frame
 
@@ -46,11 +46,11 @@ class Thread:
         Raises:
             GatewayError: the app-server refuses, or is gone.
         """
-        started: m.ThreadStartResponse = await _whole(
-            connection.ask(rpc.THREAD_START, plan.start),
-            lambda late: connection.drop(late.thread.id),
+        started = await _whole(
+            connection.ask(THREAD_START, plan.start),
+            lambda late: connection.drop(_thread_id(late)),
         )
-        thread = cls(connection, started.thread.id)
+        thread = cls(connection, _thread_id(started))
         try:
             await thread._begin(plan)
         except BaseException:
@@ -61,12 +61,12 @@ class Thread:
     async def _begin(self, plan: Plan) -> None:
         here = {"threadId": self.id}
         if plan.items:
-            await self._connection.ask(rpc.THREAD_INJECT_ITEMS, {**here, "items": plan.items})
-        turn: m.TurnStartResponse = await _whole(
-            self._connection.ask(rpc.TURN_START, {**here, **plan.turn, "input": []}),
-            lambda late: self._interrupt(late.turn.id),
+            await self._connection.ask(THREAD_INJECT_ITEMS, {**here, "items": plan.items})
+        begun = await _whole(
+            self._connection.ask(TURN_START, {**here, **plan.turn, "input": []}),
+            lambda late: self._interrupt(_turn_id(late)),
         )
-        self.turn_id = turn.turn.id
+        self.turn_id = _turn_id(begun)
 
     @property
     def alive(self) -> bool:
@@ -96,7 +96,19 @@ class Thread:
 
     def _interrupt(self, turn_id: str) -> None:
         if self._connection.alive:
-            self._connection.tell(rpc.TURN_INTERRUPT, {"threadId": self.id, "turnId": turn_id})
+            self._connection.tell(TURN_INTERRUPT, {"threadId": self.id, "turnId": turn_id})
+
+
+def _thread_id(started: hot.ThreadStartResponse) -> str:
+    if started.thread is None or not started.thread.id:
+        raise no_answer(THREAD_START)
+    return started.thread.id
+
+
+def _turn_id(begun: hot.TurnStartResponse) -> str:
+    if begun.turn is None or not begun.turn.id:
+        raise no_answer(TURN_START)
+    return begun.turn.id
 
 
 async def _whole(future: asyncio.Future[R], late: Callable[[R], None]) -> R:

@@ -1,8 +1,8 @@
-"""What the Codex app-server tells of a turn, read into the verbs of a Responses stream.
+"""The messages of the Codex app-server about a turn, read into the verbs of a Responses stream.
 
 Text and reasoning come as deltas. Everything else stands in the raw items: exact argument strings, refusals, sealed
-reasoning; and how many tokens a model call cost comes when it is over. A response ends with its turn, or when all calls of
-a model call wait for the client: the turn then stays suspended, and the next response goes on with it.
+reasoning; and the usage of a model call comes when it is over. A response ends with its turn, or when all calls of a model
+call wait for the client: the turn then stays suspended, and the next response goes on with it.
 """
 
 from __future__ import annotations
@@ -10,10 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, Generic, TypeAlias, TypeVar
+
+import msgspec
+from wireloom_protocol import app_server_hot as hot
 
 from wireloom.errors import UpstreamError, UpstreamRefused
+from wireloom.translate import app_server_ignored
 from wireloom.translate import tools as t
+from wireloom.translate.agent_messages import DONE, KIND, AgentMessages
+from wireloom.translate.app_server_usage import TurnUsage
 from wireloom.translate.chat_to_responses import INCOMPLETE
 from wireloom.translate.codex_errors import failure, incomplete
 from wireloom.translate.codex_schemas import Schema
@@ -21,17 +27,19 @@ from wireloom.translate.loss import How, Rule
 from wireloom.translate.response_stream import ResponseStream
 from wireloom.translate.responses_to_responses import ResponsesReader
 from wireloom.wire.jsonrpc import Frame
-
-if TYPE_CHECKING:
-    from wireloom_protocol import replies
+from wireloom.wire.lenient import Lenient
 
 Json: TypeAlias = dict[str, Any]
+M = TypeVar("M", bound=msgspec.Struct)
 
 # How often Codex may begin a model call anew before it is taken to be lost; it goes on for ever without a network.
 RETRIES = 5
-# Codex passes over parts of a kind that it does not know, so that a message which refuses never comes.
-REFUSED = "The model refused. Codex does not pass on its words."
+FILTERED = "The content filter stopped the answer."
 SUMMARY_DELTA = "response.reasoning_summary_text.delta"
+THOUGHT_DELTA = "response.reasoning_text.delta"
+
+_raw_item = Lenient(hot.ResponseItem)
+_call = Lenient(hot.DynamicToolCallParams)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +61,13 @@ class AppServerReader:
     """Reads one response out of a turn.
 
     Args:
-        stream: what is spoken to.
+        stream: takes the answer.
         tools: the names under which tools are offered.
-        schemas: flat name of a tool -> what its arguments have to fit.
+        schemas: flat name of a tool -> the schema that its arguments have to fit.
         close: seals what only this backend can read.
         codex: whether the client is the Codex CLI.
         agent: whether Codex has tools of its own, whose calls are no affair of the client's.
+        streamed: whether the client gets deltas; a whole answer waits for the display of each message.
     """
 
     def __init__(
@@ -70,12 +79,13 @@ class AppServerReader:
         *,
         codex: bool = False,
         agent: bool = False,
+        streamed: bool = True,
     ) -> None:
         self.turn_id: str | None = None
         self.done = False
         """Whether the response has ended."""
         self.over = False
-        """Whether the turn has."""
+        """Whether the turn has ended."""
         self.pending: dict[str, Pending] = {}
         """Call id as the client knows it -> the call."""
         self._stream = stream
@@ -83,22 +93,26 @@ class AppServerReader:
         self._schemas = schemas
         self._codex = codex
         self._agent = agent
-        self._read = partial(ResponsesReader, stream, tools, close, codex=codex)
-        self._reader = self._read()
         self.called: list[str] = []
         """Names of the functions that were called, as Codex knows them."""
         self.lost: list[str] = []
-        """What of the answer could not be told, in words for the log."""
-        self._told: dict[str, tuple[str, Json]] = {}  # Codex's call id -> the client's, and the raw item
+        """Parts of the answer that were not passed on, in words for the log."""
+        self._read = partial(ResponsesReader, stream, tools, close, codex=codex)
+        self._messages = AgentMessages(stream.new_id, self.lost, streamed=streamed)
+        self._begin_call()
+        self._told: dict[
+            str, tuple[str, hot.ResponseItem]
+        ] = {}  # Codex's call id -> the client's, and the call
         self._asked: dict[str, str | int] = {}  # Codex's call id -> id of the app-server's request
         self._answered = False  # whether the model call is over whose calls are told
-        self._unsaid: set[str] = set()  # messages that have begun
-        self._used: Json | None = None
+        self._used = TurnUsage()
         self._retries = 0
 
     @property
     def suspended(self) -> bool:
-        """Whether the turn waits for the outputs of calls, all of which have been told."""
+        """Whether the turn waits for the outputs of calls, all of which the client knows."""
+        if self.done:
+            return False
         return self._answered and bool(self._told) and self._told.keys() == self._asked.keys()
 
     def feed(self, frame: Frame) -> None:
@@ -107,248 +121,239 @@ class AppServerReader:
         Raises:
             GatewayError: the turn failed.
         """
-        rule = NOTIFICATIONS.get(frame.method or "")
-        params = frame.params
-        if not isinstance(params, dict):
-            return
         if frame.method == "item/tool/call":
-            self._asked[str(params.get("callId"))] = frame.id if frame.id is not None else ""
-        elif rule is not None:
-            rule.apply(self, params)
+            self._ask(frame)
+            return
+        rule = NOTIFICATIONS.get(frame.method or "")
+        if rule is not None:
+            rule.apply(self, frame.params)
 
     def close(self) -> None:
         """End the response of a turn that is suspended."""
         for codex_id, (call_id, item) in self._told.items():
-            pending = Pending(self._asked[codex_id], item["name"], item.get("arguments") or "{}")
+            pending = Pending(self._asked[codex_id], item.name or "", item.arguments or "{}")
             self.pending[call_id] = pending
-        self._stream.finish(self._usage())
+        self._stream.finish(self._used.response())
 
-    # -- what is told --------------------------------------------------------------------------------------------
+    def misfit(self, found: list[str]) -> None:
+        """Note values of another type than the contract's, once each.
 
-    def _nothing(self, params: Json) -> None:
-        """Says nothing of the answer, or nothing that is not said elsewhere."""
+        Args:
+            found: what `Lenient.read` dropped.
+        """
+        self.lost += [each for each in found if each not in self.lost]
 
-    def _text(self, params: Json) -> None:
-        self._reader.take("response.output_text.delta", _delta(params))
+    def _ask(self, frame: Frame) -> None:
+        """A client's tool is called."""
+        misfits: list[str] = []
+        params = _call.read(frame.params, misfits)
+        self.misfit(misfits)
+        if params is not None and params.callId is not None and frame.id is not None:
+            self._asked[params.callId] = frame.id
 
-    def _summary(self, params: Json) -> None:
-        event = {**_delta(params), "summary_index": params.get("summaryIndex")}
+    # -- text ----------------------------------------------------------------------------------------------------
+
+    def _text(self, message: hot.AgentMessageDeltaNotification) -> None:
+        self._messages.delta(message.itemId or "", message.delta)
+
+    def _summary(self, message: hot.ReasoningSummaryTextDeltaNotification) -> None:
+        index = message.summaryIndex
+        event = {"item_id": message.itemId, "delta": message.delta, "summary_index": index}
         self._reader.take(SUMMARY_DELTA, event)
 
-    def _thought(self, params: Json) -> None:
-        event = {**_delta(params), "content_index": params.get("contentIndex")}
-        self._reader.take("response.reasoning_text.delta", event)
+    def _thought(self, message: hot.ReasoningTextDeltaNotification) -> None:
+        index = message.contentIndex
+        event = {"item_id": message.itemId, "delta": message.delta, "content_index": index}
+        self._reader.take(THOUGHT_DELTA, event)
 
-    def _started(self, params: Json) -> None:
-        turn = params.get("turn")
-        self.turn_id = self.turn_id or (str(turn.get("id")) if isinstance(turn, dict) else None)
+    # -- items ---------------------------------------------------------------------------------------------------
 
-    def _begun(self, params: Json) -> None:
-        item = params.get("item")
-        if isinstance(item, dict) and item.get("type") == "agentMessage":
-            self._unsaid.add(str(item.get("id")))
+    def _started(self, message: hot.TurnStartedNotification) -> None:
+        if self.turn_id is None and message.turn is not None:
+            self.turn_id = message.turn.id
 
-    def _item(self, params: Json) -> None:
+    def _begun(self, message: hot.ItemStartedNotification) -> None:
+        item = message.item
+        if item is not None and item.type == KIND:
+            self._messages.begin(item)
+
+    def _ended(self, message: hot.ItemCompletedNotification) -> None:
+        item = message.item
+        if item is not None and item.type == KIND:
+            self._messages.end(item)
+
+    def _item(self, message: hot.RawResponseItemCompletedNotification) -> None:
         """A raw item; those of another turn are the ones that were injected."""
-        item = params.get("item")
-        if isinstance(item, dict) and params.get("turnId") == self.turn_id:
-            rule = ITEMS.get(str(item.get("type")))
-            if rule is None:
-                self.lost.append(f"an item of type {str(item.get('type'))[:60]}")
-            else:
-                rule.apply(self, item)
+        if message.turnId != self.turn_id or not isinstance(message.item, dict):
+            return
+        misfits: list[str] = []
+        item = _raw_item.convert(message.item, misfits)
+        self.misfit(misfits)
+        if item is None:
+            return
+        rule = ITEMS.get(item.type or "")
+        if rule is None:
+            self.lost.append(f"an item of type {str(item.type)[:60]}")
+        else:
+            rule.apply(self, item, message.item)
 
-    def _said(self, item: Json) -> None:
-        if item.get("role") == "assistant":
-            self._unsaid.discard(str(item.get("id")))
-            self._reader.take("response.output_item.done", {"item": item})
+    def _said(self, item: hot.ResponseItem, json: Json) -> None:
+        if item.role == "assistant":
+            self._messages.whole(item.id or "", json)
 
-    def _reasoned(self, item: Json) -> None:
-        self._reader.take("response.output_item.done", {"item": item})
+    def _reasoned(self, item: hot.ResponseItem, json: Json) -> None:
+        self._reader.take(DONE, {"item": json})
 
-    def _called(self, item: Json) -> None:
-        name, codex_id = str(item.get("name")), str(item.get("call_id"))
+    def _called(self, item: hot.ResponseItem, json: Json) -> None:
+        name = item.name or ""
         if name not in self._tools.by_flat_name:
             if not self._agent:
                 self.lost.append(f"a call of {name[:64]}, which is not offered: Codex answers it itself")
             return
         call_id = self._stream.new_id("call")
         self._answered = False
-        self._told[codex_id] = call_id, item
+        self._told[item.call_id or ""] = call_id, item
         self.called.append(name)
-        told = {**item, "call_id": call_id}
+        told = {**json, "call_id": call_id}
         told.pop("id", None)
-        self._reader.take("response.output_item.done", {"item": told})
-        misfit = self._schemas[name].misfit(item.get("arguments") or "") if name in self._schemas else None
+        self._reader.take(DONE, {"item": told})
+        misfit = self._schemas[name].misfit(item.arguments or "") if name in self._schemas else None
         if misfit is not None:
             self.lost.append(f"the arguments of {name} do not fit its schema: {misfit}")
 
-    def _counted(self, params: Json) -> None:
-        """A model call is over; items of the next one may have the same ids."""
-        self._answered = True
-        if self._unsaid:
-            self._unsaid.clear()
-            self._stream.refusal(REFUSED)
-            self.lost.append("the words of a refusal")
-        self.lost += self._reader.lost
-        self._reader = self._read()
-        self._stream.next_item()
-        usage = params.get("usage")
-        if isinstance(usage, dict):
-            used = self._used or dict.fromkeys(USAGE, 0)
-            self._used = {name: used[name] + _number(usage.get(name)) for name in USAGE}
+    # -- ends ----------------------------------------------------------------------------------------------------
 
-    def _error(self, params: Json) -> None:
+    def _begin_call(self) -> None:
+        """A model call begins; its items may have the ids of those before."""
+        self._reader = self._read()
+        self._messages.begin_call(self._reader.take)
+
+    def _counted(self, message: hot.RawResponseCompletedNotification) -> None:
+        """A model call is over."""
+        self._answered = True
+        self._messages.end_call()
+        self.lost += self._reader.lost
+        self._begin_call()
+        self._stream.next_item()
+        self._used.add(message.usage)
+        if self._messages.filtered is not None:
+            self._cut("content_filter")
+
+    def _error(self, message: hot.ErrorNotification) -> None:
         """News of a failure; without another try its turn fails at once."""
-        error = params.get("error")
-        if not params.get("willRetry") or not isinstance(error, dict):
+        error = message.error
+        if not message.willRetry or error is None:
             return
         self._retries += 1
-        reason = incomplete(error.get("message"), error.get("additionalDetails"))
+        reason = incomplete(error.message, error.additionalDetails)
         if reason is not None:
             self._cut(reason)
         elif self._stream.spoke or self._retries > RETRIES:
-            # What was told cannot be taken back, and would be told again.
-            raise failure({**error, "message": error.get("additionalDetails") or error.get("message")})
+            # What was sent cannot be taken back, and would be sent again.
+            raise failure(hot.TurnError(error.additionalDetails or error.message, None, error.codexErrorInfo))
+        else:
+            self._messages.forget()
 
-    def _completed(self, params: Json) -> None:
-        turn = params.get("turn")
-        turn = turn if isinstance(turn, dict) else {}
+    def _completed(self, message: hot.TurnCompletedNotification) -> None:
+        turn = message.turn or hot.Turn()
+        error = turn.error or hot.TurnError()
         self.over = True
-        error = turn.get("error")
-        error = error if isinstance(error, dict) else {}
-        reason = incomplete(error.get("message"), error.get("additionalDetails"))
-        if reason is not None:
+        self._messages.end_turn(turn.items or ())
+        reason = incomplete(error.message, error.additionalDetails)
+        if self._messages.filtered is not None:
+            self._cut("content_filter")
+        elif reason is not None:
             self._cut(reason)
-        elif turn.get("status") == "completed":
-            self.done = True
-            self._stream.finish(self._usage())
-        elif turn.get("status") == "failed":
+        elif turn.status == "completed":
+            self._finish()
+        elif turn.status == "failed":
             raise failure(error)
         else:
             raise UpstreamError("Codex broke the turn off.", code="upstream_incomplete")
 
     def _cut(self, reason: str) -> None:
-        """The model stopped early; what it said so far is the answer."""
-        self.done = True
+        """The model stopped early, or was stopped; what it said so far is the answer."""
         known = INCOMPLETE.get(reason, "max_output_tokens")
         if self._codex and known == "content_filter":
-            raise UpstreamRefused("The content filter stopped the answer.", code=known, status=400)
-        self._stream.finish(self._usage(), known)
+            self.done = True
+            raise UpstreamRefused(self._messages.filtered or FILTERED, code=known, status=400)
+        self._finish(known)
 
-    def _usage(self) -> replies.ResponseUsage | None:
-        used = self._used
-        if used is None:
-            return None
-        return {
-            "input_tokens": used["inputTokens"],
-            "input_tokens_details": {
-                "cached_tokens": used["cachedInputTokens"],
-                "cache_write_tokens": used["cacheWriteInputTokens"],
-            },
-            "output_tokens": used["outputTokens"],
-            "output_tokens_details": {"reasoning_tokens": used["reasoningOutputTokens"]},
-            "total_tokens": used["totalTokens"],
-        }
+    def _finish(self, incomplete: str | None = None) -> None:
+        self.done = True
+        self._messages.release()
+        self._stream.finish(self._used.response(), incomplete)
 
 
-USAGE = (
-    "inputTokens",
-    "cachedInputTokens",
-    "cacheWriteInputTokens",
-    "outputTokens",
-    "reasoningOutputTokens",
-    "totalTokens",
-)
+class Reads(Generic[M]):
+    """Decodes the params of a notification and gives them to its reader.
 
+    Args:
+        kind: the struct of the params.
+        then: a method of the reader.
+    """
 
-def _delta(params: Json) -> Json:
-    return {"item_id": params.get("itemId"), "delta": params.get("delta")}
+    def __init__(self, kind: type[M], then: Callable[[AppServerReader, M], None]) -> None:
+        self.kind = kind
+        self._then = then
+        self._decoder = Lenient(kind)
 
-
-def _number(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+    def __call__(self, reader: AppServerReader, params: msgspec.Raw) -> None:
+        """Take the params of one notification."""
+        misfits: list[str] = []
+        message = self._decoder.read(params, misfits)
+        if misfits:
+            reader.misfit(misfits)
+        if message is not None:
+            self._then(reader, message)
 
 
 # -- every notification of the contract, and every kind of raw item -------------------------------------------------
 
-NotificationRule: TypeAlias = Rule[Callable[[AppServerReader, Json], None]]
+NotificationRule: TypeAlias = Rule[Callable[[AppServerReader, msgspec.Raw], None]]
+ItemRule: TypeAlias = Rule[Callable[[AppServerReader, hot.ResponseItem, Json], None]]
 _R = AppServerReader
 
 
-def _ignored(reason: str) -> NotificationRule:
-    return Rule(How.IGNORED, _R._nothing, reason)
+def _no_params(reader: AppServerReader, params: msgspec.Raw) -> None:
+    """The connection reads the message, or nobody."""
 
 
-_RAW = _ignored("the raw item says it all")
-_OWN = _ignored("what Codex does by itself, under --agent alone")
-_STATE = _ignored("says how the thread is, not what the answer is")
-_ACCOUNT = _ignored("the login is Codex's own affair")
+def _no_item(reader: AppServerReader, item: hot.ResponseItem, json: Json) -> None:
+    """Nothing of the item is the client's."""
+
+
+def _native(kind: type[M], then: Callable[[AppServerReader, M], None], note: str = "") -> NotificationRule:
+    return Rule(How.NATIVE, Reads(kind, then), note)
+
 
 NOTIFICATIONS: Mapping[str, NotificationRule] = {
-    "turn/started": Rule(How.NATIVE, _R._started, "the turn's id"),
-    "turn/completed": Rule(How.NATIVE, _R._completed, "the only end of a turn"),
-    "error": Rule(How.NATIVE, _R._error, "nothing that was told is told again"),
-    "item/agentMessage/delta": Rule(How.NATIVE, _R._text),
-    "item/reasoning/summaryTextDelta": Rule(How.NATIVE, _R._summary),
-    "item/reasoning/textDelta": Rule(How.NATIVE, _R._thought),
-    "rawResponseItem/completed": Rule(How.NATIVE, _R._item, "what the deltas left out"),
-    "rawResponse/completed": Rule(How.NATIVE, _R._counted, "usage; the calls of this answer are all told"),
-    "account/rateLimits/updated": Rule(How.NATIVE, _R._nothing, "headers of later answers"),
-    "item/reasoning/summaryPartAdded": _ignored("a part begins with its first text"),
-    "item/started": Rule(How.NATIVE, _R._begun, "a message that never comes was a refusal"),
-    "item/completed": _RAW,
-    "thread/tokenUsage/updated": _ignored("each model call tells its usage itself, and earlier"),
-    "turn/diff/updated": _OWN,
-    "turn/plan/updated": _OWN,
-    "item/plan/delta": _OWN,
-    "item/commandExecution/outputDelta": _OWN,
-    "item/commandExecution/terminalInteraction": _OWN,
-    "item/fileChange/outputDelta": _OWN,
-    "item/fileChange/patchUpdated": _OWN,
-    "item/mcpToolCall/progress": _OWN,
-    "mcpServer/startupStatus/updated": _OWN,
-    "thread/started": _STATE,
-    "thread/status/changed": _STATE,
-    "thread/settings/updated": _STATE,
-    "thread/compacted": _STATE,
-    "thread/archived": _STATE,
-    "thread/closed": _STATE,
-    "serverRequest/resolved": _STATE,
-    "turn/moderationMetadata": _STATE,
-    "account/updated": _ACCOUNT,
-    "modelProvider/authRecoveryStarted": _ACCOUNT,
-    "modelProvider/authRecoveryCompleted": _ACCOUNT,
-    "model/verification": _ACCOUNT,
-    "model/rerouted": _ignored("the response names the model that was asked for"),
-    "model/safetyBuffering/updated": _STATE,
-    "warning": _ignored("a remark for people at a terminal"),
-    "guardianWarning": _ignored("a remark for people at a terminal"),
-    "configWarning": _ignored("a remark for people at a terminal"),
-    "deprecationNotice": _ignored("a remark for people at a terminal"),
-    "remoteControl/status/changed": _ignored("holds the host's name, which goes nowhere"),
+    "turn/started": _native(hot.TurnStartedNotification, _R._started, "the turn's id"),
+    "turn/completed": _native(hot.TurnCompletedNotification, _R._completed, "the only end of a turn"),
+    "error": _native(hot.ErrorNotification, _R._error, "nothing that was told is told again"),
+    "item/started": _native(
+        hot.ItemStartedNotification, _R._begun, "a message that never comes was a refusal"
+    ),
+    "item/completed": _native(hot.ItemCompletedNotification, _R._ended, "whether a message is shown"),
+    "item/agentMessage/delta": _native(hot.AgentMessageDeltaNotification, _R._text),
+    "item/reasoning/summaryTextDelta": _native(hot.ReasoningSummaryTextDeltaNotification, _R._summary),
+    "item/reasoning/textDelta": _native(hot.ReasoningTextDeltaNotification, _R._thought),
+    "rawResponseItem/completed": _native(
+        hot.RawResponseItemCompletedNotification, _R._item, "what the deltas left out"
+    ),
+    "rawResponse/completed": _native(
+        hot.RawResponseCompletedNotification, _R._counted, "usage; the calls of this answer are all told"
+    ),
+    "account/rateLimits/updated": Rule(How.NATIVE, _no_params, "headers of later answers"),
+    **{
+        method: Rule(How.IGNORED, _no_params, reason)
+        for method, reason in app_server_ignored.NOTIFICATIONS.items()
+    },
 }
 
-_ECHO = _ignored("it came from here")
-_AGENT = _ignored("Codex ran it itself, under --agent alone")
-
-ITEMS: Mapping[str, NotificationRule] = {
+ITEMS: Mapping[str, ItemRule] = {
     "message": Rule(How.NATIVE, _R._said, "those of the assistant"),
     "reasoning": Rule(How.NATIVE, _R._reasoned, "what is encrypted is sealed"),
     "function_call": Rule(How.NATIVE, _R._called, "under a call id of the gateway's own"),
-    "function_call_output": _ECHO,
-    "additional_tools": _ECHO,
-    "agent_message": _AGENT,
-    "local_shell_call": _AGENT,
-    "custom_tool_call": _AGENT,
-    "custom_tool_call_output": _AGENT,
-    "tool_search_call": _AGENT,
-    "tool_search_output": _AGENT,
-    "web_search_call": _AGENT,
-    "image_generation_call": _AGENT,
-    "compaction": _AGENT,
-    "compaction_trigger": _AGENT,
-    "context_compaction": _AGENT,
-    "configuration_update": _ECHO,
-    "other": _ignored("of a kind that Codex does not know itself"),
+    **{kind: Rule(How.IGNORED, _no_item, reason) for kind, reason in app_server_ignored.RAW_ITEMS.items()},
 }

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
+from wireloom_protocol import app_server_hot as hot
 
 from wireloom.errors import GatewayError
 from wireloom.translate.chat_errors import upstream_error
-
-Json: TypeAlias = dict[str, Any]
 
 # Codex's word for a failure -> the status and the code that clients know for it.
 KINDS: Mapping[str, tuple[int, str]] = {
@@ -52,14 +51,14 @@ def incomplete(*messages: str | None) -> str | None:
     return next((match[1] for match in found if match), None)
 
 
-def failure(error: Json) -> GatewayError:
-    """What a turn failed of.
+def failure(error: hot.TurnError) -> GatewayError:
+    """The error of a turn that failed.
 
     Args:
-        error: a `TurnError` of the app-server: `message`, `codexErrorInfo`, `additionalDetails`.
+        error: as the app-server sends it.
     """
-    message = str(error.get("message") or "Codex failed without saying why.")
-    info = error.get("codexErrorInfo")
+    message = error.message or "Codex failed without saying why."
+    info = error.codexErrorInfo
     if isinstance(info, str) and info in KINDS:
         return _error(message, *KINDS[info])
     return spoken(message, _http_status(info))

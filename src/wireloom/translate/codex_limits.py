@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-WINDOWS = ("primary", "secondary")
-# Member of a window -> the end of the header's name, as the service behind Codex has it.
-MEMBERS: Mapping[str, str] = {
-    "usedPercent": "used-percent",
-    "windowDurationMins": "window-minutes",
-    "resetsAt": "reset-at",
-}
+from wireloom_protocol import app_server_hot as hot
 
 
-def limit_headers(limits: Mapping[str, Any] | None) -> dict[str, str]:
+def limit_headers(limits: hot.RateLimitSnapshot | None) -> dict[str, str]:
     """Headers such as `x-codex-primary-used-percent`; percent, minutes, and seconds since the epoch.
 
     Args:
-        limits: a `RateLimitSnapshot` of the app-server, or None.
+        limits: the windows of the account, or None where the app-server has sent none.
     """
-    known: Mapping[str, Any] = limits or {}
-    found = {}
-    for name in WINDOWS:
-        window = known.get(name)
-        for member, ending in MEMBERS.items() if isinstance(window, dict) else ():
-            value = window.get(member) if isinstance(window, dict) else None
-            if isinstance(value, int) and not isinstance(value, bool):
+    if limits is None:
+        return {}
+    found: dict[str, str] = {}
+    for name, window in (("primary", limits.primary), ("secondary", limits.secondary)):
+        for ending, value in _members(window):
+            if isinstance(value, int):
                 found[f"x-codex-{name}-{ending}"] = str(value)
     return found
+
+
+def _members(window: hot.RateLimitWindow | None) -> list[tuple[str, int | float | None]]:
+    """The end of a header's name, as the service behind Codex has it, and the value."""
+    if window is None:
+        return []
+    return [
+        ("used-percent", window.usedPercent),
+        ("window-minutes", window.windowDurationMins),
+        ("reset-at", window.resetsAt),
+    ]

@@ -13,15 +13,15 @@ class Frame(msgspec.Struct):
     Args:
         method: of a request or a notification.
         id: of a request or an answer.
-        params: of a request or a notification.
-        result: of an answer.
+        params: JSON of a request or a notification, for the decoder of its method; empty where there is none.
+        result: JSON of an answer, for the decoder of its request.
         error: of an answer that is a refusal: `code`, `message`.
     """
 
     method: str | None = None
     id: str | int | None = None
-    params: Any = None
-    result: Any = None
+    params: msgspec.Raw = msgspec.Raw()
+    result: msgspec.Raw = msgspec.Raw()
     error: Any = None
 
     @property
