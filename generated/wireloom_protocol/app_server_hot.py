@@ -9,6 +9,7 @@ from wireloom_runtime.structs import Untracked
 
 
 class AgentMessageDeltaNotification(Untracked):
+    threadId: str | None = None
     itemId: str | None = None
     delta: str | None = None
 
@@ -23,6 +24,7 @@ class BlockReason(Untracked):
 
 
 class DynamicToolCallParams(Untracked):
+    threadId: str | None = None
     callId: str | None = None
 
 
@@ -42,6 +44,7 @@ class RateLimitWindow(Untracked):
 
 
 class RawResponseItemCompletedNotification(Untracked):
+    threadId: str | None = None
     turnId: str | None = None
     item: Any | None = None
 
@@ -51,12 +54,14 @@ class ReasoningEffortOption(Untracked):
 
 
 class ReasoningSummaryTextDeltaNotification(Untracked):
+    threadId: str | None = None
     itemId: str | None = None
     summaryIndex: int | float | None = None
     delta: str | None = None
 
 
 class ReasoningTextDeltaNotification(Untracked):
+    threadId: str | None = None
     itemId: str | None = None
     contentIndex: int | float | None = None
     delta: str | None = None
@@ -105,6 +110,7 @@ class AgentMessageModeration(Untracked):
 
 
 class ErrorNotification(Untracked):
+    threadId: str | None = None
     error: TurnError | None = None
     willRetry: bool | None = None
 
@@ -128,6 +134,7 @@ class RateLimitSnapshot(Untracked):
 
 
 class RawResponseCompletedNotification(Untracked):
+    threadId: str | None = None
     usage: TokenUsageBreakdown | None = None
 
 
@@ -145,6 +152,7 @@ class Turn(Untracked):
 
 
 class TurnCompletedNotification(Untracked):
+    threadId: str | None = None
     turn: Turn | None = None
 
 
@@ -153,6 +161,7 @@ class TurnStartResponse(Untracked):
 
 
 class TurnStartedNotification(Untracked):
+    threadId: str | None = None
     turn: Turn | None = None
 
 
@@ -161,8 +170,10 @@ class AccountRateLimitsUpdatedNotification(Untracked):
 
 
 class ItemCompletedNotification(Untracked):
+    threadId: str | None = None
     item: ThreadItem | None = None
 
 
 class ItemStartedNotification(Untracked):
+    threadId: str | None = None
     item: ThreadItem | None = None

@@ -1,7 +1,6 @@
 """Answers of the app-server find their requests, news its thread, and nothing is granted."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -101,15 +100,15 @@ async def test_news_goes_to_its_thread_in_order() -> None:
     async with connected(server) as connection:
         one, two = connection.inbox("one"), connection.inbox("two")
         for thread, n in (("one", 1), ("two", 2), ("none", 3), ("one", 4)):
-            say(server, method="error", params={"threadId": thread, "n": n})
+            say(server, method="item/tool/call", id=n, params={"threadId": thread})
         say(server, method="warning", params=None)
         say(server, id=99, result={})
-        say(server, method="error", params={"threadId": "two", "n": 5})
-        told: list[int] = []
+        say(server, method="item/tool/call", id=5, params={"threadId": "two"})
+        told: list[Any] = []
         while len(told) < 2:
-            told += [json.loads(bytes(each.params))["n"] for each in await two.take(None)]
+            told += [each.id for each in await two.take(None)]
         assert told == [2, 5]
-        assert [json.loads(bytes(each.params))["n"] for each in await one.take(None)] == [1, 4]
+        assert [each.id for each in await one.take(None)] == [1, 4]
 
 
 async def test_waiting_for_news_ends_in_time() -> None:

@@ -81,7 +81,7 @@ def test_newer_messages_are_read() -> None:
     made = Lenient(hot.TurnCompletedNotification).read(msgspec.json.encode(sent), misfits)
     assert misfits == []
     assert made == hot.TurnCompletedNotification(
-        hot.Turn(
+        turn=hot.Turn(
             "u",
             "paused",
             items=[

@@ -15,7 +15,8 @@ from tests.support.rpc_frames import frame, notification
 from tests.support.streams import new_stream, seal, unseal
 from wireloom.backends.app_server_process import UNREAD
 from wireloom.errors import GatewayError
-from wireloom.translate.app_server_to_responses import ITEMS, NOTIFICATIONS, RETRIES, AppServerReader, Reads
+from wireloom.translate.app_server_news import READ, read
+from wireloom.translate.app_server_to_responses import ITEMS, NOTIFICATIONS, RETRIES, AppServerReader
 from wireloom.translate.codex_schemas import Schema
 from wireloom.translate.loss import How, Rule
 from wireloom.translate.tools import Target, Tools
@@ -47,7 +48,7 @@ class Reading:
         sent = b""
         try:
             for each in told:
-                self.reader.feed(each)
+                self.reader.feed(read(each))
                 sent += encode(self.stream.take())
                 if self.reader.suspended:
                     self.reader.close()
@@ -104,11 +105,15 @@ def test_every_notification_and_every_item_of_the_contract_has_a_rule() -> None:
 
 
 def test_a_notification_is_read_as_the_struct_of_its_params() -> None:
-    read = {method: rule.apply for method, rule in NOTIFICATIONS.items() if isinstance(rule.apply, Reads)}
-    for method, reads in read.items():
-        assert reads.kind is getattr(hot, rpc.SERVER_NOTIFICATIONS[method].params.__name__)
+    contract_rows = {**rpc.SERVER_NOTIFICATIONS, **rpc.SERVER_REQUESTS}
+    for method, message in READ.items():
+        assert message.method == method
+        assert message.kind is getattr(hot, contract_rows[method].params.__name__)
     native = {method for method, rule in NOTIFICATIONS.items() if rule.how is How.NATIVE}
-    assert native - read.keys() == {"account/rateLimits/updated"}
+    assert READ.keys() ^ native == {"account/rateLimits/updated", "item/tool/call"}
+    assert {method for method, rule in NOTIFICATIONS.items() if rule.apply} == READ.keys() - {
+        "item/tool/call"
+    }
     assert not set(UNREAD) & native
 
 

@@ -57,11 +57,6 @@ def test_what_is_no_message_is_passed_over(garbage: bytes) -> None:
     assert reader.garbage == 1
 
 
-def test_which_messages_are_answers() -> None:
-    assert [frame.answers for frame in FRAMES] == [False, True, False]
-    assert Frame(id=4, error={"code": -32600}).answers
-
-
 def test_what_is_written_has_no_version_and_no_line_end() -> None:
     written = [
         request(7, "thread/start", {"cwd": "/"}),

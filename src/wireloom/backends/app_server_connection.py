@@ -11,13 +11,13 @@ from contextlib import suppress
 from itertools import count
 from typing import Any, Protocol, TypeVar
 
-import msgspec
 from wireloom_protocol import app_server_hot as hot
 from wireloom_protocol import rpc
 
 from wireloom.backends.app_server_calls import THREAD_INJECT_ITEMS, THREAD_UNSUBSCRIBE, Call
 from wireloom.errors import GatewayError, InvalidRequest, UpstreamError
-from wireloom.translate import app_server_requests
+from wireloom.translate import app_server_news, app_server_requests
+from wireloom.translate.app_server_news import TOOL_CALL, News
 from wireloom.wire import jsonrpc
 from wireloom.wire.jsonrpc import Frame
 from wireloom.wire.lenient import Lenient
@@ -26,20 +26,9 @@ R = TypeVar("R")
 
 log = logging.getLogger("wireloom.codex")
 
+LIMITS = rpc.ACCOUNT_RATE_LIMITS_UPDATED.method
 NO_ONE = "The client of this call is gone."
 
-
-class Routed(msgspec.Struct, gc=False):
-    """The member that most messages have, whatever their method.
-
-    Args:
-        threadId: the thread that a message is about.
-    """
-
-    threadId: str | None = None
-
-
-_routed = Lenient(Routed)
 _limits = Lenient(hot.AccountRateLimitsUpdatedNotification)
 _refusal = Lenient(hot.JSONRPCErrorError)
 
@@ -64,13 +53,13 @@ class Inbox:
     """The news of one thread, in order."""
 
     def __init__(self) -> None:
-        self._frames: deque[Frame] = deque()
+        self._news: deque[News] = deque()
         self._wake: asyncio.Future[None] | None = None
         self._error: GatewayError | None = None
 
-    def put(self, frame: Frame) -> None:
+    def put(self, news: News) -> None:
         """Add one."""
-        self._frames.append(frame)
+        self._news.append(news)
         self._rouse()
 
     def fail(self, error: GatewayError) -> None:
@@ -83,7 +72,7 @@ class Inbox:
         """Whether nothing more comes."""
         return self._error is not None
 
-    async def take(self, until: float | None) -> list[Frame]:
+    async def take(self, until: float | None) -> list[News]:
         """All there is; waits for something.
 
         Args:
@@ -93,18 +82,18 @@ class Inbox:
             TimeoutError: there was nothing until then.
             GatewayError: the connection is gone.
         """
-        if not self._frames and self._error is None:
+        if not self._news and self._error is None:
             self._wake = asyncio.get_running_loop().create_future()
             try:
                 async with asyncio.timeout_at(until):
                     await self._wake
             finally:
                 self._wake = None
-        if not self._frames and self._error is not None:
+        if not self._news and self._error is not None:
             raise self._error
-        frames = list(self._frames)
-        self._frames.clear()
-        return frames
+        found = list(self._news)
+        self._news.clear()
+        return found
 
     def _rouse(self) -> None:
         if self._wake is not None and not self._wake.done():
@@ -199,18 +188,20 @@ class Connection:
     # -- what comes ----------------------------------------------------------------------------------------------
 
     def _receive(self, frame: Frame) -> None:
-        if frame.answers:
+        method = frame.method
+        if method is None:
             self._settle(frame)
             return
-        if frame.method == rpc.ACCOUNT_RATE_LIMITS_UPDATED.method:
+        if method == LIMITS:
             updated = _limits.read(frame.params, [])
             self.limits = None if updated is None else updated.rateLimits
-        routed = _routed.read(frame.params, [])
-        box = None if routed is None else self._inboxes.get(routed.threadId or "")
-        if frame.id is not None and (frame.method != rpc.ITEM_TOOL_CALL.method or box is None):
-            self._refuse(frame.id, str(frame.method))
+            return
+        news = app_server_news.read(frame)
+        box = None if news.params is None else self._inboxes.get(news.params.threadId or "")
+        if news.id is not None and (method != TOOL_CALL.method or box is None):
+            self._refuse(news.id, method)
         elif box is not None:
-            box.put(frame)
+            box.put(news)
 
     def _settle(self, frame: Frame) -> None:
         asked = None if frame.id is None else self._waiting.pop(frame.id, None)

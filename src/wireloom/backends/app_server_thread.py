@@ -11,8 +11,8 @@ from wireloom_protocol import app_server_hot as hot
 
 from wireloom.backends.app_server_calls import THREAD_INJECT_ITEMS, THREAD_START, TURN_INTERRUPT, TURN_START
 from wireloom.backends.app_server_connection import Connection, Inbox, no_answer
+from wireloom.translate.app_server_news import News
 from wireloom.translate.responses_to_app_server import Plan
-from wireloom.wire.jsonrpc import Frame
 
 R = TypeVar("R")
 
@@ -73,7 +73,7 @@ class Thread:
         """Whether its app-server is."""
         return not self._inbox.failed
 
-    async def news(self, until: float | None) -> list[Frame]:
+    async def news(self, until: float | None) -> list[News]:
         """What there is to read; see `Inbox.take`."""
         return await self._inbox.take(until)
 

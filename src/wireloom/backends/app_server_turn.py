@@ -14,11 +14,11 @@ from wireloom.backends.slots import Slots
 from wireloom.backends.suspended import SuspendedTurns
 from wireloom.errors import UpstreamError
 from wireloom.exchange import UPSTREAM
+from wireloom.translate.app_server_news import ERROR, News
 from wireloom.translate.app_server_to_responses import AppServerReader
 from wireloom.translate.output_items import Event
 from wireloom.translate.response_stream import ResponseStream
 from wireloom.translate.responses_to_app_server import Plan, outputs
-from wireloom.wire.jsonrpc import Frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +78,8 @@ class AppServerTurn:
             kept = False
             try:
                 while True:
-                    for frame in await self._news(thread, deadline):
-                        reader.feed(frame)
+                    for news in await self._news(thread, deadline):
+                        reader.feed(news)
                     if reader.suspended:
                         reader.close()
                         engine.suspended.keep(principal, thread, reader.pending, plan, stream.said())
@@ -109,18 +109,18 @@ class AppServerTurn:
         except TimeoutError as error:
             raise _late("Codex took too long.") from error
 
-    async def _news(self, thread: Thread, deadline: float | None) -> list[Frame]:
+    async def _news(self, thread: Thread, deadline: float | None) -> list[News]:
         """What Codex says next; notices of retries are no signs of an answer."""
         idle = self._heard + self._engine.idle_seconds if self._engine.idle_seconds else None
         until = min((each for each in (deadline, idle) if each is not None), default=None)
         try:
-            frames = await thread.news(until)
+            found = await thread.news(until)
         except TimeoutError as error:
             raise _late("Codex took too long." if until == deadline else "Codex fell silent.") from error
-        if any(frame.method != "error" for frame in frames):
+        if any(news.method != ERROR.method for news in found):
             self._ask.caller.exchange.mark(UPSTREAM)
             self._heard = asyncio.get_running_loop().time()
-        return frames
+        return found
 
 
 def _late(message: str) -> UpstreamError:

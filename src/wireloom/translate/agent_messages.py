@@ -49,7 +49,8 @@ class AgentMessages:
         """
         self._take = take
         self._open: set[str] = set()  # ids of messages that have begun and are not complete
-        self._sent: set[str] = set()  # ids of which the client has text
+        self.flowing: set[str] = set()
+        """Ids of messages of which the client has text; more of it goes straight to the client."""
         self._shown: set[str] = set()  # ids that are complete and not withheld
         self._withheld: set[str] = set()
         self._held: list[tuple[str, str, Json]] = []  # id, and type and members of an event
@@ -107,7 +108,7 @@ class AgentMessages:
         if message_id in self._withheld:
             return
         if self._streamed or message_id in self._shown:
-            self._sent.add(message_id)
+            self.flowing.add(message_id)
             self._take(kind, event)
         else:
             self._held.append((message_id, kind, event))
@@ -117,7 +118,7 @@ class AgentMessages:
         events, self._held = self._held, []
         for event in events:
             if message_id in (None, event[0]):
-                self._sent.add(event[0])
+                self.flowing.add(event[0])
                 self._take(event[1], event[2])
             else:
                 self._held.append(event)
@@ -139,9 +140,10 @@ class AgentMessages:
             return
         self._instructed = True
         self._withheld.add(message_id)
+        sent = over or message_id in self.flowing
+        self.flowing.discard(message_id)
         self._open.discard(message_id)
         self._held = [event for event in self._held if event[0] != message_id]
-        sent = over or message_id in self._sent
         self._lost.append(
             "a message that the provider withholds" + (", after its text had left" if sent else "")
         )

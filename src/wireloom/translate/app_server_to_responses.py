@@ -10,15 +10,29 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
-import msgspec
 from wireloom_protocol import app_server_hot as hot
 
 from wireloom.errors import UpstreamError, UpstreamRefused
 from wireloom.translate import app_server_ignored
 from wireloom.translate import tools as t
-from wireloom.translate.agent_messages import DONE, KIND, AgentMessages
+from wireloom.translate.agent_messages import DELTA, DONE, KIND, AgentMessages
+from wireloom.translate.app_server_news import (
+    ERROR,
+    ITEM_COMPLETED,
+    ITEM_STARTED,
+    RAW_ITEM,
+    RAW_RESPONSE,
+    SUMMARY_DELTA,
+    TEXT_DELTA,
+    THOUGHT_DELTA,
+    TOOL_CALL,
+    TURN_COMPLETED,
+    TURN_STARTED,
+    Message,
+    News,
+)
 from wireloom.translate.app_server_usage import TurnUsage
 from wireloom.translate.chat_to_responses import INCOMPLETE
 from wireloom.translate.codex_errors import failure, incomplete
@@ -26,20 +40,16 @@ from wireloom.translate.codex_schemas import Schema
 from wireloom.translate.loss import How, Rule
 from wireloom.translate.response_stream import ResponseStream
 from wireloom.translate.responses_to_responses import ResponsesReader
-from wireloom.wire.jsonrpc import Frame
 from wireloom.wire.lenient import Lenient
 
 Json: TypeAlias = dict[str, Any]
-M = TypeVar("M", bound=msgspec.Struct)
+M = TypeVar("M")
 
 # How often Codex may begin a model call anew before it is taken to be lost; it goes on for ever without a network.
 RETRIES = 5
 FILTERED = "The content filter stopped the answer."
-SUMMARY_DELTA = "response.reasoning_summary_text.delta"
-THOUGHT_DELTA = "response.reasoning_text.delta"
 
 _raw_item = Lenient(hot.ResponseItem)
-_call = Lenient(hot.DynamicToolCallParams)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,18 +125,21 @@ class AppServerReader:
             return False
         return self._answered and bool(self._told) and self._told.keys() == self._asked.keys()
 
-    def feed(self, frame: Frame) -> None:
-        """Take a notification of the turn's thread, or a request that is about it.
+    def feed(self, news: News) -> None:
+        """Take a message about the turn's thread.
 
         Raises:
             GatewayError: the turn failed.
         """
-        if frame.method == "item/tool/call":
-            self._ask(frame)
+        if news.misfits:
+            self.lost += [misfit for misfit in news.misfits if misfit not in self.lost]
+        rule = NOTIFICATIONS.get(news.method)
+        if news.params is None:
             return
-        rule = NOTIFICATIONS.get(frame.method or "")
-        if rule is not None:
-            rule.apply(self, frame.params)
+        if news.method == TOOL_CALL.method:
+            self._ask(news.params, news.id)
+        elif rule is not None and rule.apply is not None:
+            rule.apply(self, news.params)
 
     def close(self) -> None:
         """End the response of a turn that is suspended."""
@@ -135,36 +148,29 @@ class AppServerReader:
             self.pending[call_id] = pending
         self._stream.finish(self._used.response())
 
-    def misfit(self, found: list[str]) -> None:
-        """Note values of another type than the contract's, once each.
-
-        Args:
-            found: what `Lenient.read` dropped.
-        """
-        self.lost += [each for each in found if each not in self.lost]
-
-    def _ask(self, frame: Frame) -> None:
+    def _ask(self, params: hot.DynamicToolCallParams, request_id: str | int | None) -> None:
         """A client's tool is called."""
-        misfits: list[str] = []
-        params = _call.read(frame.params, misfits)
-        self.misfit(misfits)
-        if params is not None and params.callId is not None and frame.id is not None:
-            self._asked[params.callId] = frame.id
+        if params.callId is not None and request_id is not None:
+            self._asked[params.callId] = request_id
 
     # -- text ----------------------------------------------------------------------------------------------------
 
     def _text(self, message: hot.AgentMessageDeltaNotification) -> None:
-        self._messages.delta(message.itemId or "", message.delta)
+        if message.itemId in self._messages.flowing:
+            # Nearly every token comes this way.
+            self._reader.take(DELTA, {"item_id": message.itemId, "delta": message.delta})
+        else:
+            self._messages.delta(message.itemId or "", message.delta)
 
     def _summary(self, message: hot.ReasoningSummaryTextDeltaNotification) -> None:
         index = message.summaryIndex
         event = {"item_id": message.itemId, "delta": message.delta, "summary_index": index}
-        self._reader.take(SUMMARY_DELTA, event)
+        self._reader.take("response.reasoning_summary_text.delta", event)
 
     def _thought(self, message: hot.ReasoningTextDeltaNotification) -> None:
         index = message.contentIndex
         event = {"item_id": message.itemId, "delta": message.delta, "content_index": index}
-        self._reader.take(THOUGHT_DELTA, event)
+        self._reader.take("response.reasoning_text.delta", event)
 
     # -- items ---------------------------------------------------------------------------------------------------
 
@@ -186,9 +192,7 @@ class AppServerReader:
         """A raw item; those of another turn are the ones that were injected."""
         if message.turnId != self.turn_id or not isinstance(message.item, dict):
             return
-        misfits: list[str] = []
-        item = _raw_item.convert(message.item, misfits)
-        self.misfit(misfits)
+        item = _raw_item.convert(message.item, self.lost)
         if item is None:
             return
         rule = ITEMS.get(item.type or "")
@@ -285,69 +289,42 @@ class AppServerReader:
         self._stream.finish(self._used.response(), incomplete)
 
 
-class Reads(Generic[M]):
-    """Decodes the params of a notification and gives them to its reader.
-
-    Args:
-        kind: the struct of the params.
-        then: a method of the reader.
-    """
-
-    def __init__(self, kind: type[M], then: Callable[[AppServerReader, M], None]) -> None:
-        self.kind = kind
-        self._then = then
-        self._decoder = Lenient(kind)
-
-    def __call__(self, reader: AppServerReader, params: msgspec.Raw) -> None:
-        """Take the params of one notification."""
-        misfits: list[str] = []
-        message = self._decoder.read(params, misfits)
-        if misfits:
-            reader.misfit(misfits)
-        if message is not None:
-            self._then(reader, message)
-
-
 # -- every notification of the contract, and every kind of raw item -------------------------------------------------
 
-NotificationRule: TypeAlias = Rule[Callable[[AppServerReader, msgspec.Raw], None]]
+NotificationRule: TypeAlias = Rule[Callable[[AppServerReader, Any], None] | None]
 ItemRule: TypeAlias = Rule[Callable[[AppServerReader, hot.ResponseItem, Json], None]]
 _R = AppServerReader
 
 
-def _no_params(reader: AppServerReader, params: msgspec.Raw) -> None:
-    """The connection reads the message, or nobody."""
+def _native(
+    message: Message[M], then: Callable[[AppServerReader, M], None], note: str = ""
+) -> tuple[str, NotificationRule]:
+    """The rule of a notification that a method of the reader takes."""
+    return message.method, Rule(How.NATIVE, then, note)
 
 
 def _no_item(reader: AppServerReader, item: hot.ResponseItem, json: Json) -> None:
     """Nothing of the item is the client's."""
 
 
-def _native(kind: type[M], then: Callable[[AppServerReader, M], None], note: str = "") -> NotificationRule:
-    return Rule(How.NATIVE, Reads(kind, then), note)
-
-
 NOTIFICATIONS: Mapping[str, NotificationRule] = {
-    "turn/started": _native(hot.TurnStartedNotification, _R._started, "the turn's id"),
-    "turn/completed": _native(hot.TurnCompletedNotification, _R._completed, "the only end of a turn"),
-    "error": _native(hot.ErrorNotification, _R._error, "nothing that was told is told again"),
-    "item/started": _native(
-        hot.ItemStartedNotification, _R._begun, "a message that never comes was a refusal"
+    **dict(
+        (
+            _native(TURN_STARTED, _R._started, "the turn's id"),
+            _native(TURN_COMPLETED, _R._completed, "the only end of a turn"),
+            _native(ERROR, _R._error, "nothing that was told is told again"),
+            _native(ITEM_STARTED, _R._begun, "a message that never comes was a refusal"),
+            _native(ITEM_COMPLETED, _R._ended, "whether a message is shown"),
+            _native(TEXT_DELTA, _R._text),
+            _native(SUMMARY_DELTA, _R._summary),
+            _native(THOUGHT_DELTA, _R._thought),
+            _native(RAW_ITEM, _R._item, "what the deltas left out"),
+            _native(RAW_RESPONSE, _R._counted, "usage; the calls of this answer are all told"),
+        )
     ),
-    "item/completed": _native(hot.ItemCompletedNotification, _R._ended, "whether a message is shown"),
-    "item/agentMessage/delta": _native(hot.AgentMessageDeltaNotification, _R._text),
-    "item/reasoning/summaryTextDelta": _native(hot.ReasoningSummaryTextDeltaNotification, _R._summary),
-    "item/reasoning/textDelta": _native(hot.ReasoningTextDeltaNotification, _R._thought),
-    "rawResponseItem/completed": _native(
-        hot.RawResponseItemCompletedNotification, _R._item, "what the deltas left out"
-    ),
-    "rawResponse/completed": _native(
-        hot.RawResponseCompletedNotification, _R._counted, "usage; the calls of this answer are all told"
-    ),
-    "account/rateLimits/updated": Rule(How.NATIVE, _no_params, "headers of later answers"),
+    "account/rateLimits/updated": Rule(How.NATIVE, None, "by the connection: headers of later answers"),
     **{
-        method: Rule(How.IGNORED, _no_params, reason)
-        for method, reason in app_server_ignored.NOTIFICATIONS.items()
+        method: Rule(How.IGNORED, None, reason) for method, reason in app_server_ignored.NOTIFICATIONS.items()
     },
 }
 

@@ -8,7 +8,7 @@ import msgspec
 
 
 class Frame(msgspec.Struct):
-    """One message; which kind it is follows from what it has.
+    """One message: without a method it is the answer to a request, with an id and a method a request.
 
     Args:
         method: of a request or a notification.
@@ -23,11 +23,6 @@ class Frame(msgspec.Struct):
     params: msgspec.Raw = msgspec.Raw()
     result: msgspec.Raw = msgspec.Raw()
     error: Any = None
-
-    @property
-    def answers(self) -> bool:
-        """Whether it is the answer to a request."""
-        return self.method is None and self.id is not None
 
 
 _decoder = msgspec.json.Decoder(Frame)

@@ -27,20 +27,21 @@ class Lenient(Generic[T]):
 
     def __init__(self, kind: type[T]) -> None:
         self._kind = kind
-        self._decode = msgspec.json.Decoder(kind).decode
+        self.decode = msgspec.json.Decoder(kind).decode
+        """Decodes a message that fits, for those who read one for each token; raises as msgspec does."""
 
     def read(self, data: bytes | msgspec.Raw, misfits: list[str]) -> T | None:
         """Decode a message.
 
         Args:
             data: JSON; empty where a message has no such part.
-            misfits: takes a sentence for each value that is dropped: its place and types, never the value.
+            misfits: takes a sentence for each value that is dropped, once: its place and types, never the value.
 
         Returns:
             None where the data is no JSON object.
         """
         try:
-            return self._decode(data)
+            return self.decode(data)
         except msgspec.ValidationError:
             pass
         except UNREADABLE:
@@ -72,7 +73,9 @@ class Lenient(Generic[T]):
                 found = _PLACE.search(str(error))
                 if found is None or not _drop(value, found["place"]):
                     return None
-                misfits.append(f"{self._kind.__name__}: {error}")
+                misfit = f"{self._kind.__name__}: {error}"
+                if misfit not in misfits:
+                    misfits.append(misfit)
         return None
 
 
