@@ -23,6 +23,12 @@ FEW_AT_ONCE = ("-n", "2", "--dist", "loadfile", "-q")
 CONTRACTS = tuple(f"generated/wireloom_protocol/{name}.json" for name in ("contract", "contract-3.1"))
 LINTERS = "tests/contract/lint"
 QUIET = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
+# The end-to-end tests that start the Codex CLI.
+CODEX_TESTS = sorted(
+    str(path.relative_to(ROOT))
+    for pattern in ("test_app_server.py", "test_codex*.py", "test_launch.py")
+    for path in (ROOT / "tests" / "e2e").glob(pattern)
+)
 GROUPS = ("generate", "lint", "types", "test", "contract", "deploy")
 
 
@@ -139,6 +145,25 @@ def e2e(session: nox.Session) -> None:
     install(session, "test")
     npm(session, "tests/e2e/node")
     session.run("pytest", "tests/e2e", *FEW_AT_ONCE, *session.posargs)
+
+
+@nox.session(default=False)
+def codex(session: nox.Session) -> None:
+    """The tests of the Codex CLI with other releases of it: `nox -s codex -- 0.169.0`; more arguments go to pytest."""
+    install(session, "test")
+    versions = [word for word in session.posargs if word[:1].isdigit()]
+    if not versions:
+        session.error("Name the releases of @openai/codex to test with, such as 0.169.0.")
+    npm(session, "tests/e2e/node")
+    for version in versions:
+        folder = Path(session.create_tmp()) / f"codex-{version}"
+        package = f"@openai/codex@{version}"
+        quiet = ("--silent", "--no-audit", "--no-fund")
+        session.run("npm", "install", *quiet, "--prefix", str(folder), package, external=True)
+        program = folder / "node_modules" / ".bin" / "codex"
+        more = [word for word in session.posargs if word not in versions]
+        run = ("pytest", *CODEX_TESTS, *FEW_AT_ONCE, *more)
+        session.run(*run, env={"WIRELOOM_TEST_CODEX": str(program.resolve())})
 
 
 @nox.session

@@ -38,17 +38,19 @@ class Reading:
         read: schema -> member -> the type that its reader relies on; a branch of a union is `Union.tag`.
         sent: the same of what is sent.
         json: members, as `Schema.member`, that stay the JSON that came.
+        present: schemas of which only the presence is looked at.
     """
 
     read: Members
     sent: Members
     json: tuple[str, ...]
+    present: tuple[str, ...] = ()
 
 
 def load(path: Path) -> Reading:
     """Read `openapi/app_server_read.toml`."""
     raw = tomllib.loads(path.read_text())
-    return Reading(raw["read"], raw["sent"], tuple(raw["json"]))
+    return Reading(raw["read"], raw["sent"], tuple(raw["json"]), tuple(raw["present"]))
 
 
 def document(base: Mapping[str, Any], reading: Reading) -> dict[str, Any]:
@@ -85,7 +87,7 @@ def branches(union: Json) -> Iterator[tuple[str, Json]]:
     Args:
         union: a draft-07 schema.
     """
-    objects = [branch for branch in _members(union) if "properties" in branch]
+    objects = [branch for branch in members_of(union) if "properties" in branch]
     whole = [unions.whole(union, branch) for branch in objects]
     tag = unions.tag_name(whole)
     for branch in whole:
@@ -97,14 +99,19 @@ def tag_of(union: Json) -> str | None:
     return unions.tag_name([branch for _, branch in branches(union)])
 
 
-def _members(union: Json) -> list[Json]:
+def members_of(union: Json) -> list[Json]:
+    """The alternatives of a schema, none where it has none.
+
+    Args:
+        union: a draft-07 schema.
+    """
     found: list[Json] = union.get("oneOf") or union.get("anyOf") or []
     return found
 
 
 def _pruned(name: str, schema: Json, reading: Reading) -> Json:
     """A schema with the members that are read alone; one of which nothing is read may be anything."""
-    if _members(schema):
+    if members_of(schema):
         read = {tag: branch for tag, branch in branches(schema) if f"{name}.{tag}" in reading.read}
         if not read:
             return _scalar(schema)
@@ -144,12 +151,12 @@ def _plain(field: Json) -> Json:
         return _plain({**field, "type": known[0]}) if len(known) == 1 else {}
     if kinds == "array":
         return {"type": "array", "items": _plain(field.get("items", {}))}
-    others = [branch for branch in _members(field) if branch != {"type": "null"}]
+    others = [branch for branch in members_of(field) if branch != {"type": "null"}]
     return _plain(others[0]) if len(others) == 1 else field
 
 
 def _scalar(schema: Json) -> Json:
     """A word or a number stays one, any other value may be anything."""
-    parts = _members(schema) or [schema]
+    parts = members_of(schema) or [schema]
     kinds = {str(part.get("type")) for part in parts}
     return {"type": kinds.pop()} if len(kinds) == 1 and kinds <= SCALARS else {}

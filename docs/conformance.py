@@ -9,7 +9,10 @@ from typing import Any
 
 from wireloom_protocol.operations import OPERATIONS
 
+from wireloom.backends import app_server_calls
 from wireloom.translate import (
+    answer_display,
+    app_server_fields,
     app_server_requests,
     app_server_to_responses,
     chat_request,
@@ -128,9 +131,15 @@ _SECTIONS: tuple[tuple[str, str, Mapping[str, Mapping[str, Rule[Any]]]], ...] = 
         _APP_SERVER_WORDS,
         {
             "Fields of a request to the app-server": responses_to_app_server.FIELDS,
+            "Requests to the app-server": app_server_calls.METHODS,
             "Notifications of the app-server": app_server_to_responses.NOTIFICATIONS,
             "Raw items of a turn": app_server_to_responses.ITEMS,
+            "Items of a thread": app_server_fields.THREAD_ITEMS,
+            "Display of a message": answer_display.DISPLAYS,
             "What the app-server asks of its client": app_server_requests.REQUESTS,
+            "Members of these messages that are not used": {
+                path: Rule(How.IGNORED, None, reason) for path, reason in app_server_fields.UNUSED.items()
+            },
         },
     ),
     (

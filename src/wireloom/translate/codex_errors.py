@@ -34,6 +34,14 @@ KINDS: Mapping[str, tuple[int, str]] = {
     "sandboxError": (502, "upstream_error"),
 }
 UNSPECIFIC = (502, "upstream_error")
+# Failures that come as an object of one member.
+DETAILED: Mapping[str, str] = {
+    "httpConnectionFailed": "the provider's status",
+    "responseStreamConnectionFailed": "the provider's status",
+    "responseStreamDisconnected": "the provider's status",
+    "responseTooManyFailedAttempts": "the provider's status",
+    "activeTurnNotSteerable": "does not occur: a running turn is never steered",
+}
 _INCOMPLETE = re.compile(r"Incomplete response returned, reason: (\w+)")
 _STATUS = re.compile(r"(?:unexpected status|last status:) (\d{3}) ")
 _RATE = re.compile(r"rate limit", re.IGNORECASE)
