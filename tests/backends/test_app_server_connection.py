@@ -184,7 +184,7 @@ async def test_a_thread_that_was_dropped_is_heard_no_more() -> None:
     assert server.refused == ["late"]
 
 
-async def test_the_windows_of_the_account_are_kept() -> None:
+async def test_the_windows_of_the_account_are_kept(caplog: pytest.LogCaptureFixture) -> None:
     server = FakeAppServer()
     async with connected(server) as connection:
         say(
@@ -194,3 +194,11 @@ async def test_the_windows_of_the_account_are_kept() -> None:
         )
         await connection.ask(calls.ACCOUNT_READ, {})
         assert connection.limits == hot.RateLimitSnapshot(hot.RateLimitWindow(4))
+        limits = {"primary": {"usedPercent": 5, "resetsAt": "soon"}, "secondary": 7}
+        say(server, method="account/rateLimits/updated", params={"rateLimits": limits})
+        await connection.ask(calls.ACCOUNT_READ, {})
+        assert connection.limits == hot.RateLimitSnapshot(hot.RateLimitWindow(5))
+        assert [record.getMessage().rpartition("at ")[2] for record in caplog.records] == [
+            "`$.rateLimits.primary.resetsAt`",
+            "`$.rateLimits.secondary`",
+        ]

@@ -13,6 +13,7 @@ import pytest
 from openai import OpenAI
 
 from tests.support import responses_turns as r
+from tests.support.codex import codex_version
 from tests.support.codex_backend import MODEL, CodexGateway
 from tests.support.responses_server import API_KEY, ResponsesServer
 
@@ -301,6 +302,8 @@ FAILURES = [
     pytest.param(failing(400, "context_length_exceeded"), 400, "context_length_exceeded", id="context"),
     pytest.param(failed("context_length_exceeded"), 400, "context_length_exceeded", id="failed context"),
     pytest.param(failing(400, "other", "that is wrong"), 400, "other", id="400"),
+    pytest.param(failing(400, "cyber_policy"), 400, "invalid_prompt", id="cyber"),
+    pytest.param(failed("cyber_policy"), 400, "invalid_prompt", id="failed cyber"),
     pytest.param(failing(404, "model_not_found"), 404, "model_not_found", id="404"),
     pytest.param(failing(429), 429, "rate_limit_exceeded", id="429"),
     pytest.param(failing(429, "insufficient_quota"), 429, "insufficient_quota", id="quota"),
@@ -311,6 +314,14 @@ FAILURES = [
     pytest.param(failed("rate_limit_exceeded"), 429, "rate_limit_exceeded", id="failed rate"),
     pytest.param(r.Streamed(r.whole(r.message("x"))[:2], ending="cut"), 502, "upstream_error", id="cut"),
 ]
+
+
+def posted(gateway: CodexGateway, face: str, *, stream: bool = False) -> httpx.Response:
+    path = "/chat/completions" if face == "chat" else "/responses"
+    body: Json = {"model": MODEL, "stream": stream}
+    body |= {"messages": [user("x")]} if face == "chat" else {"input": "x"}
+    headers = {"authorization": f"Bearer {gateway.token}"}
+    return httpx.post(gateway.base_url + path, json=body, headers=headers, timeout=60)
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -324,16 +335,23 @@ def test_failures_keep_their_status(
     status: int,
     code: str,
 ) -> None:
-    gateway = gateways["app-server"]
     provider.play([answer])
-    path = "/chat/completions" if face == "chat" else "/responses"
-    body: Json = {"model": MODEL, "stream": stream}
-    body |= {"messages": [user("x")]} if face == "chat" else {"input": "x"}
-    headers = {"authorization": f"Bearer {gateway.token}"}
-    response = httpx.post(gateway.base_url + path, json=body, headers=headers, timeout=60)
+    response = posted(gateways["app-server"], face, stream=stream)
     assert (response.status_code, response.json()["error"]["code"]) == (status, code), response.text
     assert provider.base_url not in response.text
     assert len(provider.exchanges) == 1
+
+
+def test_a_refusal_over_biology(
+    gateways: dict[str, CodexGateway], provider: ResponsesServer, face: str
+) -> None:
+    """Releases before 0.171 have no word for it, so that only the provider's text is left."""
+    provider.play([failed("bio_policy")])
+    response = posted(gateways["app-server"], face)
+    known = codex_version() >= (0, 171)
+    expected = (400, "invalid_prompt") if known else (502, "upstream_error")
+    assert (response.status_code, response.json()["error"]["code"]) == expected, response.text
+    assert "boom bio_policy" in response.text
 
 
 @pytest.mark.parametrize(

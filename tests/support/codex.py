@@ -7,6 +7,7 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,14 @@ def find_codex() -> str:
     if found is None:
         pytest.fail(f"no Codex CLI: run `npm ci` in tests/e2e/node or set {BINARY_VARIABLE}")
     return found
+
+
+@cache
+def codex_version() -> tuple[int, ...]:
+    """Return the numbers of the release of the CLI to test with, such as ``(0, 171, 0)``."""
+    printed = subprocess.run([find_codex(), "--version"], capture_output=True, text=True, check=True).stdout
+    release = printed.split()[-1].partition("-")[0]
+    return tuple(int(number) for number in release.split("."))
 
 
 def _toml(tables: Mapping[str, Mapping[str, Any]]) -> str:

@@ -193,8 +193,7 @@ class Connection:
             self._settle(frame)
             return
         if method == LIMITS:
-            updated = _limits.read(frame.params, [])
-            self.limits = None if updated is None else updated.rateLimits
+            self._limit(frame)
             return
         news = app_server_news.read(frame)
         box = None if news.params is None else self._inboxes.get(news.params.threadId or "")
@@ -202,6 +201,13 @@ class Connection:
             self._refuse(news.id, method)
         elif box is not None:
             box.put(news)
+
+    def _limit(self, frame: Frame) -> None:
+        """The windows of the account have changed."""
+        misfits: list[str] = []
+        updated = _limits.read(frame.params, misfits)
+        _report(LIMITS, misfits)
+        self.limits = None if updated is None else updated.rateLimits
 
     def _settle(self, frame: Frame) -> None:
         asked = None if frame.id is None else self._waiting.pop(frame.id, None)
@@ -216,8 +222,7 @@ class Connection:
             return
         misfits: list[str] = []
         result = call.reader.read(frame.result, misfits)
-        for misfit in misfits:
-            log.warning("codex answered %s with a value of another type: %s", call.method, misfit)
+        _report(call.method, misfits)
         if result is None:
             future.set_exception(no_answer(call))
         else:
@@ -248,6 +253,12 @@ def _quietly(future: asyncio.Future[Any]) -> None:
     """Look at what became of a request, so that nobody is told that nobody did."""
     with suppress(asyncio.CancelledError):
         future.exception()
+
+
+def _report(method: str, misfits: list[str]) -> None:
+    """Log the values of other types than the contract's, which were dropped."""
+    for misfit in misfits:
+        log.warning("codex sent %s with a value of another type: %s", method, misfit)
 
 
 def no_answer(call: Call[Any]) -> UpstreamError:
