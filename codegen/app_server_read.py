@@ -1,4 +1,4 @@
-"""What is read of the app-server's messages, as lenient structs of the members that are read and no others."""
+"""Lenient structs of the app-server's messages: the members that are read, each of which may be missing."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Reading:
 
     Args:
         read: schema -> member -> the type that its reader relies on; a branch of a union is `Union.tag`.
-        sent: the same of what is sent.
+        sent: the same for the messages that are sent.
         json: members, as `Schema.member`, that stay the JSON that came.
         present: schemas of which only the presence is looked at.
     """
@@ -56,11 +56,11 @@ def load(path: Path) -> Reading:
 def document(base: Mapping[str, Any], reading: Reading) -> dict[str, Any]:
     """The OpenAPI document of the lenient structs.
 
-    A member that the contract no longer has is passed over: the type checker names its readers.
+    A member that the contract no longer has is left out: the type checker names its readers.
 
     Args:
         base: the base file with its overlay applied; not changed.
-        reading: what is read.
+        reading: the members that are read.
     """
     definitions = app_server.rebased(unions.plain(base["definitions"]), normalise.REF)
     schemas = {name: _pruned(name, schema, reading) for name, schema in definitions.items()}
@@ -69,14 +69,18 @@ def document(base: Mapping[str, Any], reading: Reading) -> dict[str, Any]:
         normalise.relax(name, schemas, kept)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "What is read of the Codex app-server", "version": "1"},
+        "info": {"title": "Codex app-server, the members that are read", "version": "1"},
         "paths": {},
         "components": {"schemas": {name: kept[name] for name in sorted(kept)}},
     }
 
 
 def optional(source: str) -> str:
-    """The generated module with None for what is missing, so that its readers handle one kind of nothing."""
+    """The generated module with None as every default: its readers handle one value for a missing or null member.
+
+    Args:
+        source: of the module, as the model generator writes it.
+    """
     source = re.sub(r"^from msgspec import UNSET, UnsetType\n", "", source, flags=re.MULTILINE)
     return source.replace(" | UnsetType = UNSET", " = None")
 
@@ -95,7 +99,7 @@ def branches(union: Json) -> Iterator[tuple[str, Json]]:
 
 
 def tag_of(union: Json) -> str | None:
-    """The member that tells the branches of a union apart, or None."""
+    """The member whose words select the branch of a union, or None."""
     return unions.tag_name([branch for _, branch in branches(union)])
 
 
@@ -123,7 +127,7 @@ def _pruned(name: str, schema: Json, reading: Reading) -> Json:
 
 
 def _merged(name: str, union: Json, read: Mapping[str, Json], reading: Reading) -> dict[str, Json]:
-    """The members of all branches in one struct: which branch a message is, its tag says, which may be any word."""
+    """The members of all branches in one struct; the tag, which may be any word, names the branch of a message."""
     tag = tag_of(union)
     properties: dict[str, Json] = {tag: {"type": "string"}} if tag else {}
     for label, branch in read.items():

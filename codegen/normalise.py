@@ -215,7 +215,7 @@ def _loosen(schemas: Json, path: str) -> None:
 
 
 def relax(name: str, schemas: Json, kept: dict[str, Json]) -> None:
-    """Put a schema that others write into `kept`, with what it refers to, nothing required and every word allowed.
+    """Put a schema that others write into `kept`, with its references, nothing required and every word allowed.
 
     Args:
         name: of the schema.

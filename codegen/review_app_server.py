@@ -1,6 +1,6 @@
 """The app-server contract against the rule tables: a sentence for each method, kind, word and member without a rule.
 
-The tables belong to the translators, which are not imported here: whoever asks for a review brings them.
+The tables belong to the translators, which are not imported here: the caller passes them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SCALARS = ("string", "integer", "number", "boolean")
 
 @dataclass(frozen=True)
 class Tables:
-    """What has a rule.
+    """The methods, kinds, words and members with a rule.
 
     Args:
         methods: table of methods, a key of `app_server.MESSAGES` -> methods with a rule.
@@ -52,7 +52,7 @@ def review(base: Mapping[str, Any], tables: Tables) -> list[str]:
 
     Args:
         base: the base file with its overlay applied.
-        tables: what has a rule.
+        tables: the rules.
 
     Returns:
         A sentence for each difference: its name, and the file where its rule belongs.
@@ -171,13 +171,13 @@ def _words(schemas: Mapping[str, Json], tables: Tables) -> Iterator[str]:
 
 
 def _compared(
-    what: str, owner: str, found: Collection[str], known: Collection[str], tables: Tables
+    sort: str, owner: str, found: Collection[str], known: Collection[str], tables: Tables
 ) -> Iterator[str]:
     home = tables.homes[owner]
     for name in sorted(set(found) - set(known)):
-        yield f"{owner} has the new {what} {name}. Its rule belongs in {home}."
+        yield f"{owner} has the new {sort} {name}. Its rule belongs in {home}."
     for name in sorted(set(known) - set(found)):
-        yield f"{owner} has the {what} {name} no longer. Take its rule out of {home}."
+        yield f"{owner} has the {sort} {name} no longer. Take its rule out of {home}."
 
 
 # -- members --------------------------------------------------------------------------------------------------------
@@ -212,13 +212,13 @@ def _changed(
 ) -> Iterator[str]:
     for member, kind in members.items():
         if member not in fields:
-            yield f"{key}.{member} is gone. Take it out of {READ_FILE}, and mend what used it."
+            yield f"{key}.{member} is gone. Take it out of {READ_FILE}, and correct its readers."
             continue
         found = notation(fields[member], schemas)
         if found != kind:
             yield (
                 f"{key}.{member} was {kind} and is {found} now. "
-                f"Look at what uses it, then correct its type in {READ_FILE}."
+                f"Correct its readers, then its type in {READ_FILE}."
             )
 
 
@@ -240,7 +240,7 @@ def _stale(schemas: Mapping[str, Json], tables: Tables) -> Iterator[str]:
 
 
 def _fields(key: str, schemas: Mapping[str, Json]) -> Mapping[str, Json] | None:
-    """The members of an object or of a branch, without the tag that tells it from the others; None where it is none."""
+    """The members of an object or of a branch, without its tag; None where there is no such object."""
     name, _, label = key.partition(".")
     schema = schemas.get(name, {})
     if not label:
@@ -262,14 +262,14 @@ def _no_object(key: str, schemas: Mapping[str, Json]) -> str:
     schema = schemas.get(name)
     kinds = [f"{name}.{tag}" for tag, _ in branches(schema)] if schema is not None else []
     if schema is None:
-        what = f"The schema {name} is gone."
+        found = f"The schema {name} is gone."
     elif label and not kinds:
-        what = f"{name} is no union any more: its members are {', '.join(schema.get('properties', {})) or 'unknown'}."
+        found = f"{name} is no union any more: its members are {', '.join(schema.get('properties', {})) or 'unknown'}."
     elif label:
-        what = f"{name} has the kind {label} no longer."
+        found = f"{name} has the kind {label} no longer."
     else:
-        what = f"{name} is a union now: {', '.join(kinds) or notation(schema, schemas)}."
-    return f"{what} Mend what uses {key}, then its lines in {READ_FILE}."
+        found = f"{name} is a union now: {', '.join(kinds) or notation(schema, schemas)}."
+    return f"{found} Correct the readers of {key}, then its lines in {READ_FILE}."
 
 
 def _unlisted(schemas: Mapping[str, Json], tables: Tables) -> Iterator[str]:

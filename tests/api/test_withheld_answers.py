@@ -23,7 +23,7 @@ SECRET = "a text that is withheld"
 
 
 class Case(NamedTuple):
-    """An instruction for the display of a message, and what a client gets.
+    """An instruction for the display of a message, and the answer that a client gets.
 
     Args:
         script: the turn.

@@ -1,4 +1,4 @@
-"""Edits of the app-server contract, as newer and older releases of the CLI make them, and what a maintainer then reads."""
+"""Edits of the app-server contract, as newer and older releases of the CLI make them, and the sentences that a maintainer then reads."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def properties(base: Json, path: str) -> Json:
 
 
 def is_tagged(branch: Json, tag: str) -> bool:
-    """Tell whether a branch of a union is the one of a tag."""
+    """Return whether a branch of a union has a tag."""
     fields = branch.get("properties", {}).values()
     return any(isinstance(field, dict) and field.get("enum") == [tag] for field in fields)
 
@@ -216,7 +216,7 @@ EDITS: dict[str, tuple[Edit, list[str]]] = {
             f"if not, give the reason in {HOMES['unread']}."
         ],
     ),
-    "a member of what is sent": (
+    "a member of a message that is sent": (
         new("TurnStartParams", "maxOutputTokens", {"type": ["integer", "null"]}),
         [
             f"TurnStartParams.maxOutputTokens is new (integer?). If it is used, list it in {READ_FILE}; "
@@ -225,7 +225,7 @@ EDITS: dict[str, tuple[Edit, list[str]]] = {
     ),
     "a member that is used, gone": (
         gone("TurnError", "message"),
-        [f"TurnError.message is gone. Take it out of {READ_FILE}, and mend what used it."],
+        [f"TurnError.message is gone. Take it out of {READ_FILE}, and correct its readers."],
     ),
     "a member that is not used, gone": (
         gone("Turn", "durationMs"),
@@ -235,14 +235,14 @@ EDITS: dict[str, tuple[Edit, list[str]]] = {
         new("AgentMessageDeltaNotification", "delta", {"type": "array", "items": {"type": "string"}}),
         [
             "AgentMessageDeltaNotification.delta was string and is [string] now. "
-            f"Look at what uses it, then correct its type in {READ_FILE}."
+            f"Correct its readers, then its type in {READ_FILE}."
         ],
     ),
     "a member that may be null": (
         new("RateLimitWindow", "usedPercent", {"type": ["number", "null"]}),
         [
             "RateLimitWindow.usedPercent was integer and is number? now. "
-            f"Look at what uses it, then correct its type in {READ_FILE}."
+            f"Correct its readers, then its type in {READ_FILE}."
         ],
     ),
     "a member that holds a schema of which nothing is known": (
@@ -251,7 +251,7 @@ EDITS: dict[str, tuple[Edit, list[str]]] = {
             base["definitions"].update(Verdict={"enum": ["fine"], "type": "string"}),
         )[0],
         [
-            f"Turn.status was TurnStatus and is Verdict now. Look at what uses it, then correct its type in {READ_FILE}.",
+            f"Turn.status was TurnStatus and is Verdict now. Correct its readers, then its type in {READ_FILE}.",
             "Turn.status holds Verdict, of which nothing is listed: "
             f"[read.Verdict] in {READ_FILE}, or a table of its kinds or words.",
         ],
@@ -260,9 +260,9 @@ EDITS: dict[str, tuple[Edit, list[str]]] = {
         redefined("ReasoningEffort", {"type": "object", "properties": {"level": {"type": "string"}}}),
         [
             "ReasoningEffortOption.reasoningEffort was string and is ReasoningEffort now. "
-            f"Look at what uses it, then correct its type in {READ_FILE}.",
+            f"Correct its readers, then its type in {READ_FILE}.",
             "TurnStartParams.effort was string? and is ReasoningEffort? now. "
-            f"Look at what uses it, then correct its type in {READ_FILE}.",
+            f"Correct its readers, then its type in {READ_FILE}.",
             "ReasoningEffortOption.reasoningEffort holds ReasoningEffort, of which nothing is listed: "
             f"[read.ReasoningEffort] in {READ_FILE}, or a table of its kinds or words.",
         ],
@@ -273,7 +273,7 @@ EDITS: dict[str, tuple[Edit, list[str]]] = {
         ),
         [
             "TokenUsageBreakdown is a union now: 'none' | integer. "
-            f"Mend what uses TokenUsageBreakdown, then its lines in {READ_FILE}."
+            f"Correct the readers of TokenUsageBreakdown, then its lines in {READ_FILE}."
         ],
     ),
     "the display of a message as it was in 0.169": (
@@ -285,7 +285,7 @@ EDITS: dict[str, tuple[Edit, list[str]]] = {
             ),
             *(
                 "AgentMessageDisplay is no union any more: its members are action, blockType. "
-                f"Mend what uses AgentMessageDisplay.{kind}, then its lines in {READ_FILE}."
+                f"Correct the readers of AgentMessageDisplay.{kind}, then its lines in {READ_FILE}."
                 for kind in ("show", "hide", "block")
             ),
         ],
@@ -294,10 +294,10 @@ EDITS: dict[str, tuple[Edit, list[str]]] = {
         no_window,
         [
             *(
-                f"RateLimitSnapshot.{member} is gone. Take it out of {READ_FILE}, and mend what used it."
+                f"RateLimitSnapshot.{member} is gone. Take it out of {READ_FILE}, and correct its readers."
                 for member in ("primary", "secondary")
             ),
-            f"The schema RateLimitWindow is gone. Mend what uses RateLimitWindow, then its lines in {READ_FILE}.",
+            f"The schema RateLimitWindow is gone. Correct the readers of RateLimitWindow, then its lines in {READ_FILE}.",
         ],
     ),
     "a word for a failure": (
@@ -337,7 +337,7 @@ EDITS: dict[str, tuple[Edit, list[str]]] = {
         [
             f"ResponseItem has the kind function_call no longer. Take its rule out of {HOMES['ResponseItem']}.",
             "ResponseItem has the kind function_call no longer. "
-            f"Mend what uses ResponseItem.function_call, then its lines in {READ_FILE}.",
+            f"Correct the readers of ResponseItem.function_call, then its lines in {READ_FILE}.",
         ],
     ),
     "a way to display a message": (

@@ -1,4 +1,4 @@
-"""The lenient structs of the app-server's messages: what they hold, and that no recorded or newer message kills a turn."""
+"""The lenient structs of the app-server's messages read every recorded message, and newer ones."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STRUCTS: dict[str, type[msgspec.Struct]] = {
     for name, kind in vars(hot).items()
     if isinstance(kind, type) and kind.__module__ == hot.__name__
 }
-# Members that no branch of a union has: they tell which one a message is.
+# Members that name the branch of a union.
 TAGS = {"type", "mode", "kind"}
 
 

@@ -36,7 +36,7 @@ log = logging.getLogger("wireloom.tools")
 
 # How long `ready` waits for word of the account.
 READY_SECONDS = 1.0
-# What a request may hold for a model of Codex; there is no way to send it sound.
+# The modalities that a request can hold; there is no way to send sound to Codex.
 MODALITIES = ("text", "image")
 
 

@@ -1,4 +1,4 @@
-"""The requests to a Codex app-server: what is sent is held to the contract, of the result only what is read is looked at."""
+"""The requests to a Codex app-server: params that fit the contract, and the struct of the result that is read."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Call(Generic[R]):
             params: JSON.
 
         Raises:
-            pydantic.ValidationError: they do not fit the contract; the app-server passes over what it does not know.
+            pydantic.ValidationError: they do not fit the contract; the app-server ignores unknown members.
         """
         return self.row.dump_params(self.row.read_params(dict(params)))
 

@@ -262,7 +262,7 @@ def _report(method: str, misfits: list[str]) -> None:
 
 
 def no_answer(call: Call[Any]) -> UpstreamError:
-    """The error for a result without what has to be in it."""
+    """The error for a result that is no object, or has no id."""
     message = f"Codex answered {call.method} with something that is no answer to it."
     return UpstreamError(message, code="upstream_invalid")
 

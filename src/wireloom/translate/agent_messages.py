@@ -29,7 +29,7 @@ class AgentMessages:
 
     Args:
         new_id: makes an id with a prefix.
-        lost: takes what is not passed on, in words for the log.
+        lost: takes a sentence for each part of the answer that is not passed on.
         streamed: whether the client gets deltas.
     """
 
@@ -83,10 +83,10 @@ class AgentMessages:
         self._pass(message_id, DONE, {"item": json})
 
     def end_call(self) -> None:
-        """A model call is over: pass on what is held, and the refusal of a message that never came."""
+        """A model call is over: pass on the held events, and a refusal for a message that began and never came."""
         self.release()
         if self._open:
-            self._say({"type": "refusal", "refusal": REFUSED})
+            self._write({"type": "refusal", "refusal": REFUSED})
             self._lost.append("the words of a refusal")
 
     def end_turn(self, items: Iterable[hot.ThreadItem]) -> None:
@@ -96,11 +96,11 @@ class AgentMessages:
                 self._instruct(item, over=True)
 
     def release(self) -> None:
-        """Pass on all that is held: no instruction comes any more."""
+        """Pass on the held events: no instruction comes any more."""
         self._release(None)
 
     def forget(self) -> None:
-        """Drop what is held and what has begun: the model call begins anew."""
+        """Drop the held events: the model call begins anew."""
         self._held.clear()
         self._open.clear()
 
@@ -148,13 +148,13 @@ class AgentMessages:
             "a message that the provider withholds" + (", after its text had left" if sent else "")
         )
         if found.blocked:
-            self._say({"type": "refusal", "refusal": found.words})
+            self._write({"type": "refusal", "refusal": found.words})
         elif not sent:
-            self._say({"type": "output_text", "text": found.words})
+            self._write({"type": "output_text", "text": found.words})
         if found.blocked or sent:
             self.filtered = found.words
 
-    def _say(self, part: Json) -> None:
+    def _write(self, part: Json) -> None:
         """A message of the gateway's own."""
         item = {"type": "message", "id": self._new_id("msg"), "role": "assistant", "content": [part]}
         self._take(DONE, {"item": item})

@@ -1,4 +1,4 @@
-"""The provider's instruction for an answer that it hides or blocks, and the words that stand in the answer's place."""
+"""The provider's instruction for an answer that it hides or blocks, and the words in the answer's place."""
 
 from __future__ import annotations
 

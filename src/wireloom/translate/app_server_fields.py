@@ -13,12 +13,12 @@ from wireloom.translate.loss import How, Rule
 _TIMES = "the gateway has its own clock"
 _TURN = "a thread of the gateway has one turn"
 _AS_IT_CAME = "the item is passed on as it came, and read as that of any Responses upstream"
-_SET = "it repeats what was asked for, or what the user has configured"
+_SET = "it repeats the request, or the user's configuration"
 _AGENT = "it steers an agent, or a client with a window"
 _OWN_THREAD = "a thread of the gateway is known by its id alone"
 _DESCRIBES = "it describes the model to people, or holds offers of the service"
 _ACCOUNT = "the account is Codex's own affair"
-_DEFAULT = "the default is what is wanted"
+_DEFAULT = "the default is right"
 
 # Schema -> (reason, names of the members that it holds for).
 _UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
@@ -65,7 +65,7 @@ _UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("only the last message is needed", "itemsView"),
         (_TURN, "rootTurnId"),
     ),
-    "TurnError": (("its message and its word say it", "misalignment"),),
+    "TurnError": (("the message and the word of the failure are enough", "misalignment"),),
     "ThreadItem.agentMessage": (
         (_TIMES, "startedAtMs completedAtMs"),
         ("the deltas and the raw item have it", "text phase"),
@@ -73,7 +73,7 @@ _UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("a memory is never used", "memoryCitation"),
         ("nobody is there to answer", "questions"),
     ),
-    "AgentMessageModeration": (("the display says what follows from it", "moderated"),),
+    "AgentMessageModeration": (("the display is the instruction that follows from it", "moderated"),),
     "AgentMessageDisplay.show": (
         ("a note for the provider's own client", "annotation trustedContacts"),
         ("the members are read by their names", "version"),
@@ -131,7 +131,7 @@ _UNUSED: Mapping[str, tuple[tuple[str, str], ...]] = {
             "the thread has it",
             "approvalPolicy cwd environments model permissions sandboxPolicy runtimeWorkspaceRoots",
         ),
-        ("what is said stands in the items of the thread", "additionalContext toolOutput"),
+        ("the conversation is in the items of the thread", "additionalContext toolOutput"),
         (_DEFAULT, "serviceTierForTurn disabledPluginIds"),
         (
             "the client's metadata is not the provider's",
@@ -150,7 +150,7 @@ UNUSED: Mapping[str, str] = {
 }
 """Member, as `Schema.member`, with branches as `Union.tag.member` -> the reason for which it is not used."""
 
-_RAW = "the raw item says it all"
+_RAW = "the raw item holds all of it"
 _OWN = "Codex did it by itself, under --agent alone"
 
 THREAD_ITEMS: Mapping[str, Rule[None]] = {
@@ -179,7 +179,7 @@ THREAD_ITEMS: Mapping[str, Rule[None]] = {
         }.items()
     },
 }
-"""Kind of an item of a thread -> what is read of it."""
+"""Kind of an item of a thread -> its treatment."""
 
 SENT_KINDS: Mapping[str, Mapping[str, str]] = {
     "DynamicToolSpec": {
@@ -192,7 +192,7 @@ SENT_KINDS: Mapping[str, Mapping[str, str]] = {
         "inputAudio": "never sent: no output of a tool holds sound",
     },
 }
-"""Union of what is sent -> its kinds."""
+"""Union in a message that is sent -> its kinds."""
 
 WORDS: Mapping[str, Mapping[str, str]] = {
     "TurnStatus": {
@@ -207,4 +207,4 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "audio": "not listed: sound cannot be sent",
     },
 }
-"""Enumeration -> what follows from each word."""
+"""Enumeration -> the consequence of each word."""

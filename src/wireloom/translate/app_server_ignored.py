@@ -1,17 +1,17 @@
-"""The messages and items of the app-server that say nothing of an answer, or nothing that is not said elsewhere, and why."""
+"""The messages and items of the app-server that add nothing to an answer, each with the reason."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-_OWN = "what Codex does by itself, under --agent alone"
-_STATE = "says how the thread is, not what the answer is"
+_OWN = "Codex does it by itself, under --agent alone"
+_STATE = "describes the thread, not the answer"
 _ACCOUNT = "the login is Codex's own affair"
 _REMARK = "a remark for people at a terminal"
 
 NOTIFICATIONS: Mapping[str, str] = {
     "item/reasoning/summaryPartAdded": "a part begins with its first text",
-    "thread/tokenUsage/updated": "each model call tells its usage itself, and earlier",
+    "thread/tokenUsage/updated": "each model call sends its usage, and earlier",
     "turn/diff/updated": _OWN,
     "turn/plan/updated": _OWN,
     "item/plan/delta": _OWN,
@@ -29,7 +29,7 @@ NOTIFICATIONS: Mapping[str, str] = {
     "thread/closed": _STATE,
     "serverRequest/resolved": _STATE,
     "model/safetyBuffering/updated": _STATE,
-    "turn/moderationMetadata": "has no form but the provider's own; a message that is withheld says so itself",
+    "turn/moderationMetadata": "its form is the provider's own; the mark of a message stands in its item",
     "account/updated": _ACCOUNT,
     "modelProvider/authRecoveryStarted": _ACCOUNT,
     "modelProvider/authRecoveryCompleted": _ACCOUNT,

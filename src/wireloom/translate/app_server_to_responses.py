@@ -218,9 +218,9 @@ class AppServerReader:
         self._answered = False
         self._told[item.call_id or ""] = call_id, item
         self.called.append(name)
-        told = {**json, "call_id": call_id}
-        told.pop("id", None)
-        self._reader.take(DONE, {"item": told})
+        renamed = {**json, "call_id": call_id}
+        renamed.pop("id", None)
+        self._reader.take(DONE, {"item": renamed})
         misfit = self._schemas[name].misfit(item.arguments or "") if name in self._schemas else None
         if misfit is not None:
             self.lost.append(f"the arguments of {name} do not fit its schema: {misfit}")
@@ -253,7 +253,7 @@ class AppServerReader:
         if reason is not None:
             self._cut(reason)
         elif self._stream.spoke or self._retries > RETRIES:
-            # What was sent cannot be taken back, and would be sent again.
+            # The text that was sent cannot be taken back, and would be sent again.
             raise failure(hot.TurnError(error.additionalDetails or error.message, None, error.codexErrorInfo))
         else:
             self._messages.forget()
@@ -276,7 +276,7 @@ class AppServerReader:
             raise UpstreamError("Codex broke the turn off.", code="upstream_incomplete")
 
     def _cut(self, reason: str) -> None:
-        """The model stopped early, or was stopped; what it said so far is the answer."""
+        """The model stopped early, or was stopped; the text so far is the answer."""
         known = INCOMPLETE.get(reason, "max_output_tokens")
         if self._codex and known == "content_filter":
             self.done = True
@@ -312,14 +312,14 @@ NOTIFICATIONS: Mapping[str, NotificationRule] = {
         (
             _native(TURN_STARTED, _R._started, "the turn's id"),
             _native(TURN_COMPLETED, _R._completed, "the only end of a turn"),
-            _native(ERROR, _R._error, "nothing that was told is told again"),
+            _native(ERROR, _R._error, "a text that was sent is not sent again"),
             _native(ITEM_STARTED, _R._begun, "a message that never comes was a refusal"),
             _native(ITEM_COMPLETED, _R._ended, "whether a message is shown"),
             _native(TEXT_DELTA, _R._text),
             _native(SUMMARY_DELTA, _R._summary),
             _native(THOUGHT_DELTA, _R._thought),
             _native(RAW_ITEM, _R._item, "what the deltas left out"),
-            _native(RAW_RESPONSE, _R._counted, "usage; the calls of this answer are all told"),
+            _native(RAW_RESPONSE, _R._counted, "usage; all calls of this answer have come"),
         )
     ),
     "account/rateLimits/updated": Rule(How.NATIVE, None, "by the connection: headers of later answers"),
