@@ -19,7 +19,7 @@ UNREAD = ("title", "examples")
 
 
 def contract(document: Json) -> Json:
-    """Spell out what the published document leaves to its reader: nulls and discriminator mappings.
+    """Spell out what the published document leaves to its reader: nulls, unions of one, and discriminator mappings.
 
     Args:
         document: an OpenAPI document; not changed.
@@ -27,6 +27,7 @@ def contract(document: Json) -> Json:
     document = copy.deepcopy(document)
     for node in _schemas(document):
         _spell_null(node)
+        _spell_only_branch(node)
         if "$ref" in node and node.get("type") == "object":
             del node["type"]  # says nothing that the reference does not
     schemas = document["components"]["schemas"]
@@ -54,6 +55,20 @@ def _spell_null(node: dict[str, Json]) -> None:
     kept: dict[str, Json] = {key: plain.pop(key) for key in OF_FIELDS if key in plain}
     node.clear()
     node.update(kept, anyOf=[plain, {"type": "null"}])
+
+
+def _spell_only_branch(node: dict[str, Json]) -> None:
+    """Put the only branch of a union in the union's place."""
+    for key in UNIONS:
+        branches = node.get(key)
+        if (
+            isinstance(branches, list)
+            and len(branches) == 1
+            and not branches[0].keys() & node.keys() - {*OF_FIELDS}
+        ):
+            rest = {name: value for name, value in node.items() if name not in (key, "discriminator")}
+            node.clear()
+            node.update(branches[0] | rest)
 
 
 def _spell_mapping(node: dict[str, Json], schemas: Json) -> None:

@@ -1,34 +1,59 @@
-"""Corrections to contracts: OpenAPI Overlay documents, each action with a reason and an effect."""
+"""Corrections to contracts: OpenAPI Overlay documents, each action with a reason and an effect.
+
+An action has one verb. `update` and `remove` are those of the Overlay specification. Three more reach the lists in which
+a contract grows (members of unions, words of enums, required fields), so that a newer document's member is never compiled
+out together with the old ones:
+
+- `x-remove: [NAME, ...]` takes named members out of the list at the target;
+- `x-inline: [NAME, ...]` puts the members of nested unions in the place of the references to them;
+- `x-name: NAME` moves the schema at the target to `components.schemas` and leaves a reference.
+
+Beside its verb an action may have `x-stands-for`: a schema that it adds or refers to -> the published schemas that it
+takes the place of. `codegen.review` compares the two.
+"""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 from jsonpath_ng.ext.parser import parse
+from jsonpath_ng.jsonpath import DatumInContext
 
 Json = Any
 
+SCHEMAS = "#/components/schemas/"
+UNIONS = ("oneOf", "anyOf")
+LISTS = frozenset({*UNIONS, "allOf", "enum", "required"})
+"""Keywords whose members have names. A property may be called like one, but its value is no list."""
+NAMING = frozenset({"properties", "parameters", "responses", "schemas", "paths", "content"})
+"""Keywords whose children have names, so that removing a child removes something named."""
+
 
 class OverlayError(ValueError):
-    """An overlay that cannot be read, an action without a reason, or one that changes nothing."""
+    """An overlay that cannot be read, or an action without a reason or an effect, or that removes what it does not name."""
 
 
 def load(path: Path) -> Json:
-    """Read an overlay file and check that every action says why it is there.
+    """Read an overlay file and check that every action has a reason and one verb.
 
     Raises:
-        OverlayError: a file that is not YAML, or an action without a description.
+        OverlayError: a file that is not YAML, or an action without a description, with no verb, or with several.
     """
     try:
         overlay = yaml.safe_load(path.read_text())
     except yaml.YAMLError as error:
         raise OverlayError(f"{path.name}: not YAML: {error}. Quote texts with `: ` or ` #`.") from error
     for number, action in enumerate(overlay["actions"], 1):
+        place = f"{path.name}: action {number} ({action['target']})"
         if not action.get("description", "").strip():
-            raise OverlayError(f"{path.name}: action {number} ({action['target']}) gives no reason")
+            raise OverlayError(f"{place} gives no reason")
+        verbs = [verb for verb in VERBS if verb in action]
+        if len(verbs) != 1:
+            raise OverlayError(f"{place} has the verbs {verbs}; an action has one of {', '.join(VERBS)}")
     return overlay
 
 
@@ -40,26 +65,48 @@ def apply(document: Json, overlay: Json) -> Json:
         overlay: a parsed OpenAPI Overlay document.
 
     Raises:
-        OverlayError: an action that changes nothing: its target is gone or says already what the action says.
+        OverlayError: an action that changes nothing: its target is gone or already has the new value; or one that
+            removes a list of members as a whole.
     """
     document = copy.deepcopy(document)
     title = overlay["info"]["title"]
     for number, action in enumerate(overlay["actions"], 1):
-        if not _act(document, action):
-            raise OverlayError(f"{title}: action {number} changes nothing: {action['target']}")
+        place = f"{title}: action {number}"
+        verb = next(verb for verb in VERBS if verb in action)
+        matches = parse(action["target"]).find(document)
+        try:
+            changed = VERBS[verb](document, matches, action[verb])
+        except OverlayError as error:
+            raise OverlayError(f"{place} ({action['target']}): {error}") from error
+        if not changed:
+            raise OverlayError(f"{place} changes nothing: {action['target']}")
     return document
 
 
-def _act(document: Json, action: Json) -> bool:
-    matches = parse(action["target"]).find(document)
-    if action.get("remove"):
-        for match in reversed(matches):  # from the end, so that indexes of a list stay true
-            match.full_path.filter(lambda _: True, document)
-        return bool(matches)
+def name_of(member: Json) -> str:
+    """The name by which an overlay addresses a member of a list.
+
+    Args:
+        member: a word of an enum, a required field, or a branch of a union: the last part of its reference, else its
+            type, else its one keyword.
+    """
+    if not isinstance(member, dict):
+        return "null" if member is None else str(member)
+    if "$ref" in member:
+        return str(member["$ref"]).rsplit("/", 1)[-1]
+    if "type" in member:
+        return str(member["type"])
+    return " ".join(sorted(member))
+
+
+# -- verbs ---------------------------------------------------------------------------------------------------------
+
+
+def _update(document: Json, matches: list[DatumInContext], value: Json) -> bool:
     changed = False
     for match in matches:
         before = copy.deepcopy(match.value)
-        after = _merged(match.value, copy.deepcopy(action["update"]))
+        after = _merged(match.value, copy.deepcopy(value))
         if after is not match.value:
             match.full_path.update(document, after)
         changed |= after != before
@@ -76,3 +123,106 @@ def _merged(old: Json, new: Json) -> Json:
         old.extend(new if isinstance(new, list) else [new])
         return old
     return new
+
+
+def _remove(document: Json, matches: list[DatumInContext], _: Json) -> bool:
+    for match in matches:
+        _check_removal(match)
+    for match in reversed(matches):  # from the end, so that indexes of a list stay true
+        match.full_path.filter(lambda _: True, document)
+    return bool(matches)
+
+
+def _check_removal(match: DatumInContext) -> None:
+    """Refuse to remove members that the action does not name.
+
+    Raises:
+        OverlayError: a whole list of members, a member by its position, or an inline schema that holds such a list.
+    """
+    place, around = _key(match), _key(match.context)
+    if place in LISTS and isinstance(match.value, list):
+        raise OverlayError(
+            f"it removes the whole list `{place}`, and with it members that a newer document may add;"
+            f" write `x-remove: [{', '.join(map(name_of, match.value))}]`"
+        )
+    if around in LISTS and place.isdecimal():
+        raise OverlayError(
+            f"it removes a member of `{around}` by its position, where a newer document may have another;"
+            f" write `x-remove: [{name_of(match.value)}]` with the list as target"
+        )
+    if around not in NAMING and place not in NAMING and _holds_list(match.value):
+        raise OverlayError(
+            f"it removes the inline schema `{place}` with its list of members; write `x-name: NAME` to refer to it"
+        )
+
+
+def _key(match: DatumInContext | None) -> str:
+    """The key or index at which a match stands."""
+    return "" if match is None else str(match.path).strip("'[]")
+
+
+def _holds_list(value: Json) -> bool:
+    """Whether a schema itself, or one within it, has members by name."""
+    if isinstance(value, dict):
+        own = any(isinstance(value.get(key), list) for key in LISTS)
+        return own or any(map(_holds_list, value.values()))
+    return isinstance(value, list) and any(map(_holds_list, value))
+
+
+def _remove_members(_: Json, matches: list[DatumInContext], names: list[str]) -> bool:
+    for match in matches:
+        members, around = _members(match)
+        for name in names:
+            del members[_place(members, name)]
+        if not members:
+            del around[str(match.path)]
+    return bool(matches and names)
+
+
+def _inline(document: Json, matches: list[DatumInContext], names: list[str]) -> bool:
+    schemas = document["components"]["schemas"]
+    for match in matches:
+        members, _ = _members(match)
+        for name in names:
+            place = _place(members, name)
+            inner = schemas.get(name, {})
+            nested = next((inner[key] for key in UNIONS if key in inner), None)
+            if nested is None:
+                raise OverlayError(f"{name} is no union, so there is nothing to inline")
+            members[place : place + 1] = copy.deepcopy(nested)
+    return bool(matches and names)
+
+
+def _name(document: Json, matches: list[DatumInContext], name: str) -> bool:
+    schemas = document["components"]["schemas"]
+    if name in schemas:
+        raise OverlayError(f"there is a schema {name} already")
+    for match in matches:
+        if schemas.setdefault(name, match.value) != match.value:
+            raise OverlayError(f"the targets differ, so {name} cannot name all of them")
+        match.full_path.update(document, {"$ref": SCHEMAS + name})
+    return bool(matches)
+
+
+def _members(match: DatumInContext) -> tuple[list[Json], Json]:
+    """The list at a target, and the schema that holds it."""
+    if match.context is None or str(match.path) not in LISTS or not isinstance(match.value, list):
+        raise OverlayError(f"the target is none of {', '.join(sorted(LISTS))}")
+    return match.value, match.context.value
+
+
+def _place(members: list[Json], name: str) -> int:
+    places = [index for index, member in enumerate(members) if name_of(member) == name]
+    if len(places) != 1:
+        found = ", ".join(map(name_of, members))
+        raise OverlayError(f"{len(places)} members are called {name}; there are: {found}")
+    return places[0]
+
+
+VERBS: Mapping[str, Callable[[Json, list[DatumInContext], Json], bool]] = {
+    "update": _update,
+    "remove": _remove,
+    "x-remove": _remove_members,
+    "x-inline": _inline,
+    "x-name": _name,
+}

@@ -119,21 +119,6 @@ class ChatCompletionMessageToolCallChunk(Deferred):
     extra_content: dict[str, Any] | None = None
 
 
-ChatCompletionMessageToolCallsChatCompletionMessageToolCalls = TypeAliasType(
-    "ChatCompletionMessageToolCallsChatCompletionMessageToolCalls",
-    Annotated[
-        ChatCompletionMessageToolCall | ChatCompletionMessageCustomToolCall,
-        Field(discriminator="type"),
-    ],
-)
-
-
-ChatCompletionMessageToolCalls = TypeAliasType(
-    "ChatCompletionMessageToolCalls",
-    Many[ChatCompletionMessageToolCallsChatCompletionMessageToolCalls],
-)
-
-
 class ChatCompletionModerationError(Deferred):
     """
     A moderation of one direction that failed.
@@ -269,26 +254,6 @@ class ChatCompletionResponseMessageAudio(Deferred):
     expires_at: int
     data: str
     transcript: str
-
-
-class ChatCompletionResponseMessage(Deferred):
-    """
-    The message of the model.
-    """
-
-    model_config = ConfigDict(
-        extra="allow",
-    )
-    content: str | None
-    refusal: str | None
-    tool_calls: ChatCompletionMessageToolCalls | None = None
-    annotations: Many[ChatCompletionResponseMessageAnnotation] | None = None
-    role: Literal["assistant"]
-    function_call: ChatCompletionRequestAssistantMessageFunctionCall | None = None
-    audio: ChatCompletionResponseMessageAudio | None = None
-    reasoning_content: str | None = None
-    reasoning: str | None = None
-    reasoning_details: Many[dict[str, Any]] | None = None
 
 
 class ChatCompletionStreamOptionsChatCompletionStreamOptions(Deferred):
@@ -433,18 +398,6 @@ class CreateChatCompletionResponseChoiceLogprobs(Deferred):
     )
     content: Many[ChatCompletionTokenLogprob] | None
     refusal: Many[ChatCompletionTokenLogprob] | None
-
-
-class CreateChatCompletionResponseChoice(Deferred):
-    model_config = ConfigDict(
-        extra="allow",
-    )
-    finish_reason: Literal[
-        "stop", "length", "tool_calls", "content_filter", "function_call"
-    ]
-    index: int
-    message: ChatCompletionResponseMessage
-    logprobs: CreateChatCompletionResponseChoiceLogprobs | None
 
 
 class CreateChatCompletionStreamResponseChoice(Deferred):
@@ -1027,6 +980,11 @@ ChatCompletionRequestToolCall = TypeAliasType(
 )
 
 
+ChatCompletionMessageToolCalls = TypeAliasType(
+    "ChatCompletionMessageToolCalls", Many[ChatCompletionRequestToolCall]
+)
+
+
 class ChatCompletionModeration(Deferred):
     """
     The moderation results for the input and the output of a chat completion.
@@ -1119,6 +1077,26 @@ class ChatCompletionRequestUserMessage(Deferred):
     name: str | None = None
 
 
+class ChatCompletionResponseMessage(Deferred):
+    """
+    The message of the model.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    content: str | None
+    refusal: str | None
+    tool_calls: ChatCompletionMessageToolCalls | None = None
+    annotations: Many[ChatCompletionResponseMessageAnnotation] | None = None
+    role: Literal["assistant"]
+    function_call: ChatCompletionRequestAssistantMessageFunctionCall | None = None
+    audio: ChatCompletionResponseMessageAudio | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    reasoning_details: Many[dict[str, Any]] | None = None
+
+
 class ChatCompletionTool(Deferred):
     """
     A function of the client.
@@ -1137,6 +1115,18 @@ class Audio(Deferred):
     )
     voice: VoiceIdsOrCustomVoice
     format: Literal["wav", "aac", "mp3", "flac", "opus", "pcm16"]
+
+
+class CreateChatCompletionResponseChoice(Deferred):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    finish_reason: Literal[
+        "stop", "length", "tool_calls", "content_filter", "function_call"
+    ]
+    index: int
+    message: ChatCompletionResponseMessage
+    logprobs: CreateChatCompletionResponseChoiceLogprobs | None
 
 
 class CreateChatCompletionResponse(Deferred):
@@ -1241,7 +1231,7 @@ class ChatCompletionRequestAssistantMessage(Deferred):
     role: Literal["assistant"]
     name: str | None = None
     audio: ChatCompletionRequestAssistantMessageAudio | None = None
-    tool_calls: Many[ChatCompletionRequestToolCall] | None = None
+    tool_calls: ChatCompletionMessageToolCalls | None = None
     function_call: ChatCompletionRequestAssistantMessageFunctionCall | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None

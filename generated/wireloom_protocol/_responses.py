@@ -827,8 +827,8 @@ class ItemReferenceParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    id: str
     type: Literal["item_reference"]
+    id: str
 
 
 class KeyPressAction(Deferred):
@@ -4273,36 +4273,36 @@ InputItem = TypeAliasType(
     "InputItem",
     Annotated[
         Union[
-            MessageItemParam,
+            FileSearchToolCall,
+            ComputerToolCall,
+            ComputerCallOutputItemParam,
+            WebSearchToolCall,
             FunctionToolCall,
             FunctionCallOutputItemParam,
-            CustomToolCall,
-            CustomToolCallOutput,
-            ReasoningItemParam,
-            AdditionalToolsItemParam,
             ToolSearchCallItemParam,
             "ToolSearchOutputItemParam",
+            AdditionalToolsItemParam,
+            CompactionSummaryItemParam,
+            ImageGenToolCall,
+            CodeInterpreterToolCall,
             LocalShellToolCall,
-            LocalShellToolCallOutputParam,
             FunctionShellCallItemParam,
             FunctionShellCallOutputItemParam,
             ApplyPatchToolCallItemParam,
             ApplyPatchToolCallOutputItemParam,
-            WebSearchToolCall,
-            FileSearchToolCall,
-            CodeInterpreterToolCall,
-            ImageGenToolCall,
-            ComputerToolCall,
-            ComputerCallOutputItemParam,
             MCPListTools,
             MCPApprovalRequest,
             MCPApprovalResponse,
             MCPToolCall,
-            CompactionSummaryItemParam,
+            CustomToolCallOutput,
+            CustomToolCall,
             CompactionTriggerItemParam,
             ItemReferenceParam,
             ProgramItemParam,
             ProgramOutputItemParam,
+            MessageItemParam,
+            ReasoningItemParam,
+            LocalShellToolCallOutputParam,
             AgentMessageItemParam,
             ConfigurationUpdateItemParam,
         ],

@@ -146,19 +146,6 @@ class ChatCompletionMessageToolCallChunk(TypedDict):
     extra_content: NotRequired[dict[str, Any]]
 
 
-ChatCompletionMessageToolCallsChatCompletionMessageToolCalls: TypeAlias = (
-    ChatCompletionMessageToolCall | ChatCompletionMessageCustomToolCall
-)
-
-
-ChatCompletionMessageToolCalls: TypeAlias = list[
-    ChatCompletionMessageToolCallsChatCompletionMessageToolCalls
-]
-"""
-The calls of a message of the model.
-"""
-
-
 class ChatCompletionModerationError(TypedDict):
     """
     A moderation of one direction that failed.
@@ -191,23 +178,6 @@ class ChatCompletionResponseMessageAudio(TypedDict):
     expires_at: int
     data: str
     transcript: str
-
-
-class ChatCompletionResponseMessage(TypedDict):
-    """
-    The message of the model.
-    """
-
-    content: str | None
-    refusal: str | None
-    tool_calls: NotRequired[ChatCompletionMessageToolCalls]
-    annotations: NotRequired[list[ChatCompletionResponseMessageAnnotation]]
-    role: Literal["assistant"]
-    function_call: NotRequired[ChatCompletionResponseMessageFunctionCall]
-    audio: NotRequired[ChatCompletionResponseMessageAudio | None]
-    reasoning_content: NotRequired[str | None]
-    reasoning: NotRequired[str | None]
-    reasoning_details: NotRequired[list[dict[str, Any]] | None]
 
 
 class ChatCompletionStreamResponseDeltaFunctionCall(TypedDict):
@@ -451,15 +421,6 @@ class CoordParam(TypedDict):
 class CreateChatCompletionResponseChoiceLogprobs(TypedDict):
     content: list[ChatCompletionTokenLogprob] | None
     refusal: list[ChatCompletionTokenLogprob] | None
-
-
-class CreateChatCompletionResponseChoice(TypedDict):
-    finish_reason: Literal[
-        "stop", "length", "tool_calls", "content_filter", "function_call"
-    ]
-    index: int
-    message: ChatCompletionResponseMessage
-    logprobs: CreateChatCompletionResponseChoiceLogprobs | None
 
 
 class CreateChatCompletionStreamResponseChoiceLogprobs(TypedDict):
@@ -752,8 +713,8 @@ class ItemReferenceParam(TypedDict):
     A reference to a stored item by its id.
     """
 
-    id: str
     type: NotRequired[Literal["item_reference"]]
+    id: str
 
 
 class KeyPressAction(TypedDict):
@@ -2224,6 +2185,11 @@ class CodexModel(TypedDict):
     web_search_tool_type: NotRequired[Literal["text"]]
 
 
+ChatCompletionRequestToolCall: TypeAlias = (
+    ChatCompletionMessageToolCall | ChatCompletionMessageCustomToolCall
+)
+
+
 Annotation: TypeAlias = (
     FileCitationBody | UrlCitationBody | ContainerFileCitationBody | FilePath
 )
@@ -2306,6 +2272,12 @@ class ApplyPatchToolParam(TypedDict):
     allowed_callers: NotRequired[ApplyPatchToolParamAllowedCallers | None]
 
 
+ChatCompletionMessageToolCalls: TypeAlias = list[ChatCompletionRequestToolCall]
+"""
+The calls of a message of the model.
+"""
+
+
 class ChatCompletionModerationResults(TypedDict):
     """
     The moderation results for one direction.
@@ -2314,6 +2286,23 @@ class ChatCompletionModerationResults(TypedDict):
     type: Literal["moderation_results"]
     model: str
     results: list[ModerationResultBody]
+
+
+class ChatCompletionResponseMessage(TypedDict):
+    """
+    The message of the model.
+    """
+
+    content: str | None
+    refusal: str | None
+    tool_calls: NotRequired[ChatCompletionMessageToolCalls]
+    annotations: NotRequired[list[ChatCompletionResponseMessageAnnotation]]
+    role: Literal["assistant"]
+    function_call: NotRequired[ChatCompletionResponseMessageFunctionCall]
+    audio: NotRequired[ChatCompletionResponseMessageAudio | None]
+    reasoning_content: NotRequired[str | None]
+    reasoning: NotRequired[str | None]
+    reasoning_details: NotRequired[list[dict[str, Any]] | None]
 
 
 ComputerAction: TypeAlias = (
@@ -2347,6 +2336,15 @@ class ComputerToolCall(TypedDict):
     actions: NotRequired[ComputerActionList]
     pending_safety_checks: list[ComputerCallSafetyCheckParam]
     status: Literal["in_progress", "completed", "incomplete"]
+
+
+class CreateChatCompletionResponseChoice(TypedDict):
+    finish_reason: Literal[
+        "stop", "length", "tool_calls", "content_filter", "function_call"
+    ]
+    index: int
+    message: ChatCompletionResponseMessage
+    logprobs: CreateChatCompletionResponseChoiceLogprobs | None
 
 
 class CustomGrammarFormatParam(TypedDict):
@@ -3026,14 +3024,14 @@ class ResponseTextParam(TypedDict):
 
 Tool: TypeAlias = (
     FunctionTool
+    | WebSearchTool
+    | LocalShellToolParam
+    | FunctionShellToolParam
     | CustomToolParam
     | NamespaceToolParam
     | ToolSearchToolParam
-    | LocalShellToolParam
-    | FunctionShellToolParam
-    | ApplyPatchToolParam
-    | WebSearchTool
     | WebSearchPreviewTool
+    | ApplyPatchToolParam
 )
 
 
@@ -3255,33 +3253,33 @@ class ConversationItemList(TypedDict):
 
 
 InputItem: TypeAlias = (
-    MessageItemParam
-    | AgentMessageItemParam
+    FileSearchToolCall
+    | WebSearchToolCall
     | FunctionToolCall
     | FunctionCallOutputItemParam
-    | CustomToolCall
-    | CustomToolCallOutput
-    | ReasoningItemParam
-    | AdditionalToolsItemParam
     | ToolSearchCallItemParam
     | ToolSearchOutputItemParam
+    | AdditionalToolsItemParam
+    | CompactionSummaryItemParam
+    | ImageGenToolCall
+    | CodeInterpreterToolCall
     | LocalShellToolCall
-    | LocalShellToolCallOutputParam
     | FunctionShellCallItemParam
     | FunctionShellCallOutputItemParam
     | ApplyPatchToolCallItemParam
     | ApplyPatchToolCallOutputItemParam
-    | WebSearchToolCall
-    | FileSearchToolCall
-    | CodeInterpreterToolCall
-    | ImageGenToolCall
     | MCPListTools
     | MCPApprovalRequest
     | MCPToolCall
-    | CompactionSummaryItemParam
+    | CustomToolCallOutput
+    | CustomToolCall
     | CompactionTriggerItemParam
-    | ConfigurationUpdateItemParam
     | ItemReferenceParam
+    | MessageItemParam
+    | ReasoningItemParam
+    | LocalShellToolCallOutputParam
+    | AgentMessageItemParam
+    | ConfigurationUpdateItemParam
 )
 
 

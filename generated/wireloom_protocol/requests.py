@@ -574,8 +574,8 @@ class ItemReferenceParam(TypedDict):
     A reference to a stored item by its id.
     """
 
-    id: str
     type: NotRequired[Literal["item_reference"]]
+    id: str
 
 
 class LocalShellExecAction(TypedDict):
@@ -1314,6 +1314,12 @@ class ChatCompletionFunctions(TypedDict):
     parameters: NotRequired[FunctionParameters]
 
 
+ChatCompletionMessageToolCalls: TypeAlias = list[ChatCompletionRequestToolCall]
+"""
+The calls of a message of the model.
+"""
+
+
 class ChatCompletionRequestMessageContentPartAudio(TypedDict):
     """
     An audio part of a message, as base64.
@@ -1917,14 +1923,14 @@ class ResponseTextParam(TypedDict):
 
 Tool: TypeAlias = (
     FunctionTool
+    | WebSearchTool
+    | LocalShellToolParam
+    | FunctionShellToolParam
     | CustomToolParam
     | NamespaceToolParam
     | ToolSearchToolParam
-    | LocalShellToolParam
-    | FunctionShellToolParam
-    | ApplyPatchToolParam
-    | WebSearchTool
     | WebSearchPreviewTool
+    | ApplyPatchToolParam
 )
 
 
@@ -1999,7 +2005,7 @@ class ChatCompletionRequestAssistantMessage(TypedDict):
     role: Literal["assistant"]
     name: NotRequired[str]
     audio: NotRequired[ChatCompletionRequestAssistantMessageAudio | None]
-    tool_calls: NotRequired[list[ChatCompletionRequestToolCall]]
+    tool_calls: NotRequired[ChatCompletionMessageToolCalls]
     function_call: NotRequired[ChatCompletionRequestAssistantMessageFunctionCall | None]
     reasoning_content: NotRequired[str | None]
     reasoning: NotRequired[str | None]
@@ -2096,33 +2102,33 @@ class MessageItemParam(TypedDict):
 
 
 InputItem: TypeAlias = (
-    MessageItemParam
-    | AgentMessageItemParam
+    FileSearchToolCall
+    | WebSearchToolCall
     | FunctionToolCall
     | FunctionCallOutputItemParam
-    | CustomToolCall
-    | CustomToolCallOutput
-    | ReasoningItemParam
-    | AdditionalToolsItemParam
     | ToolSearchCallItemParam
     | ToolSearchOutputItemParam
+    | AdditionalToolsItemParam
+    | CompactionSummaryItemParam
+    | ImageGenToolCall
+    | CodeInterpreterToolCall
     | LocalShellToolCall
-    | LocalShellToolCallOutputParam
     | FunctionShellCallItemParam
     | FunctionShellCallOutputItemParam
     | ApplyPatchToolCallItemParam
     | ApplyPatchToolCallOutputItemParam
-    | WebSearchToolCall
-    | FileSearchToolCall
-    | CodeInterpreterToolCall
-    | ImageGenToolCall
     | MCPListTools
     | MCPApprovalRequest
     | MCPToolCall
-    | CompactionSummaryItemParam
+    | CustomToolCallOutput
+    | CustomToolCall
     | CompactionTriggerItemParam
-    | ConfigurationUpdateItemParam
     | ItemReferenceParam
+    | MessageItemParam
+    | ReasoningItemParam
+    | LocalShellToolCallOutputParam
+    | AgentMessageItemParam
+    | ConfigurationUpdateItemParam
 )
 
 

@@ -74,6 +74,115 @@ def test_what_actions_do() -> None:
     assert yaml.safe_dump(BASE) == before
 
 
+GROWING: Any = {
+    "components": {
+        "schemas": {
+            "Cat": {"type": "object"},
+            "Dog": {
+                "type": "object",
+                "properties": {"type": {"enum": ["dog", "hound"]}},
+                "required": ["type"],
+            },
+            "Pet": {"oneOf": [{"$ref": "#/components/schemas/Cat"}, {"$ref": "#/components/schemas/Dog"}]},
+            "Animal": {"oneOf": [{"$ref": "#/components/schemas/Pet"}, {"type": "null"}], "default": None},
+            "Home": {"type": "array", "items": {"oneOf": [{"$ref": "#/components/schemas/Cat"}]}},
+            "Words": {"anyOf": [{"type": "string"}, {"type": "string", "enum": ["a"]}]},
+        }
+    }
+}
+
+
+def grown(*actions: dict[str, Any]) -> Any:
+    """Schemas of `GROWING` that actions change."""
+    done = overlay.apply(GROWING, {"info": {"title": "test"}, "actions": list(actions)})
+    schemas = done["components"]["schemas"]
+    return {
+        name: schema
+        for name, schema in schemas.items()
+        if schema != GROWING["components"]["schemas"].get(name)
+    }
+
+
+CAT, DOG, PET = ({"$ref": f"#/components/schemas/{name}"} for name in ("Cat", "Dog", "Pet"))
+
+
+@pytest.mark.parametrize(
+    ("target", "verb", "value", "changed"),
+    [
+        (
+            "Animal.oneOf",
+            "x-inline",
+            ["Pet"],
+            {"Animal": {"oneOf": [CAT, DOG, {"type": "null"}], "default": None}},
+        ),
+        ("Animal.oneOf", "x-remove", ["null"], {"Animal": {"oneOf": [PET], "default": None}}),
+        ("Pet.oneOf", "x-remove", ["Cat", "Dog"], {"Pet": {}}),
+        (
+            "Dog.required",
+            "x-remove",
+            ["type"],
+            {"Dog": {"type": "object", "properties": {"type": {"enum": ["dog", "hound"]}}}},
+        ),
+        (
+            "Dog.properties.type.enum",
+            "x-remove",
+            ["dog"],
+            {"Dog": {"type": "object", "properties": {"type": {"enum": ["hound"]}}, "required": ["type"]}},
+        ),
+        (
+            "Home.items",
+            "x-name",
+            "Resident",
+            {
+                "Resident": {"oneOf": [CAT]},
+                "Home": {"type": "array", "items": {"$ref": "#/components/schemas/Resident"}},
+            },
+        ),
+    ],
+)
+def test_actions_on_lists_name_their_members(target: str, verb: str, value: Any, changed: Any) -> None:
+    assert grown({"target": f"$.components.schemas.{target}", verb: value}) == changed
+
+
+@pytest.mark.parametrize(
+    ("action", "message"),
+    [
+        (
+            {"target": "$.components.schemas.Pet.oneOf", "remove": True},
+            "whole list `oneOf`.*x-remove: .Cat, Dog.",
+        ),
+        ({"target": "$.components.schemas.Dog.required", "remove": True}, "whole list `required`"),
+        ({"target": "$..enum", "remove": True}, "whole list `enum`"),
+        ({"target": "$.components.schemas.Pet.oneOf[0]", "remove": True}, "by its position.*x-remove: .Cat."),
+        ({"target": "$.components.schemas.Pet.oneOf[?(@['$ref'])]", "remove": True}, "by its position"),
+        ({"target": "$.components.schemas.Home.items", "remove": True}, "inline schema `items`.*x-name"),
+        (
+            {"target": "$.components.schemas.Pet.oneOf", "x-remove": ["Bird"]},
+            "0 members are called Bird; there are: Cat, Dog",
+        ),
+        (
+            {"target": "$.components.schemas.Words.anyOf", "x-remove": ["string"]},
+            "2 members are called string",
+        ),
+        ({"target": "$.components.schemas.Dog", "x-remove": ["type"]}, "the target is none of"),
+        ({"target": "$.components.schemas.Pet.oneOf", "x-inline": ["Cat"]}, "Cat is no union"),
+        ({"target": "$.components.schemas.Home.items", "x-name": "Cat"}, "there is a schema Cat already"),
+        ({"target": "$.components.schemas['Pet','Home']", "x-name": "All"}, "the targets differ"),
+    ],
+)
+def test_no_action_removes_what_it_does_not_name(action: dict[str, Any], message: str) -> None:
+    with pytest.raises(overlay.OverlayError, match=f"test: action 1.*{message}"):
+        grown(action)
+
+
+@pytest.mark.parametrize("verbs", [{}, {"update": {"b": 2}, "remove": True}, {"replace": {}}])
+def test_an_action_has_one_verb(verbs: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "test.overlay.yaml"
+    path.write_text(yaml.safe_dump({"actions": [{"target": "$.a", "description": "Why.", **verbs}]}))
+    with pytest.raises(overlay.OverlayError, match="an action has one of update, remove, x-remove"):
+        overlay.load(path)
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "openapi/overlays").iterdir()), ids=lambda path: path.name)
 def test_each_overlay_can_be_read(path: Path) -> None:
     assert overlay.load(path)["actions"]
