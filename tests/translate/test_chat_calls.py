@@ -12,8 +12,9 @@ from tests.support.chat_answers import GENERIC, STOP, Session, call, chunk, said
 from tests.support.grammar import check
 from tests.support.streams import new_stream, unseal
 from wireloom.providers import Profile, load
+from wireloom.translate.free_input import wrap
 from wireloom.translate.output_items import CALLS
-from wireloom.translate.tools import Target, Tools, wrap
+from wireloom.translate.tools import Target, Tools
 
 Json: TypeAlias = dict[str, Any]
 KIMI = load("kimi")

@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support import cuts
-from wireloom.translate.free_input import FreeInput
-from wireloom.translate.tools import unwrap, wrap
+from wireloom.translate.free_input import FreeInput, unwrap, wrap
 
 
 def read(fragments: Iterable[str]) -> list[str]:

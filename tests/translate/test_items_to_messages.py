@@ -31,11 +31,12 @@ from wireloom.errors import InvalidRequest
 from wireloom.providers import Profile, load, names
 from wireloom.translate import items_to_messages
 from wireloom.translate.chat_messages import CONTINUE, LATER_INSTRUCTIONS, NO_OUTPUT
+from wireloom.translate.free_input import wrap
 from wireloom.translate.hosted_items import HOSTED
 from wireloom.translate.item_outputs import OUTPUTS
 from wireloom.translate.items_to_messages import ITEMS, messages
 from wireloom.translate.loss import How, Losses, Severity
-from wireloom.translate.tools import Target, Tools, wrap
+from wireloom.translate.tools import Target, Tools
 
 OPENAI = load("openai")
 

@@ -13,8 +13,8 @@ from tests.support import contract, cuts
 from tests.support.grammar import Told, check, decode
 from tests.support.streams import ERROR, USAGE, new_stream
 from wireloom.translate import response_events
+from wireloom.translate.free_input import unwrap, wrap
 from wireloom.translate.response_stream import ResponseStream
-from wireloom.translate.tools import unwrap, wrap
 from wireloom.wire.sse import EventReader, encode
 
 Json: TypeAlias = dict[str, Any]

@@ -12,9 +12,10 @@ from tests.support import contract
 from tests.support.tools import GENERIC, SCHEMA, Json, Lost, flat, function, namespace, offered
 from wireloom.errors import InvalidRequest
 from wireloom.providers import Profile, load, names
+from wireloom.translate.free_input import unwrap, wrap
 from wireloom.translate.loss import How, Severity
 from wireloom.translate.output_items import CALLS
-from wireloom.translate.tools import EMPTY_PARAMETERS, TOOLS, Target, Tools, flat_name, unwrap, wrap
+from wireloom.translate.tools import EMPTY_PARAMETERS, TOOLS, Target, Tools, flat_name
 from wireloom.translate.tools import REFUSED as HOSTED
 
 OPENAI, KIMI = load("openai"), load("kimi")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
@@ -42,6 +42,12 @@ SHELL: Json = {
         "required": ["commands"],
     },
 }
+OPERATIONS: Mapping[str, tuple[str, ...]] = {
+    "create_file": ("type", "path", "diff"),
+    "update_file": ("type", "path", "diff"),
+    "delete_file": ("type", "path"),
+}
+"""Every change of a file -> its members."""
 APPLY_PATCH: Json = {
     "description": "Create, change or delete a file on the user's machine.",
     "parameters": {
@@ -50,7 +56,7 @@ APPLY_PATCH: Json = {
             "operation": {
                 "type": "object",
                 "properties": {
-                    "type": {"type": "string", "enum": ["create_file", "update_file", "delete_file"]},
+                    "type": {"type": "string", "enum": list(OPERATIONS)},
                     "path": _TEXT,
                     "diff": {
                         "type": "string",
@@ -108,10 +114,11 @@ def apply_patch_fields(arguments: Json) -> Json | None:
     operation = arguments.get("operation", arguments)
     if not isinstance(operation, dict):
         return None
-    members = ("type", "path") if operation.get("type") == "delete_file" else ("type", "path", "diff")
-    fields = {name: operation.get(name) for name in members}
-    known = fields["type"] in ("create_file", "update_file", "delete_file")
-    return {"operation": fields} if known and _texts(list(fields.values())) and fields["path"] else None
+    kind = operation.get("type")
+    if not isinstance(kind, str) or kind not in OPERATIONS:
+        return None
+    fields = {name: operation.get(name) for name in OPERATIONS[kind]}
+    return {"operation": fields} if _texts(list(fields.values())) and fields["path"] else None
 
 
 def _texts(value: Any) -> bool:
@@ -136,10 +143,16 @@ def shell_output(output: Sequence[Any]) -> str:
 
 
 def _shell_result(result: Any) -> str:
-    outcome = result.outcome
-    ended = f"exit code {outcome.exit_code}" if outcome.type == "exit" else "timed out"
+    ended = OUTCOMES[result.outcome.type](result.outcome)
     parts = (result.stdout, f"stderr: {result.stderr}" if result.stderr else "", f"[{ended}]")
     return "\n".join(part for part in parts if part)
+
+
+OUTCOMES: Mapping[str, Callable[[Any], str]] = {
+    "exit": lambda outcome: f"exit code {outcome.exit_code}",
+    "timeout": lambda _: "timed out",
+}
+"""Every way in which a command ends -> its words."""
 
 
 def patch_output(status: str, output: str | None) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from wireloom_protocol import responses as m
+
 from wireloom.providers.profile import Profile
 from wireloom.translate.loss import How, Losses, Rule, refused
 
@@ -42,7 +44,7 @@ def _image(at: At, path: str, part: Any) -> Json:
         )
     image: Json = {"url": part.image_url}
     detail = getattr(part, "detail", None)
-    if detail in ("low", "high", "auto") and at.profile.image_detail:
+    if DETAILS.get(detail or "") is How.NATIVE and at.profile.image_detail:
         image["detail"] = detail
     elif detail not in (None, "auto"):
         at.losses.add(f"{path}.detail", "dropped", "no such level of detail upstream")
@@ -68,6 +70,26 @@ def _audio(at: At, path: str, part: Any) -> Json:
 
 def _refusal(_: At, __: str, part: Any) -> Json:
     return {"type": "text", "text": part.refusal}
+
+
+DETAILS: Mapping[str, How] = {
+    "auto": How.NATIVE,
+    "low": How.NATIVE,
+    "high": How.NATIVE,
+    "original": How.IGNORED,
+}
+"""Every level of detail of an image."""
+
+AGENT_TEXTS: Mapping[str, str] = {"input_text": "text", "encrypted_content": "encrypted_content"}
+"""Type of a part of what agents write to each other -> its member that holds the text.
+
+The CLI takes the text that a model gave a tool of its own for sealed; what was said through here is not.
+"""
+
+
+def agent_text(item: m.AgentMessageItemParam) -> str:
+    """The whole text that an agent wrote."""
+    return "".join(getattr(part, AGENT_TEXTS[part.type]) for part in item.content)
 
 
 PartRule: TypeAlias = Rule[Callable[[At, str, Any], Json]]

@@ -1,12 +1,18 @@
-"""Free-form input taken out of a call's JSON arguments while they arrive."""
+"""Free-form input inside the JSON arguments of a call: put in, and taken out while they arrive."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
 
 import msgspec
 
+Json: TypeAlias = dict[str, Any]
+
+# The field that carries free-form input, and those that models are known to use in its place.
+INPUT = "input"
+WRAPPED = (INPUT, "patch", "text", "content", "code", "command")
 # `{"input": "`, as far as it has come.
 _HEAD = re.compile(r'\s*\{\s*"input"\s*:\s*"')
 _PLAIN = re.compile(r'[^"\\]+')
@@ -125,3 +131,36 @@ def _unicode(text: str, at: int) -> tuple[str, int] | None:
     if code >= 0xDC00 or low is None or not 0xDC00 <= int(low[0], 16) < 0xE000:
         return "\ufffd", at + 6
     return chr(0x10000 + ((code - 0xD800) << 10) + int(low[0], 16) - 0xDC00), at + 12
+
+
+# -- whole arguments ------------------------------------------------------------------------------------------------
+
+
+def wrap(text: str) -> str:
+    """Free-form input as the JSON arguments of the function that stands in for its tool."""
+    return msgspec.json.encode({INPUT: text}).decode()
+
+
+def unwrap(arguments: str) -> str:
+    """The free-form input in a call's arguments.
+
+    Models that were asked for `{"input": ...}` also send another lone string field, or the bare text.
+    """
+    try:
+        value = msgspec.json.decode(arguments)
+    except (msgspec.MsgspecError, RecursionError):
+        return arguments
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        for name in _candidates(value):
+            text = value[name]
+            if isinstance(text, str):
+                return text
+    return arguments
+
+
+def _candidates(value: Json) -> Iterator[str]:
+    yield from (name for name in WRAPPED if name in value)
+    if len(value) == 1:
+        yield from value

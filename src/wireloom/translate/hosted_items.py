@@ -41,11 +41,15 @@ def _file_search(item: Any) -> Trace:
 
 
 def _code_interpreter(item: Any) -> Trace:
-    outputs = item.outputs or ()
-    logs = [output.logs for output in outputs if output.type == "logs"]
-    pictures = tuple(str(output.url) for output in outputs if output.type == "image")
+    found: dict[str, list[str]] = {kind: [] for kind in CODE_OUTPUTS}
+    for output in item.outputs or ():
+        found[output.type].append(str(getattr(output, CODE_OUTPUTS[output.type])))
     code = call_arguments({"code": item.code})
-    return Trace("code_interpreter", code, "\n".join(logs) or ELSEWHERE, pictures)
+    return Trace("code_interpreter", code, "\n".join(found["logs"]) or ELSEWHERE, tuple(found["image"]))
+
+
+CODE_OUTPUTS: Mapping[str, str] = {"logs": "logs", "image": "url"}
+"""Every kind of output of a run of code -> the member that holds it."""
 
 
 def _image_generation(item: Any) -> Trace:

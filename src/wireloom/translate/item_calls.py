@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 
 from wireloom_protocol import responses as m
 
-from wireloom.translate import tools as t
 from wireloom.translate.client_tools import call_arguments
+from wireloom.translate.free_input import wrap
 from wireloom.translate.item_outputs import SEARCH_ID
 
 Call: TypeAlias = tuple[str, str, str | None, str]
@@ -16,7 +16,7 @@ Call: TypeAlias = tuple[str, str, str | None, str]
 
 
 def _custom(item: m.CustomToolCall) -> Call:
-    return item.call_id, item.name, item.namespace, t.wrap(item.input)
+    return item.call_id, item.name, item.namespace, wrap(item.input)
 
 
 def _tool_search(item: m.ToolSearchCallItemParam) -> Call:

@@ -13,6 +13,8 @@ from wireloom_protocol.operations import KNOWN
 if TYPE_CHECKING:
     from wireloom_protocol import replies
 
+from wireloom.translate.content_parts import AGENT_TEXTS
+
 Json = dict[str, Any]
 
 STATUSES: Final = ("in_progress", "completed", "incomplete")
@@ -62,7 +64,7 @@ def _message(item: Json) -> None:
 
 def _agent_message(item: Json) -> None:
     """The published contract has no such item, so it is shown as the message that the model got."""
-    texts = [part.get("text", part.get("encrypted_content")) for part in item["content"]]
+    texts = [part[AGENT_TEXTS[part["type"]]] for part in item["content"]]
     content = [{"type": "input_text", "text": text} for text in texts]
     item |= {"type": "message", "role": "user", "content": content, **_DONE}
     item.pop("phase", None)

@@ -12,7 +12,7 @@ from wireloom.errors import InvalidRequest
 from wireloom.providers.profile import Profile
 from wireloom.translate import tools as t
 from wireloom.translate.chat_messages import ChatMessages, Json, Unseal
-from wireloom.translate.content_parts import PARTS
+from wireloom.translate.content_parts import PARTS, agent_text
 from wireloom.translate.hosted_items import HOSTED
 from wireloom.translate.item_calls import CALLS
 from wireloom.translate.loss import How, Losses, Rule, Severity, refused
@@ -88,9 +88,7 @@ def _message(build: ChatMessages, path: str, item: m.MessageItemParam) -> None:
 
 
 def _agent_message(build: ChatMessages, _: str, item: m.AgentMessageItemParam) -> None:
-    # The CLI takes the text that a model gave a tool of its own for sealed; what was said through here is not.
-    said = (part.text if part.type == "input_text" else part.encrypted_content for part in item.content)
-    build.user([{"type": "text", "text": "".join(said)}])
+    build.user([{"type": "text", "text": agent_text(item)}])
 
 
 def _function_call(build: ChatMessages, _: str, item: m.FunctionToolCall) -> None:

@@ -10,8 +10,7 @@ import msgspec
 from wireloom_protocol import hot
 
 from wireloom.translate import client_tools
-from wireloom.translate.free_input import FreeInput, is_json
-from wireloom.translate.tools import unwrap
+from wireloom.translate.free_input import FreeInput, is_json, unwrap
 
 if TYPE_CHECKING:
     from wireloom_protocol import replies

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 from wireloom_protocol import responses as m
 
 from wireloom.errors import InvalidRequest
 from wireloom.translate import tools as t
 from wireloom.translate.chat_draft import Draft
-from wireloom.translate.loss import Severity, refused
+from wireloom.translate.loss import How, Rule, Severity, refused
 
 
 def choose_tools(build: Draft, path: str, value: Any) -> None:
@@ -23,23 +24,37 @@ def choose_tools(build: Draft, path: str, value: Any) -> None:
     Raises:
         InvalidRequest: a choice that cannot be kept to.
     """
-    if isinstance(value, str):
-        _choose(build, path, value, value)
-    elif value.type == "allowed_tools":
-        _allow(build, path, value)
-    elif value.type in ("function", "custom"):
-        namespace = getattr(value, "namespace", None)
-        flat = _offered(build.tools, value.type, value.name, namespace)
-        if flat is None:
-            raise InvalidRequest(
-                f"{path}.name: the tool {value.name!r} is not offered.", param=f"{path}.name"
-            )
-        _choose(build, path, "function", {"type": "function", "function": {"name": flat}})
-    elif (flat := _offered(build.tools, value.type, None, None)) is not None:
-        # a tool of the client's that is known by its kind
-        _choose(build, path, "function", {"type": "function", "function": {"name": flat}})
+    kind = value if isinstance(value, str) else value.type
+    CHOICES[kind].apply(build, path, value)
+
+
+def _mode(build: Draft, path: str, value: str) -> None:
+    _choose(build, path, value, value)
+
+
+def _named(build: Draft, path: str, value: Any) -> None:
+    namespace = getattr(value, "namespace", None)
+    flat = _offered(build.tools, value.type, value.name, namespace)
+    if flat is None:
+        raise InvalidRequest(f"{path}.name: the tool {value.name!r} is not offered.", param=f"{path}.name")
+    _force(build, path, flat)
+
+
+def _of_kind(build: Draft, path: str, value: Any) -> None:
+    """A client's tool that has no name besides its kind."""
+    flat = _offered(build.tools, value.type, None, None)
+    if flat is None:
+        _foreign(build, path, value)
     else:
-        raise refused(path, f"a tool of type {value.type} cannot be forced", "unsupported_tool")
+        _force(build, path, flat)
+
+
+def _foreign(_: Draft, path: str, value: Any) -> None:
+    raise refused(path, f"a tool of type {value.type} cannot be forced", "unsupported_tool")
+
+
+def _force(build: Draft, path: str, flat: str) -> None:
+    _choose(build, path, "function", {"type": "function", "function": {"name": flat}})
 
 
 def _offered(tools: t.Tools, kind: str, name: Any, namespace: Any) -> str | None:
@@ -108,3 +123,38 @@ def _allow(build: Draft, path: str, value: m.ToolChoiceAllowed) -> None:
     tools.functions[:] = kept
     build.losses.add(path, "emulated", "tools that are not allowed are not offered", Severity.IMMATERIAL)
     _choose(build, path, value.mode, value.mode)
+
+
+ChoiceRule: TypeAlias = Rule[Callable[[Draft, str, Any], None]]
+
+_OF_KIND: ChoiceRule = Rule(How.EMULATED, _of_kind, "the function that stands for the tool")
+_FOREIGN: ChoiceRule = Rule(How.REFUSED, _foreign, "it runs inside a provider that offers it")
+
+CHOICES: Mapping[str, ChoiceRule] = {
+    "auto": Rule(How.NATIVE, _mode, "the same as no choice"),
+    "none": Rule(How.NATIVE, _mode, "by offering no tool where the upstream has no such choice"),
+    "required": Rule(How.NATIVE, _mode, "refused where the upstream cannot be made to call"),
+    "allowed_tools": Rule(
+        How.EMULATED, _allow, "by offering these alone where the upstream has no such choice"
+    ),
+    "function": Rule(How.NATIVE, _named, "refused where the upstream cannot be made to call"),
+    "custom": Rule(How.EMULATED, _named, "the function that stands for the tool"),
+    "apply_patch": _OF_KIND,
+    "shell": _OF_KIND,
+    **dict.fromkeys(
+        (
+            "code_interpreter",
+            "computer",
+            "computer_use",
+            "computer_use_preview",
+            "file_search",
+            "image_generation",
+            "mcp",
+            "programmatic_tool_calling",
+            "web_search_preview",
+            "web_search_preview_2025_03_11",
+        ),
+        _FOREIGN,
+    ),
+}
+"""Every form of `tool_choice`, by its word or its type."""

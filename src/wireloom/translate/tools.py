@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-import msgspec
 from wireloom_protocol import responses as m
 
 from wireloom.errors import InvalidRequest
 from wireloom.providers.profile import Profile
 from wireloom.translate.client_tools import APPLY_PATCH, LOCAL_SHELL, SHELL
+from wireloom.translate.free_input import INPUT
 from wireloom.translate.loss import How, Losses, Rule, Severity, refused
 from wireloom.translate.members import LEFT_OUT
 
 Json: TypeAlias = dict[str, Any]
 
-# The field that carries free-form input, and those that models are known to use in its place.
-INPUT = "input"
-WRAPPED = (INPUT, "patch", "text", "content", "code", "command")
 EMPTY_PARAMETERS: Json = {"type": "object", "properties": {}}
 SEARCHES = frozenset(
     {"web_search", "web_search_2025_08_26", "web_search_preview", "web_search_preview_2025_03_11"}
@@ -231,14 +228,8 @@ def _custom(
 ) -> None:
     words = [text for text in (tool.description, about) if text]
     described = "The tool's input, exactly as the tool takes it."
-    grammar = tool.format if isinstance(tool.format, m.CustomGrammarFormatParam) else None
-    if grammar is not None:
-        words.append(
-            f"The value of `{INPUT}` has to follow this {grammar.syntax} grammar:\n{grammar.definition}"
-        )
-        build.losses.add(
-            f"{path}.format", "emulated", "the grammar is described and not enforced", Severity.IMMATERIAL
-        )
+    if tool.format is not None:
+        words += FORMATS[tool.format.type].apply(build, f"{path}.format", tool.format)
     definition: Json = {
         "description": "\n\n".join(words),
         "parameters": {
@@ -251,17 +242,39 @@ def _custom(
     build.offer(path, Target(tool.name, namespace, "custom"), definition)
 
 
+def _text(*_: Any) -> list[str]:
+    """Any text: nothing has to be described."""
+    return []
+
+
+def _grammar(build: _Build, path: str, form: m.CustomGrammarFormatParam) -> list[str]:
+    reason = "the grammar is described and not enforced"
+    build.losses.add(path, "emulated", reason, Severity.IMMATERIAL)
+    return [f"The value of `{INPUT}` has to follow this {form.syntax} grammar:\n{form.definition}"]
+
+
+FORMATS: Mapping[str, Rule[Callable[[_Build, str, Any], list[str]]]] = {
+    "text": Rule(How.NATIVE, _text),
+    "grammar": Rule(How.EMULATED, _grammar, "described and not enforced"),
+}
+"""Every format of free-form input -> what the model is told of it."""
+
+
 def _namespace(build: _Build, path: str, tool: m.NamespaceToolParam) -> None:
     # What is said of them all is said once, with the first that is offered.
     about = f"All tools of {tool.name}: {tool.description}" if tool.description else ""
     for index, member in enumerate(tool.tools):
         at, before = f"{path}.tools[{index}]", len(build.tools.functions)
-        if isinstance(member, m.CustomToolParam):
-            _custom(build, at, member, tool.name, about)
-        else:
-            _function(build, at, member, tool.name, about)
+        MEMBERS[member.type](build, at, member, tool.name, about)
         if len(build.tools.functions) > before:
             about = ""
+
+
+MEMBERS: Mapping[str, Callable[[_Build, str, Any, str, str], None]] = {
+    "function": _function,
+    "custom": _custom,
+}
+"""Every kind of tool that a namespace holds."""
 
 
 def _tool_search(build: _Build, path: str, tool: m.ToolSearchToolParam) -> None:
@@ -282,14 +295,33 @@ def _client_tool(name: str, definition: Json) -> Callable[[_Build, str, Any], No
 
 
 def _shell(build: _Build, path: str, tool: m.FunctionShellToolParam) -> None:
-    if tool.environment is not None and tool.environment.type != "local":
-        raise refused(f"{path}.environment", "containers live at the provider", "unsupported_tool")
     definition = dict(SHELL)
-    skills = tool.environment.skills if isinstance(tool.environment, m.LocalEnvironmentParam) else None
-    if skills:
-        told = [f"- {skill.name} ({skill.path}): {skill.description}" for skill in skills]
-        definition["description"] = "\n".join([SHELL["description"], "Skills there:", *told])
+    if tool.environment is not None:
+        skills = ENVIRONMENTS[tool.environment.type].apply(f"{path}.environment", tool.environment)
+        definition["description"] = "\n".join([SHELL["description"], *skills])
     _client_tool("shell", definition)(build, path, tool)
+
+
+def _local(_: str, environment: m.LocalEnvironmentParam) -> list[str]:
+    skills = environment.skills or ()
+    described = [f"- {skill.name} ({skill.path}): {skill.description}" for skill in skills]
+    return ["Skills there:", *described] if described else []
+
+
+def _container(path: str, _: Any) -> list[str]:
+    raise refused(path, "containers live at the provider", "unsupported_tool")
+
+
+_ELSEWHERE: Rule[Callable[[str, Any], list[str]]] = Rule(
+    How.REFUSED, _container, "containers live at the provider"
+)
+
+ENVIRONMENTS: Mapping[str, Rule[Callable[[str, Any], list[str]]]] = {
+    "local": Rule(How.NATIVE, _local, "its skills are described"),
+    "container_auto": _ELSEWHERE,
+    "container_reference": _ELSEWHERE,
+}
+"""Every place where a shell runs -> what the model is told of it."""
 
 
 def _web_search(build: _Build, path: str, tool: Any) -> None:
@@ -345,36 +377,3 @@ TOOLS: Mapping[str, ToolRule] = {
 }
 REFUSED = frozenset(kind for kind, rule in TOOLS.items() if rule is _HOSTED)
 """Kinds of tools that refuse a request."""
-
-
-# -- free-form input inside JSON arguments -------------------------------------------------------------------------
-
-
-def wrap(text: str) -> str:
-    """Free-form input as the JSON arguments of the function that stands in for its tool."""
-    return msgspec.json.encode({INPUT: text}).decode()
-
-
-def unwrap(arguments: str) -> str:
-    """The free-form input in a call's arguments.
-
-    Models that were asked for `{"input": ...}` also send another lone string field, or the bare text.
-    """
-    try:
-        value = msgspec.json.decode(arguments)
-    except (msgspec.MsgspecError, RecursionError):
-        return arguments
-    if isinstance(value, str):
-        return value
-    if isinstance(value, dict):
-        for name in _candidates(value):
-            text = value[name]
-            if isinstance(text, str):
-                return text
-    return arguments
-
-
-def _candidates(value: Json) -> Iterator[str]:
-    yield from (name for name in WRAPPED if name in value)
-    if len(value) == 1:
-        yield from value

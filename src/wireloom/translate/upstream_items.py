@@ -12,7 +12,7 @@ from wireloom.errors import InvalidRequest
 from wireloom.providers.profile import Profile
 from wireloom.translate import tools as t
 from wireloom.translate.chat_messages import LATER_INSTRUCTIONS, PICTURES_FOLLOW, Unseal
-from wireloom.translate.content_parts import PARTS, At
+from wireloom.translate.content_parts import PARTS, At, agent_text
 from wireloom.translate.hosted_items import HOSTED
 from wireloom.translate.item_calls import CALLS
 from wireloom.translate.item_outputs import OUTPUTS
@@ -244,9 +244,8 @@ def _output(build: Items, path: str, item: Any, _: Json) -> None:
 def _agent_message(build: Items, _: str, item: m.AgentMessageItemParam, json: Json) -> None:
     if build.wire.complete:
         build.made.append(json)
-        return
-    said = (part.text if part.type == "input_text" else part.encrypted_content for part in item.content)
-    build.say("".join(said))
+    else:
+        build.say(agent_text(item))
 
 
 def _configuration(build: Items, _: str, __: Any, json: Json) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -10,7 +11,7 @@ from wireloom_protocol import responses as m
 from wireloom.errors import InvalidRequest
 from wireloom.providers.profile import Profile
 from wireloom.translate import tools as t
-from wireloom.translate.loss import Losses, Severity, refused
+from wireloom.translate.loss import How, Losses, Rule, Severity, refused
 from wireloom.translate.members import LEFT_OUT
 from wireloom.translate.responses_to_chat import Options
 
@@ -128,17 +129,17 @@ def _functions(flat: t.Tools, given: list[Json]) -> list[Json]:
 def _choose(offered: Offer, profile: Profile, losses: Losses) -> None:
     """Say `tool_choice` in the names and forms that the upstream takes."""
     choice = offered.choice
-    if isinstance(choice, str):
-        _mode(offered, profile, choice)
-    elif choice["type"] == "allowed_tools":
-        _allow(offered, profile, choice, losses)
-    else:
-        if "function" not in profile.tool_choice:
-            raise refused("tool_choice", f"{profile.title} cannot be made to call a tool")
-        offered.choice = _reference(offered, choice, "tool_choice")
+    kind = choice if isinstance(choice, str) else choice["type"]
+    CHOICES[kind].apply(offered, profile, choice, losses)
 
 
-def _mode(offered: Offer, profile: Profile, mode: str) -> None:
+def _force(offered: Offer, profile: Profile, choice: Json, _: Losses) -> None:
+    if "function" not in profile.tool_choice:
+        raise refused("tool_choice", f"{profile.title} cannot be made to call a tool")
+    offered.choice = _reference(offered, choice, "tool_choice")
+
+
+def _mode(offered: Offer, profile: Profile, mode: str, _: Losses) -> None:
     if mode == "auto":
         offered.choice = None  # what an absent field means everywhere
     elif mode == "none":
@@ -166,7 +167,7 @@ def _allow(offered: Offer, profile: Profile, choice: Json, losses: Losses) -> No
     names = {(tool["type"], tool.get("name")) for tool in wanted}
     offered.tools[:] = [tool for tool in offered.tools if (tool["type"], tool.get("name")) in names]
     losses.add("tool_choice", "emulated", "tools that are not allowed are not offered", Severity.IMMATERIAL)
-    _mode(offered, profile, choice["mode"])
+    _mode(offered, profile, choice["mode"], losses)
 
 
 def _reference(offered: Offer, named: Json, path: str) -> Json:
@@ -178,3 +179,37 @@ def _reference(offered: Offer, named: Json, path: str) -> Json:
     if any(tool["type"] == kind and tool.get("name") == name for tool in offered.tools):
         return named
     raise InvalidRequest(f"{path}: the tool {name or kind!r} is not offered.", param=path)
+
+
+ChoiceRule: TypeAlias = Rule[Callable[[Offer, Profile, Any, Losses], None]]
+
+_NAMED: ChoiceRule = Rule(How.NATIVE, _force, "under the name by which the tool is offered")
+
+CHOICES: Mapping[str, ChoiceRule] = {
+    "auto": Rule(How.NATIVE, _mode, "the same as no choice"),
+    "none": Rule(How.NATIVE, _mode, "by offering no tool where the upstream has no such choice"),
+    "required": Rule(How.NATIVE, _mode, "refused where the upstream cannot be made to call"),
+    "allowed_tools": Rule(
+        How.NATIVE, _allow, "by offering these alone where the upstream has no such choice"
+    ),
+    **dict.fromkeys(
+        (
+            "apply_patch",
+            "code_interpreter",
+            "computer",
+            "computer_use",
+            "computer_use_preview",
+            "custom",
+            "file_search",
+            "function",
+            "image_generation",
+            "mcp",
+            "programmatic_tool_calling",
+            "shell",
+            "web_search_preview",
+            "web_search_preview_2025_03_11",
+        ),
+        _NAMED,
+    ),
+}
+"""Every form of `tool_choice`, by its word or its type, for an upstream that is not complete."""
