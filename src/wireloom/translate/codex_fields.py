@@ -25,6 +25,17 @@ def carried(*_: Any) -> None:
     """Carried elsewhere in the module, or answered by the gateway itself."""
 
 
+def instructed_json(build: Any, path: str, _: Any) -> None:
+    """Ask for a JSON object in the instructions.
+
+    Args:
+        build: the request being made; its `instructions` get one more.
+        path: where the format stood.
+    """
+    build.instructions.append(JSON_ONLY)
+    build.losses.add(path, "emulated", "Codex has no json_object: it is asked for in words")
+
+
 def report_settings(losses: Losses, path: str, reasoning: Mapping[str, Any]) -> None:
     """Note what Codex does not know of how a model is to reason."""
     for name in ("mode", "context"):
@@ -39,11 +50,7 @@ def _top_logprobs(_: Build, path: str, value: int) -> None:
 
 def _include(build: Build, path: str, value: list[str]) -> None:
     for index, name in enumerate(value):
-        at = f"{path}[{index}]"
-        if name == LOGPROBS:
-            raise refused(at, "Codex tells no log probabilities")
-        if name != ENCRYPTED_REASONING:
-            build.losses.add(at, "dropped", "nothing of the kind to include", Severity.IMMATERIAL)
+        INCLUDE[name].apply(build, f"{path}[{index}]", name)
 
 
 def ignored(reason: str, severity: Severity = Severity.DEGRADING, *, harmless: object = None) -> Rule[Apply]:
@@ -64,6 +71,20 @@ _IMMATERIAL = Severity.IMMATERIAL
 _HISTORY = "by the gateway's history"
 _UNSET = ignored("Codex has no such setting")
 _UNHEARD = ignored("Codex hears nothing of it", _IMMATERIAL)
+
+_ABSENT = ignored("nothing of the kind to include", _IMMATERIAL)
+
+INCLUDE: Mapping[str, Rule[Apply]] = {
+    LOGPROBS: _refuse("Codex tells no log probabilities"),
+    ENCRYPTED_REASONING: Rule(How.EMULATED, carried, "sealed by the gateway"),
+    "file_search_call.results": _ABSENT,
+    "web_search_call.results": _ABSENT,
+    "web_search_call.action.sources": _ABSENT,
+    "message.input_image.image_url": _ABSENT,
+    "computer_call_output.output.image_url": _ABSENT,
+    "code_interpreter_call.outputs": _ABSENT,
+}
+"""Every part of an answer that `include` asks for."""
 
 COMMON: Mapping[str, Rule[Apply]] = {
     "model": Rule(How.NATIVE, carried, "under the name that the model map gives"),

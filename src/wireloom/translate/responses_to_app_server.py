@@ -10,7 +10,7 @@ from wireloom_protocol import responses as m
 
 from wireloom.providers.profile import Profile, ResponsesWire
 from wireloom.translate import tools as t
-from wireloom.translate.codex_fields import COMMON, JSON_ONLY, SUMMARIES, carried, report_settings
+from wireloom.translate.codex_fields import COMMON, SUMMARIES, carried, instructed_json, report_settings
 from wireloom.translate.codex_items import thread_items
 from wireloom.translate.codex_schemas import Schema, unsaid
 from wireloom.translate.effort import updated
@@ -135,18 +135,25 @@ def _reasoning(build: _Build, path: str, value: Json) -> None:
 def _text(build: _Build, path: str, value: Json) -> None:
     if value.get("verbosity") is not None:
         build.config["model_verbosity"] = value["verbosity"]
-    form = value.get("format") or {}
-    if form.get("type") == "json_schema":
-        build.turn["outputSchema"] = form["schema"]
-        if form.get("strict") is False:
-            build.losses.add(
-                f"{path}.format.strict", "changed", "Codex enforces every schema", Severity.IMMATERIAL
-            )
-        if form.get("description"):
-            build.instructions.append(form["description"])
-    elif form.get("type") == "json_object":
-        build.instructions.append(JSON_ONLY)
-        build.losses.add(f"{path}.format", "emulated", "Codex has no json_object: it is asked for in words")
+    form = value.get("format")
+    if form:
+        FORMATS[form["type"]].apply(build, f"{path}.format", form)
+
+
+def _schema(build: _Build, path: str, form: Json) -> None:
+    build.turn["outputSchema"] = form["schema"]
+    if form.get("strict") is False:
+        build.losses.add(f"{path}.strict", "changed", "Codex enforces every schema", Severity.IMMATERIAL)
+    if form.get("description"):
+        build.instructions.append(form["description"])
+
+
+FORMATS: Mapping[str, Rule[Apply]] = {
+    "text": Rule(How.NATIVE, carried, "the same as no format"),
+    "json_schema": Rule(How.NATIVE, _schema, "always enforced"),
+    "json_object": Rule(How.EMULATED, instructed_json, "asked for in words"),
+}
+"""Every format of an answer."""
 
 
 def _parallel_tool_calls(build: _Build, path: str, value: bool) -> None:

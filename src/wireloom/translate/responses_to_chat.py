@@ -189,21 +189,36 @@ def _reasoning(build: Draft, path: str, value: m.Reasoning) -> None:
 def _text(build: Draft, path: str, value: m.ResponseTextParam) -> None:
     if value.verbosity is not None:
         build.set(f"{path}.verbosity", "verbosity", value.verbosity)
-    form, profile = value.format, build.profile
-    if isinstance(form, m.TextResponseFormatJsonSchema):
-        schema = form.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude={"type"})
-        if profile.json_schema:
-            build.body["response_format"] = {"type": "json_schema", "json_schema": schema}
-            return
-        described = f"{SCHEMA} ({schema['description']})" if schema.get("description") else SCHEMA
-        build.instruction = f"{described}:\n{msgspec.json.encode(schema['schema']).decode()}"
-        reason = f"{profile.title} has no json_schema: the schema is described and not enforced"
-        build.losses.add(f"{path}.format", "emulated", reason)
-        form = m.ResponseFormatJsonObject(type="json_object") if profile.json_object else None
-    if isinstance(form, m.ResponseFormatJsonObject):
-        if not profile.json_object:
-            raise refused(f"{path}.format", f"{profile.title} has no json_object", "unsupported_format")
+    if value.format is not None:
+        FORMATS[value.format.type].apply(build, f"{path}.format", value.format)
+
+
+def _json_schema(build: Draft, path: str, form: m.TextResponseFormatJsonSchema) -> None:
+    profile = build.profile
+    schema = form.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude={"type"})
+    if profile.json_schema:
+        build.body["response_format"] = {"type": "json_schema", "json_schema": schema}
+        return
+    described = f"{SCHEMA} ({schema['description']})" if schema.get("description") else SCHEMA
+    build.instruction = f"{described}:\n{msgspec.json.encode(schema['schema']).decode()}"
+    reason = f"{profile.title} has no json_schema: the schema is described and not enforced"
+    build.losses.add(path, "emulated", reason)
+    if profile.json_object:
         build.body["response_format"] = {"type": "json_object"}
+
+
+def _json_object(build: Draft, path: str, _: m.ResponseFormatJsonObject) -> None:
+    if not build.profile.json_object:
+        raise refused(path, f"{build.profile.title} has no json_object", "unsupported_format")
+    build.body["response_format"] = {"type": "json_object"}
+
+
+FORMATS: Mapping[str, Rule[Apply]] = {
+    "text": Rule(How.NATIVE, _done, "the same as no format"),
+    "json_schema": Rule(How.NATIVE, _json_schema, "described where the upstream does not have it"),
+    "json_object": Rule(How.NATIVE, _json_object, "refused where the upstream does not have it"),
+}
+"""Every format of an answer."""
 
 
 def _parallel_tool_calls(build: Draft, path: str, value: bool) -> None:
@@ -213,7 +228,7 @@ def _parallel_tool_calls(build: Draft, path: str, value: bool) -> None:
         build.losses.add(path, "dropped", f"{build.profile.title} does not take it")
 
 
-def _logprobs(build: Draft, path: str) -> None:
+def _logprobs(build: Draft, path: str, _: Any = None) -> None:
     if "logprobs" in build.profile.dropped:
         raise refused(path, f"{build.profile.title} tells no log probabilities")
     build.body["logprobs"] = True
@@ -227,11 +242,7 @@ def _top_logprobs(build: Draft, path: str, value: int) -> None:
 
 def _include(build: Draft, path: str, value: list[str]) -> None:
     for index, name in enumerate(value):
-        at = f"{path}[{index}]"
-        if name == LOGPROBS:
-            _logprobs(build, at)
-        elif name != ENCRYPTED_REASONING:
-            build.losses.add(at, "dropped", "nothing of the kind to include", Severity.IMMATERIAL)
+        INCLUDE[name].apply(build, f"{path}[{index}]", name)
 
 
 def _service_tier(build: Draft, path: str, value: str) -> None:
@@ -255,6 +266,20 @@ def _ignored(reason: str, severity: Severity = Severity.DEGRADING, harmless: obj
 def _refuse(reason: str, harmless: object = None) -> Rule[Apply]:
     return Rule(How.REFUSED, Refuse(reason, harmless), reason)
 
+
+_ABSENT = _ignored("nothing of the kind to include", _IMMATERIAL)
+
+INCLUDE: Mapping[str, Rule[Apply]] = {
+    LOGPROBS: Rule(How.NATIVE, _logprobs, "refused where the upstream does not send them"),
+    ENCRYPTED_REASONING: Rule(How.EMULATED, _done, "sealed by the gateway"),
+    "file_search_call.results": _ABSENT,
+    "web_search_call.results": _ABSENT,
+    "web_search_call.action.sources": _ABSENT,
+    "message.input_image.image_url": _ABSENT,
+    "computer_call_output.output.image_url": _ABSENT,
+    "code_interpreter_call.outputs": _ABSENT,
+}
+"""Every part of an answer that `include` asks for."""
 
 FIELDS: Mapping[str, Rule[Apply]] = {
     "model": Rule(How.NATIVE, _done, "under the name that the model map gives"),

@@ -13,6 +13,7 @@ from wireloom.translate.response_events import NEVER
 from wireloom.translate.responses_to_chat_completion import (
     BETWEEN,
     CALLS,
+    OUTPUT,
     cited,
     failed,
     finish_reason,
@@ -191,9 +192,10 @@ class ChatChunks:
             self.lost.append("a second call, of which the older form has none")
 
     def _item_done(self, event: Json) -> None:
-        kind = event["item"]["type"]
-        if kind not in TOLD:
-            self.lost.append(f"an item of type {str(kind)[:60]}")
+        kind = str(event["item"]["type"])
+        how, _ = OUTPUT.get(kind, (How.IGNORED, ""))
+        if how is How.IGNORED:
+            self.lost.append(f"an item of type {kind[:60]}")
 
     def _annotated(self, event: Json) -> None:
         source = cited(event["annotation"])
@@ -212,9 +214,6 @@ class ChatChunks:
         if self._include_usage and counted is not None:
             self._frames.append(self._head + b'],"usage":' + _encode(usage(counted)) + b"}\n\n")
 
-
-TOLD = frozenset({"message", "reasoning", *CALLS})
-"""Types of items that a completion tells."""
 
 _C = ChatChunks
 

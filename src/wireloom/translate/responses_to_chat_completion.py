@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from wireloom.errors import GatewayError
-from wireloom.translate.upstream_events import failure
+from wireloom.translate.loss import How
+from wireloom.translate.upstream_events import End, end_of, failure
 
 if TYPE_CHECKING:
     from wireloom_protocol import replies
@@ -20,6 +21,50 @@ FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "content_filte
 
 CALLS: Mapping[str, str] = {"function_call": "function", "custom_tool_call": "custom"}
 """Types of items that are calls of a client's tool, and what Chat calls them."""
+LOGGED = "Chat has no words for it: the log has its type"
+OUTPUT: Mapping[str, tuple[How, str]] = {
+    "message": (How.NATIVE, "its text and its refusal"),
+    "reasoning": (How.EMULATED, "reasoning_content"),
+    "function_call": (How.NATIVE, "a call"),
+    "custom_tool_call": (How.NATIVE, "a call"),
+    **dict.fromkeys(
+        (
+            "additional_tools",
+            "apply_patch_call",
+            "apply_patch_call_output",
+            "code_interpreter_call",
+            "compaction",
+            "computer_call",
+            "computer_call_output",
+            "custom_tool_call_output",
+            "file_search_call",
+            "function_call_output",
+            "image_generation_call",
+            "local_shell_call",
+            "local_shell_call_output",
+            "mcp_approval_request",
+            "mcp_approval_response",
+            "mcp_call",
+            "mcp_list_tools",
+            "program",
+            "program_output",
+            "shell_call",
+            "shell_call_output",
+            "tool_search_call",
+            "tool_search_output",
+            "web_search_call",
+        ),
+        (How.IGNORED, LOGGED),
+    ),
+}
+"""Every type of output item, and what becomes of it in a completion."""
+ANNOTATIONS: Mapping[str, tuple[How, str]] = {
+    "url_citation": (How.NATIVE, "a source"),
+    "file_citation": (How.IGNORED, LOGGED),
+    "container_file_citation": (How.IGNORED, LOGGED),
+    "file_path": (How.IGNORED, LOGGED),
+}
+"""Every type of annotation of a text."""
 FINISHED: Mapping[str, FinishReason] = {"max_output_tokens": "length", "content_filter": "content_filter"}
 """Why a response is incomplete, and the finish reason for it."""
 BETWEEN = "\n\n"
@@ -40,7 +85,7 @@ def completion(
     Raises:
         GatewayError: the response failed.
     """
-    if response["status"] == "failed":
+    if end_of(response) is End.FAILED:
         raise failed({"response": response})
     output = response["output"]
     calls = [made for item in output if (made := call(item)) is not None]
@@ -65,7 +110,7 @@ def completion(
 
 def finish_reason(response: replies.Response, called: bool, *, legacy: bool = False) -> FinishReason:
     """Why the model stopped."""
-    if response["status"] == "incomplete":
+    if end_of(response) is End.CUT_SHORT:
         details = response.get("incomplete_details")
         reason = details.get("reason") if details else None
         return FINISHED.get(str(reason), "length")
@@ -126,7 +171,8 @@ def opened(item: Json, said: str) -> Json:
 
 def cited(annotation: Any) -> Source | None:
     """A source as Chat has it, or None where Chat has none of its kind; its members are the same in both."""
-    if annotation.get("type") != "url_citation":
+    how, _ = ANNOTATIONS.get(str(annotation.get("type")), (How.IGNORED, LOGGED))
+    if how is How.IGNORED:
         return None
     members: Any = {name: value for name, value in annotation.items() if name != "type"}
     return {"type": "url_citation", "url_citation": members}

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from wireloom_protocol import responses as m
 
 from wireloom.translate import tools as t
-from wireloom.translate.codex_fields import COMMON, JSON_ONLY, SUMMARIES, carried, report_settings
+from wireloom.translate.codex_fields import COMMON, SUMMARIES, carried, instructed_json, report_settings
 from wireloom.translate.codex_items import thread_items
 from wireloom.translate.effort import updated
 from wireloom.translate.loss import How, Losses, Rule, Severity, refused
@@ -128,23 +128,51 @@ def _no_calls(body: m.CreateResponse, recalled: int) -> None:
     """Make sure that there is no history of tools, which a transcript could only pretend."""
     items: Any = body.input if isinstance(body.input, list) else ()
     for index, item in enumerate(items):
-        if item.type not in TOLD:
+        if ITEMS[item.type] is How.REFUSED:
             reason = "codex exec takes neither tools nor what they returned; --backend app-server does"
             raise refused(t.place(index, recalled), reason, "unsupported_item")
 
 
-TOLD = frozenset(
-    {
-        "message",
-        "agent_message",
-        "reasoning",
-        "compaction",
-        "compaction_trigger",
-        "configuration_update",
-        "item_reference",
-    }
-)
-"""Types of items that a transcript can hold, or that say nothing in it."""
+ITEMS: Mapping[str, How] = {
+    "message": How.EMULATED,
+    "agent_message": How.EMULATED,
+    "compaction": How.EMULATED,
+    "item_reference": How.EMULATED,
+    "configuration_update": How.EMULATED,
+    "compaction_trigger": How.EMULATED,
+    "reasoning": How.IGNORED,
+    **dict.fromkeys(
+        (
+            "additional_tools",
+            "apply_patch_call",
+            "apply_patch_call_output",
+            "code_interpreter_call",
+            "computer_call",
+            "computer_call_output",
+            "custom_tool_call",
+            "custom_tool_call_output",
+            "file_search_call",
+            "function_call",
+            "function_call_output",
+            "image_generation_call",
+            "local_shell_call",
+            "local_shell_call_output",
+            "mcp_approval_request",
+            "mcp_approval_response",
+            "mcp_call",
+            "mcp_list_tools",
+            "program",
+            "program_output",
+            "shell_call",
+            "shell_call_output",
+            "tool_search_call",
+            "tool_search_output",
+            "web_search_call",
+        ),
+        How.REFUSED,
+    ),
+}
+"""Every type of item: in the transcript or the options, left out of it, or refused."""
 
 # -- rules of single fields ----------------------------------------------------------------------------------------
 
@@ -178,14 +206,23 @@ def _reasoning(build: _Build, path: str, value: Json) -> None:
 def _text(build: _Build, path: str, value: Json) -> None:
     if value.get("verbosity") is not None:
         build.options["model_verbosity"] = value["verbosity"]
-    form = value.get("format") or {}
-    if form.get("type") == "json_schema":
-        build.schema = form["schema"]
-        if form.get("description"):
-            build.instructions.append(form["description"])
-    elif form.get("type") == "json_object":
-        build.instructions.append(JSON_ONLY)
-        build.losses.add(f"{path}.format", "emulated", "Codex has no json_object: it is asked for in words")
+    form = value.get("format")
+    if form:
+        FORMATS[form["type"]].apply(build, f"{path}.format", form)
+
+
+def _schema(build: _Build, _: str, form: Json) -> None:
+    build.schema = form["schema"]
+    if form.get("description"):
+        build.instructions.append(form["description"])
+
+
+FORMATS: Mapping[str, Rule[Apply]] = {
+    "text": Rule(How.NATIVE, carried, "the same as no format"),
+    "json_schema": Rule(How.NATIVE, _schema, "always enforced"),
+    "json_object": Rule(How.EMULATED, instructed_json, "asked for in words"),
+}
+"""Every format of an answer."""
 
 
 def _service_tier(build: _Build, _: str, value: str) -> None:

@@ -8,30 +8,25 @@ told, and nothing twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
-
-from pydantic import ConfigDict, TypeAdapter, ValidationError
-from wireloom_protocol import responses as m
 
 from wireloom.errors import UpstreamRefused
 from wireloom.translate import tools as t
 from wireloom.translate.chat_chunk import DONE
 from wireloom.translate.chat_errors import cut_off
 from wireloom.translate.chat_to_responses import INCOMPLETE, logprob
-from wireloom.translate.item_resource import FORMS
 from wireloom.translate.loss import How, Rule
 from wireloom.translate.response_stream import Incomplete, ResponseStream
-from wireloom.translate.upstream_calls import SAID, UpstreamCalls
-from wireloom.translate.upstream_events import counted, decoded, failure, untold
-from wireloom.translate.upstream_output import Ledger, Told
+from wireloom.translate.upstream_calls import UpstreamCalls
+from wireloom.translate.upstream_events import End, counted, decoded, end_of, failure, untold
+from wireloom.translate.upstream_output import PARTS, Ledger, Told, can_come_back, texts_of
 
 if TYPE_CHECKING:
     from wireloom_protocol import replies
 
 Json: TypeAlias = dict[str, Any]
 
-_ITEM: TypeAdapter[Any] = TypeAdapter(m.InputItem, config=ConfigDict(hide_input_in_errors=True))
 # Names that other documents and older servers have for events of the contract.
 ALIASES: Mapping[str, str] = {
     "response.reasoning.delta": "response.reasoning_text.delta",
@@ -185,14 +180,14 @@ class ResponsesReader:
         response = response if isinstance(response, dict) else {}
         self._settle(event, response)
         details = response.get("incomplete_details")
-        stopped = event.get("type") == "response.incomplete" or response.get("status") == "incomplete"
+        stopped = event.get("type") == "response.incomplete" or end_of(response) is End.CUT_SHORT
         reason = details.get("reason") if isinstance(details, dict) else None
         incomplete = (INCOMPLETE.get(str(reason)) or "max_output_tokens") if stopped else None
         self._end = (counted(response.get("usage")), incomplete)
 
     def _settle(self, event: Json, response: Json) -> None:
         """Tell what only the final response says."""
-        if response.get("error") or response.get("status") in ("failed", "cancelled"):
+        if response.get("error") or end_of(response) is End.FAILED:
             raise failure(event)
         output = response.get("output")
         for json in output if isinstance(output, list) else ():
@@ -211,19 +206,15 @@ class ResponsesReader:
         if item.done:
             return
         item.done = True
-        if item.kind == "message":
-            self._whole_message(item, json)
-        elif item.kind == "reasoning":
-            self._whole_thought(item, json)
-        elif item.kind in SAID:
-            self._calls.finish(item, json)
-        else:
-            self._pass_on(json)
+        OUTPUT.get(item.kind, _UNKNOWN).apply(self, item, json)
+
+    def _whole_call(self, item: Told, json: Json) -> None:
+        self._calls.finish(item, json)
 
     def _whole_thought(self, item: Told, json: Json) -> None:
         summary, thought = "summary_text", "reasoning_text"
         for kind, other, key in ((summary, thought, "summary"), (thought, summary, "content")):
-            texts = list(_texts(json.get(key), kind))
+            texts = list(texts_of(json.get(key), kind))
             if "".join(texts) != item.said(other):  # some say the same in both places
                 self._rest(item, kind, texts)
         secret = json.get("encrypted_content")
@@ -234,7 +225,7 @@ class ResponsesReader:
         content = json.get("content")
         content = [{"type": "output_text", "text": content}] if isinstance(content, str) else content
         for kind in ("output_text", "refusal"):
-            self._rest(item, kind, list(_texts(content, kind)))
+            self._rest(item, kind, list(texts_of(content, kind)))
         parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
         cited = [part["annotations"] for part in parts if isinstance(part.get("annotations"), list)]
         self._cite(item, [each for annotations in cited for each in annotations])
@@ -270,44 +261,19 @@ class ResponsesReader:
             if not isinstance(annotation, dict) or not self._stream.annotate(annotation):
                 self.lost.append("a source came after its text")
 
-    def _pass_on(self, json: Json) -> None:
+    def _leave_out(self, _: Told, json: Json) -> None:
+        self.lost.append(f"an item of type {str(json['type'])[:60]}")
+
+    def _pass_on(self, told: Told, json: Json) -> None:
         """An item of a tool that ran upstream, as it is."""
         item = {**json, "id": json.get("id") or self._stream.new_id("item")}
-        if not _can_come_back(item):
-            self.lost.append(f"an item of type {str(item['type'])[:60]}")
+        if not can_come_back(item):
+            self._leave_out(told, json)
             return
         if isinstance(item.get("encrypted_content"), str):
             item["encrypted_content"] = self._close({"encrypted": item["encrypted_content"]})
         self._place = None
         self._stream.whole_item(item)
-
-
-# Kind of a part -> type of its item, and the member that holds its text.
-PARTS: Mapping[str, tuple[str, str]] = {
-    "output_text": ("message", "text"),
-    "refusal": ("message", "refusal"),
-    "reasoning_text": ("reasoning", "text"),
-    "summary_text": ("reasoning", "text"),
-}
-
-
-def _can_come_back(item: Json) -> bool:
-    """Whether an item is understood when a client sends it again."""
-    if FORMS.get(item["type"]) is None:
-        return False
-    try:
-        _ITEM.validate_python(item)
-    except ValidationError:
-        return False
-    return True
-
-
-def _texts(parts: Any, kind: str) -> Iterator[str]:
-    for part in parts if isinstance(parts, list) else ():
-        if isinstance(part, dict) and part.get("type") == kind:
-            text = part.get(PARTS[kind][1])
-            if isinstance(text, str):
-                yield text
 
 
 # -- events of the contract ----------------------------------------------------------------------------------------
@@ -382,3 +348,46 @@ EVENTS: Mapping[str, EventRule] = {
     "response.audio.transcript.done": _SOUND,
 }
 """Every event of the contract. One that is not here, such as an extension's, can be left out by its nature."""
+
+# -- items of the contract -----------------------------------------------------------------------------------------
+
+OutputRule: TypeAlias = Rule[Callable[[ResponsesReader, Told, Json], None]]
+
+_UNKNOWN: OutputRule = Rule(How.IGNORED, _R._leave_out, "the log has its type")
+_ALIEN: OutputRule = Rule(How.IGNORED, _R._leave_out, "the gateway does not keep it; the log has its type")
+_CALLED: OutputRule = Rule(
+    How.NATIVE, _R._whole_call, "in the name and the kind that the client gave its tool"
+)
+_WHOLE: OutputRule = Rule(How.NATIVE, _R._pass_on, "as it is, where a client can send it back")
+
+OUTPUT: Mapping[str, OutputRule] = {
+    "message": Rule(How.NATIVE, _R._whole_message, "what its deltas left out"),
+    "reasoning": Rule(How.NATIVE, _R._whole_thought, "what its deltas left out; encrypted content is sealed"),
+    "function_call": _CALLED,
+    "custom_tool_call": _CALLED,
+    "function_call_output": _WHOLE,
+    "custom_tool_call_output": _WHOLE,
+    "additional_tools": _WHOLE,
+    "tool_search_call": _WHOLE,
+    "tool_search_output": _WHOLE,
+    "local_shell_call": _WHOLE,
+    "local_shell_call_output": _WHOLE,
+    "shell_call": _WHOLE,
+    "shell_call_output": _WHOLE,
+    "apply_patch_call": _WHOLE,
+    "apply_patch_call_output": _WHOLE,
+    "web_search_call": _WHOLE,
+    "file_search_call": _WHOLE,
+    "code_interpreter_call": _WHOLE,
+    "image_generation_call": _WHOLE,
+    "mcp_call": _WHOLE,
+    "mcp_list_tools": _WHOLE,
+    "mcp_approval_request": _WHOLE,
+    "compaction": _WHOLE,
+    "mcp_approval_response": _ALIEN,
+    "computer_call": _ALIEN,
+    "computer_call_output": _ALIEN,
+    "program": _ALIEN,
+    "program_output": _ALIEN,
+}
+"""Every type of output item, when all of it is known. One that is not here is left out."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
@@ -61,17 +63,76 @@ def failure(event: Json) -> GatewayError:
     if error is found and not said["code"]:
         said["code"] = error.get("type")
     said["code"] = code = said["code"] or holder.get("error_type") or event.get("error_type")
-    status = next((status for words, status in STATUSES if re.search(words, str(code))), 200)
+    word = str(code)
+    alike = (status for words, status in STATUSES if re.search(words, word))
+    status = CODES[word] if word in CODES else next(alike, 200)
     return upstream_error(status, msgspec.json.encode({"error": said}))
 
 
-# Words in a code -> the HTTP status of a failure that has none, since it came inside a stream.
+CODES: Mapping[str, int] = {
+    "bio_policy": 400,
+    "context_length_exceeded": 400,
+    "data_residency_mismatch": 502,
+    "empty_image_file": 400,
+    "failed_to_download_image": 400,
+    "image_content_policy_violation": 400,
+    "image_file_not_found": 404,
+    "image_file_too_large": 400,
+    "image_parse_error": 400,
+    "image_too_large": 400,
+    "image_too_small": 400,
+    "insufficient_quota": 429,
+    "invalid_base64_image": 400,
+    "invalid_image": 400,
+    "invalid_image_format": 400,
+    "invalid_image_mode": 400,
+    "invalid_image_url": 400,
+    "invalid_prompt": 400,
+    "invalid_request": 400,
+    "rate_limit_exceeded": 429,
+    "server_error": 502,
+    "server_is_overloaded": 503,
+    "unsupported_image_media_type": 400,
+    "upstream_error": 502,
+    "upstream_invalid": 502,
+    "upstream_timeout": 502,
+    "upstream_unreachable": 502,
+    "vector_store_timeout": 502,
+}
+"""Every code of a failed response -> the HTTP status of a failure that has none, since it came inside a stream."""
+
+# The same for other servers' codes: a pattern of words in them -> the status.
 STATUSES = (
     ("too_many_requests|rate_limit", 429),
     ("overloaded", 503),
     ("not_found", 404),
     ("^(invalid|unsupported|image_|empty_image|failed_to_download_image)|policy|context_length", 400),
 )
+
+
+class End(Enum):
+    """How an answer ended."""
+
+    WHOLE = "whole"
+    CUT_SHORT = "cut short"
+    FAILED = "failed"
+
+
+ENDS: Mapping[str, End] = {
+    "completed": End.WHOLE,
+    "incomplete": End.CUT_SHORT,
+    "failed": End.FAILED,
+    "cancelled": End.FAILED,
+    # Some servers leave the status of the last event as it was at the beginning.
+    "queued": End.WHOLE,
+    "in_progress": End.WHOLE,
+}
+"""Every status of a response, in its last event -> how the answer ended."""
+
+
+def end_of(response: Mapping[str, Any]) -> End:
+    """How an answer ended, by the response of its last event."""
+    return ENDS.get(str(response.get("status")), End.WHOLE)
 
 
 def counted(usage: Any) -> replies.ResponseUsage | None:

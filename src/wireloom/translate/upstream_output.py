@@ -3,10 +3,41 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from wireloom_protocol import responses as m
+
 Json: TypeAlias = dict[str, Any]
+
+_ITEM: TypeAdapter[Any] = TypeAdapter(m.InputItem, config=ConfigDict(hide_input_in_errors=True))
+
+PARTS: Mapping[str, tuple[str, str]] = {
+    "output_text": ("message", "text"),
+    "refusal": ("message", "refusal"),
+    "reasoning_text": ("reasoning", "text"),
+    "summary_text": ("reasoning", "text"),
+}
+"""Every kind of part -> the type of its item, and the member that holds its text."""
+
+
+def texts_of(parts: Any, kind: str) -> Iterator[str]:
+    """The texts of one kind among the parts of an item."""
+    for part in parts if isinstance(parts, list) else ():
+        if isinstance(part, dict) and part.get("type") == kind:
+            text = part.get(PARTS[kind][1])
+            if isinstance(text, str):
+                yield text
+
+
+def can_come_back(item: Json) -> bool:
+    """Whether an item is understood when a client sends it again."""
+    try:
+        _ITEM.validate_python(item)
+    except ValidationError:
+        return False
+    return True
 
 
 class Told:
