@@ -19,8 +19,12 @@ from wireloom.translate import (
     chat_request_messages,
     exec_to_responses,
     responses_to_app_server,
+    responses_to_chat,
     responses_to_chat_chunks,
+    responses_to_chat_completion,
     responses_to_exec,
+    responses_to_responses,
+    tool_choice,
     tools,
 )
 from wireloom.translate.chat_to_responses import CHUNK_FIELDS
@@ -29,7 +33,6 @@ from wireloom.translate.items_to_messages import ITEMS
 from wireloom.translate.loss import How, Rule
 from wireloom.translate.members import LEFT_OUT
 from wireloom.translate.response_events import EMITTED, NEVER
-from wireloom.translate.responses_to_chat import FIELDS
 
 Row = tuple[str, ...]
 Table = Callable[[Row, Iterator[Row]], str]
@@ -96,17 +99,27 @@ def page(table: Table) -> str:
 
 
 _RULES: Mapping[str, Mapping[str, Rule[Any]]] = {
-    "Fields of a request": FIELDS,
+    "Fields of a request": responses_to_chat.FIELDS,
+    "Formats of an answer": responses_to_chat.FORMATS,
+    "Parts of an answer to include": responses_to_chat.INCLUDE,
+    "Forms of `tool_choice`": tool_choice.CHOICES,
     "Items of the input": ITEMS,
     "Content parts": PARTS,
     "Tools": {kind: rule for kind, rule in tools.TOOLS.items() if kind != "unknown"},
 }
 
 
+def _noted(table: Mapping[str, tuple[How, str]]) -> Mapping[str, Rule[Any]]:
+    return {name: Rule(how, None, note) for name, (how, note) in table.items()}
+
+
 _CHAT_WORDS = """\
 A Chat server as upstream (`chat`, `demo`) gets a Chat request as it came, and its answer goes back as it came: no table
 applies. Before any other backend the request is said as one for a response, with these rules, and then has those of that
 backend."""
+_RESPONSES_WORDS = """\
+`--upstream-wire responses`: the answer of an upstream whose profile is complete is passed on as it comes; of any other, this
+is what becomes of its items."""
 _APP_SERVER_WORDS = """\
 `--backend app-server`: a thread of `codex app-server` for each request ([codex-backend.md](codex-backend.md))."""
 _EXEC_WORDS = """\
@@ -124,7 +137,14 @@ _SECTIONS: tuple[tuple[str, str, Mapping[str, Mapping[str, Rule[Any]]]], ...] = 
             "Calls in an assistant's message": chat_request_messages.CALLS,
             "Tools of a chat completion": chat_request.TOOLS,
             "Events of a response as chunks": responses_to_chat_chunks.EVENTS,
+            "Output items in a completion": _noted(responses_to_chat_completion.OUTPUT),
+            "Annotations in a completion": _noted(responses_to_chat_completion.ANNOTATIONS),
         },
+    ),
+    (
+        "A Responses upstream",
+        _RESPONSES_WORDS,
+        {"Output items of an upstream": responses_to_responses.OUTPUT},
     ),
     (
         "The Codex CLI by its app-server",
@@ -178,7 +198,7 @@ def _operations() -> Iterator[Row]:
 
 
 def _events() -> Iterator[Row]:
-    for kind in sorted(EMITTED | NEVER.keys()):
+    for kind in sorted(EMITTED.keys() | NEVER.keys()):
         yield f"`{kind}`", "native" if kind in EMITTED else "ignored", NEVER.get(kind, "")
 
 

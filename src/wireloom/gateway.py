@@ -35,6 +35,8 @@ from wireloom.translate.responses_to_chat import ENCRYPTED_REASONING
 if TYPE_CHECKING:
     from wireloom_protocol import replies
 
+# Fields of a request to count tokens that no request for a response has -> why the count is the same without.
+UNCOUNTED = {"personality": "it adds no input"}
 NO_USAGE: replies.ResponseUsage = {
     "input_tokens": 0,
     "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
@@ -306,7 +308,8 @@ class Gateway:
         ask = self._ask(await self._continuations.begin(request, caller.principal), caller, place)
         tokens, how = await place.at.backend.count(ask)
         for name in sorted(asked.keys() - request.model_fields_set):
-            ask.losses.add(name, "dropped", "it adds no input", Severity.IMMATERIAL)
+            reason = UNCOUNTED.get(name, "no such field in the contract")
+            ask.losses.add(name, "dropped", reason, Severity.IMMATERIAL)
         if how != "upstream":
             # Of the answer, not of the request: there is nothing to refuse.
             ask.losses.items.append(Loss("input_tokens", "emulated", how))

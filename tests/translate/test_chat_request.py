@@ -70,6 +70,21 @@ def test_everything_of_the_contract_has_a_rule() -> None:
 # -- fields --------------------------------------------------------------------------------------------------------
 
 
+def test_members_that_the_contract_does_not_have_are_reported() -> None:
+    answer: Json = {
+        "role": "assistant",
+        "content": "hi",
+        "annotations": [],
+        "function_call": None,
+        "parsed": None,
+    }
+    made, losses = asked(strict=True, messages=[HELLO, answer])
+    assert made.body["input"][1]["content"][0]["text"] == "hi"
+    assert [(loss.path, loss.severity) for loss in losses.items] == [
+        ("messages[1].annotations", Severity.IMMATERIAL)
+    ]
+
+
 def test_a_greeting() -> None:
     made, losses = asked()
     assert made.body == {"model": "m", "store": False, "input": [{"type": "message", **HELLO}]}

@@ -329,7 +329,7 @@ def test_any_order_of_verbs_makes_a_stream_that_tells_all_of_it(
 def test_every_event_is_one_of_the_contract(plan: list[Verb], ending: Ending, summarise: bool) -> None:
     _, events = perform(plan, ending, summarise=summarise, patient=False)
     assert [(event, wrong) for event in events if (wrong := contract.complaints(event))] == []
-    assert {event["type"] for event in events} <= response_events.EMITTED
+    assert [event for event in events if event.keys() != response_events.EMITTED[event["type"]]] == []
 
 
 @settings(max_examples=50, deadline=None)
@@ -528,7 +528,6 @@ def test_a_relayed_event_changes_nothing_but_its_number_and_what_the_response_is
 
 def test_every_event_of_the_contract_is_written_or_has_a_reason_never_to_be() -> None:
     known = contract.tags(m.ResponseStreamEvent)
-    assert sorted(known - response_events.EMITTED - response_events.NEVER.keys()) == []
-    assert sorted((response_events.EMITTED | response_events.NEVER.keys()) - known) == []
-    assert sorted(response_events.EMITTED & response_events.NEVER.keys()) == []
+    assert sorted(known ^ (response_events.EMITTED.keys() | response_events.NEVER.keys())) == []
+    assert sorted(response_events.EMITTED.keys() & response_events.NEVER.keys()) == []
     assert all(response_events.NEVER.values())

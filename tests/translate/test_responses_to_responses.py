@@ -26,9 +26,10 @@ from tests.support.responses_turns import (
 from tests.support.streams import new_stream
 from wireloom.errors import GatewayError, UpstreamError, UpstreamLimited, UpstreamRefused
 from wireloom.translate.compaction import CompactionStream
+from wireloom.translate.item_resource import FORMS
 from wireloom.translate.loss import How
 from wireloom.translate.response_relay import ResponseRelay
-from wireloom.translate.responses_to_responses import EVENTS, ResponsesReader
+from wireloom.translate.responses_to_responses import EVENTS, OUTPUT, ResponsesReader
 from wireloom.translate.tools import Target, Tools
 from wireloom.translate.upstream_events import counted
 from wireloom.wire.sse import encode
@@ -644,4 +645,7 @@ def test_usage_has_every_member_and_keeps_what_else_is_counted() -> None:
 
 def test_every_event_of_the_contract_has_a_rule() -> None:
     assert set(EVENTS) == contract.tags(m.ResponseStreamEvent)
+    assert set(OUTPUT) == contract.tags(m.OutputItem)
+    kept = {kind for kind, rule in OUTPUT.items() if rule.how is How.NATIVE}
+    assert sorted(kept) == sorted(kind for kind in OUTPUT if FORMS[kind] is not None)
     assert all(rule.note for rule in EVENTS.values() if rule.how is not How.NATIVE)

@@ -101,3 +101,33 @@ def _garbage(data: bytes, error: Exception) -> UpstreamError:
     if isinstance(error, msgspec.ValidationError):
         kind = f"JSON that is no chunk of an answer: {error}"  # names a place and types, never a value
     return UpstreamError(f"The upstream answered with {kind}.", code="upstream_invalid")
+
+
+# -- what is read of a completion that was not streamed, member by member ------------------------------------------
+
+COMPLETION_FIELDS: Mapping[str, Mapping[str, str]] = {
+    "CreateChatCompletionResponse": {
+        "id": "ignored: the response has an id of its own",
+        "object": "ignored: says nothing",
+        "created": "ignored: the response has a time of its own",
+        "model": "ignored: the response names the model that was asked for",
+        "choices": "mapped",
+        "usage": "mapped",
+        "metadata": "ignored: the metadata of the request is echoed",
+        "service_tier": "ignored: the tier asked for is echoed",
+        "system_fingerprint": "ignored: no home in a response",
+        "moderation": "ignored: never asked for",
+    },
+    "ChatCompletionResponseMessage": {
+        "content": "mapped",
+        "refusal": "mapped",
+        "reasoning_content": "mapped",
+        "reasoning": "mapped",
+        "reasoning_details": "mapped: text as reasoning; signatures sealed, and sent back",
+        "tool_calls": "mapped",
+        "function_call": "mapped",
+        "annotations": "mapped",
+        "role": "ignored: always the assistant",
+        "audio": "ignored: never asked for",
+    },
+}

@@ -163,15 +163,27 @@ def _logit_bias(_: _Build, path: str, value: Json) -> None:
 
 
 def _response_format(build: _Build, path: str, value: Json) -> None:
-    if value["type"] == "json_schema":
-        given = value["json_schema"]
-        schema = given.get("schema")
-        if schema is None:
-            at = f"{path}.json_schema.schema"
-            raise InvalidRequest(f"{at} is missing.", code="missing_required_parameter", param=at)
-        build.within("text", format={**given, "type": "json_schema"})
-    else:
-        build.within("text", format={"type": value["type"]})
+    FORMATS[value["type"]].apply(build, path, value)
+
+
+def _schema(build: _Build, path: str, value: Json) -> None:
+    given = value["json_schema"]
+    if given.get("schema") is None:
+        at = f"{path}.json_schema.schema"
+        raise InvalidRequest(f"{at} is missing.", code="missing_required_parameter", param=at)
+    build.within("text", format={**given, "type": "json_schema"})
+
+
+def _plain_format(build: _Build, _: str, value: Json) -> None:
+    build.within("text", format={"type": value["type"]})
+
+
+FORMATS: Mapping[str, Rule[Apply]] = {
+    "text": Rule(How.NATIVE, _plain_format),
+    "json_schema": Rule(How.NATIVE, _schema),
+    "json_object": Rule(How.NATIVE, _plain_format),
+}
+"""Every format of an answer."""
 
 
 def _tools(build: _Build, path: str, value: list[Json]) -> None:
@@ -188,28 +200,50 @@ def _function_tool(_: str, tool: Json) -> Json:
 
 
 def _custom_tool(_: str, tool: Json) -> Json:
-    custom = tool["custom"]
+    custom: Json = {"type": "custom", **tool["custom"]}
     given = custom.get("format")
-    if given is not None and given.get("type") == "grammar":
-        return {"type": "custom", **custom, "format": {"type": "grammar", **given["grammar"]}}
-    return {"type": "custom", **custom}
+    if given is not None:
+        custom["format"] = INPUT_FORMATS[given["type"]](given)
+    return custom
+
+
+INPUT_FORMATS: Mapping[str, Callable[[Json], Json]] = {
+    "text": dict,
+    "grammar": lambda given: {"type": "grammar", **given["grammar"]},
+}
+"""Every format of free-form input -> the same in a tool of the Responses contract."""
 
 
 def _tool_choice(build: _Build, _: str, value: Any) -> None:
-    if isinstance(value, str):
-        build.body["tool_choice"] = value
-    elif value["type"] == "allowed_tools":
-        allowed = value["allowed_tools"]
-        named = [_named(tool) for tool in allowed["tools"]]
-        build.body["tool_choice"] = {"type": "allowed_tools", "mode": allowed["mode"], "tools": named}
-    else:
-        build.body["tool_choice"] = _named(value)
+    kind = value if isinstance(value, str) else value["type"]
+    build.body["tool_choice"] = CHOICES[kind](value)
+
+
+def _word(value: str) -> str:
+    return value
+
+
+def _allowed(value: Json) -> Json:
+    allowed = value["allowed_tools"]
+    named = [_named(tool) for tool in allowed["tools"]]
+    return {"type": "allowed_tools", "mode": allowed["mode"], "tools": named}
 
 
 def _named(tool: Json) -> Json:
     kind = str(tool.get("type"))
     inner = tool.get(kind)
     return {"type": kind, "name": inner.get("name")} if isinstance(inner, dict) else dict(tool)
+
+
+CHOICES: Mapping[str, Callable[[Any], Any]] = {
+    "auto": _word,
+    "none": _word,
+    "required": _word,
+    "allowed_tools": _allowed,
+    "function": _named,
+    "custom": _named,
+}
+"""Every form of `tool_choice`, by its word or its type -> the same in the Responses contract."""
 
 
 def _function_call(build: _Build, _: str, value: Any) -> None:

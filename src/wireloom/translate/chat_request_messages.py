@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from wireloom.errors import InvalidRequest
+from wireloom.translate import chat_members
 from wireloom.translate.loss import How, Losses, Rule, Severity, refused
 
 Json: TypeAlias = dict[str, Any]
@@ -42,9 +43,18 @@ class Items:
             at = f"{path}[{index}]"
             if message.get("name") is not None and message["role"] != "function":
                 self.losses.add(f"{at}.name", "dropped", "the backend knows no names of speakers")
+            self._report_unknown(at, message)
             MESSAGES[message["role"]].apply(self, at, message)
             self.origins += [at] * (len(self.made) - len(self.origins))
         return self.made
+
+    def _report_unknown(self, path: str, message: Json) -> None:
+        """Report members that the contract does not have, such as those that an answer had and a client sends back."""
+        unknown = message.keys() - chat_members.MESSAGES[message["role"]] - chat_members.LEFT_OUT.keys()
+        for name in sorted(unknown):
+            if message[name] is not None:
+                reason = "no such member in the contract"
+                self.losses.add(f"{path}.{name}", "dropped", reason, Severity.IMMATERIAL)
 
     def message(self, path: str, message: Json) -> None:
         """What a user, a system or a developer says."""

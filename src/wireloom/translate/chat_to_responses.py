@@ -329,4 +329,28 @@ CHUNK_FIELDS: Mapping[str, Mapping[str, str]] = {
         "custom": "ignored: only functions are offered",
         "extra_content": "emulated: sealed, and sent back with the call",
     },
+    "CompletionUsage": {
+        "prompt_tokens": "mapped",
+        "completion_tokens": "mapped",
+        "total_tokens": "mapped: else the sum",
+        "prompt_tokens_details": "mapped",
+        "completion_tokens_details": "mapped",
+        "cached_tokens": "mapped",
+        "prompt_cache_hit_tokens": "mapped",
+        "prompt_cache_miss_tokens": "ignored: the rest of the prompt",
+    },
+    "CompletionUsagePromptTokensDetails": {
+        "cached_tokens": "mapped",
+        "cache_write_tokens": "mapped",
+        "audio_tokens": "ignored: a response does not count them apart",
+        "image_tokens": "ignored: a response does not count them apart",
+        "text_tokens": "ignored: a response does not count them apart",
+    },
+    "CompletionUsageCompletionTokensDetails": {
+        "reasoning_tokens": "mapped",
+        "accepted_prediction_tokens": "ignored: a response does not count them apart",
+        "audio_tokens": "ignored: a response does not count them apart",
+        "rejected_prediction_tokens": "ignored: a response does not count them apart",
+        "text_tokens": "ignored: a response does not count them apart",
+    },
 }

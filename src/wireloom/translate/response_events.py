@@ -1,42 +1,51 @@
-"""Which events of the contract a response stream holds, and why the others never come."""
+"""Which events and members of the contract a response stream holds, and why the others never come."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-EMITTED = frozenset(
-    {
-        "response.created",
-        "response.in_progress",
-        "response.output_item.added",
-        "response.output_item.done",
-        "response.content_part.added",
-        "response.content_part.done",
-        "response.output_text.delta",
-        "response.output_text.done",
-        "response.refusal.delta",
-        "response.refusal.done",
-        "response.reasoning_text.delta",
-        "response.reasoning_text.done",
-        "response.reasoning_summary_part.added",
-        "response.reasoning_summary_part.done",
-        "response.reasoning_summary_text.delta",
-        "response.reasoning_summary_text.done",
-        "response.function_call_arguments.delta",
-        "response.function_call_arguments.done",
-        "response.custom_tool_call_input.delta",
-        "response.custom_tool_call_input.done",
-        "response.output_text.annotation.added",
-        "response.shell_call_command.added",
-        "response.shell_call_command.delta",
-        "response.shell_call_command.done",
-        "response.completed",
-        "response.incomplete",
-        "response.failed",
-        "error",
-    }
-)
-"""Types of the events this grammar writes."""
+_AT = "item_id output_index"
+
+EMITTED: Mapping[str, frozenset[str]] = {
+    kind: frozenset(("type", "sequence_number", *members.split()))
+    for kind, members in {
+        "response.created": "response",
+        "response.in_progress": "response",
+        "response.output_item.added": "output_index item",
+        "response.output_item.done": "output_index item",
+        "response.content_part.added": f"{_AT} content_index part",
+        "response.content_part.done": f"{_AT} content_index part",
+        "response.output_text.delta": f"{_AT} content_index delta logprobs",
+        "response.output_text.done": f"{_AT} content_index text logprobs",
+        "response.output_text.annotation.added": f"{_AT} content_index annotation_index annotation",
+        "response.refusal.delta": f"{_AT} content_index delta",
+        "response.refusal.done": f"{_AT} content_index refusal",
+        "response.reasoning_text.delta": f"{_AT} content_index delta",
+        "response.reasoning_text.done": f"{_AT} content_index text",
+        "response.reasoning_summary_part.added": f"{_AT} summary_index part",
+        "response.reasoning_summary_part.done": f"{_AT} summary_index part",
+        "response.reasoning_summary_text.delta": f"{_AT} summary_index delta",
+        "response.reasoning_summary_text.done": f"{_AT} summary_index text",
+        "response.function_call_arguments.delta": f"{_AT} delta",
+        "response.function_call_arguments.done": f"{_AT} name arguments",
+        "response.custom_tool_call_input.delta": f"{_AT} delta",
+        "response.custom_tool_call_input.done": f"{_AT} input",
+        "response.shell_call_command.added": "output_index command_index command",
+        "response.shell_call_command.delta": "output_index command_index delta",
+        "response.shell_call_command.done": "output_index command_index command",
+        "response.completed": "response",
+        "response.incomplete": "response",
+        "response.failed": "response",
+        "error": "code message param error",
+    }.items()
+}
+"""Types of the events this grammar writes, and the members of each."""
+
+OMITTED: Mapping[str, str] = {
+    "obfuscation": "no event is padded",
+    "status": "a summary that ends early stands in an item that does",
+}
+"""Other members of these events, and why they are never written."""
 
 NEVER: Mapping[str, str] = {
     "response.queued": "no response waits in the background",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import msgspec
@@ -94,3 +95,14 @@ def _tools(body: m.CreateResponse) -> Any:
 def _tool(tool: Any) -> Json:
     value: Json = _echo(tool, {})
     return FUNCTION_NULLS | value if value["type"] == "function" else value
+
+
+ABSENT: Mapping[str, str] = {
+    "conversation": "added where the response belongs to one",
+    "moderation": "no moderation is asked for",
+    "output_text": "the SDKs put it together from the output",
+    "prompt": "stored prompts live at the provider that stores them",
+    "prompt_cache_options": "the upstream caches as it likes",
+    "prompt_cache_retention": "the upstream caches as it likes",
+}
+"""Fields that `opening` does not set, and why."""
