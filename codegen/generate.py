@@ -143,20 +143,40 @@ def app_server_base() -> Json:
 
 def corrected() -> Json:
     """The whole surface with every numbered overlay applied: the contract before anything is chosen."""
-    document = json.loads((OPENAPI / "openai.json").read_text())
-    document["info"]["version"] = release()
-    own = yaml.safe_load((OPENAPI / "gateway.yaml").read_text())
-    document["paths"] = {API_PREFIX + path: item for path, item in document["paths"].items()} | own["paths"]
-    document["components"]["schemas"] |= own["components"]["schemas"]
-    for path in sorted((OPENAPI / "overlays").glob("[0-9]*.overlay.yaml")):
-        document = overlay.apply(document, overlay.load(path))
-    return document
+    published = json.loads((OPENAPI / "openai.json").read_text())
+    published["info"]["version"] = release()
+    document = combined(published, yaml.safe_load((OPENAPI / "gateway.yaml").read_text()))
+    paths = sorted((OPENAPI / "overlays").glob("[0-9]*.overlay.yaml"))
+    return overlay.apply(document, *map(overlay.load, paths))
+
+
+def combined(published: Json, own: Json) -> Json:
+    """The published document with the gateway's own endpoints beside it, uncorrected.
+
+    Args:
+        published: `openai.json`; not changed.
+        own: `gateway.yaml`; not changed.
+    """
+    paths = {API_PREFIX + path: item for path, item in published["paths"].items()} | own["paths"]
+    schemas = published["components"]["schemas"] | own["components"]["schemas"]
+    return {**published, "paths": paths, "components": {**published["components"], "schemas": schemas}}
 
 
 def promised(surface: Json, operations: Json) -> Json:
     """The served document: the operations that are answered, and of their requests what is not always refused."""
-    narrowed = overlay.apply(surface, overlay.load(OPENAPI / "overlays" / "served.overlay.yaml"))
-    return select.surface(normalise.contract(narrowed), operations["served"])
+    return narrowed(surface, overlay.load(OPENAPI / "overlays" / "served.overlay.yaml"), operations)
+
+
+def narrowed(surface: Json, narrowing: Json, operations: Json) -> Json:
+    """The served document, by an overlay that narrows the surface.
+
+    Args:
+        surface: what `corrected` returned; not changed.
+        narrowing: the overlay.
+        operations: `operations.toml`.
+    """
+    document = normalise.contract(overlay.apply(surface, narrowing))
+    return select.surface(document, operations["served"])
 
 
 def documents(served: Json) -> dict[str, Json]:

@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -57,30 +59,38 @@ def load(path: Path) -> Json:
     return overlay
 
 
-def apply(document: Json, overlay: Json) -> Json:
-    """Apply an overlay action by action.
+def apply(document: Json, *overlays: Json) -> Json:
+    """Apply overlays one after the other, action by action.
 
     Args:
         document: an OpenAPI document; not changed.
-        overlay: a parsed OpenAPI Overlay document.
+        overlays: parsed OpenAPI Overlay documents.
 
     Raises:
         OverlayError: an action that changes nothing: its target is gone or already has the new value; or one that
             removes a list of members as a whole.
     """
     document = copy.deepcopy(document)
+    for overlay in overlays:
+        _apply(document, overlay)
+    return document
+
+
+def _apply(document: Json, overlay: Json) -> None:
     title = overlay["info"]["title"]
     for number, action in enumerate(overlay["actions"], 1):
         place = f"{title}: action {number}"
         verb = next(verb for verb in VERBS if verb in action)
-        matches = parse(action["target"]).find(document)
+        matches = _parsed(action["target"]).find(document)
         try:
             changed = VERBS[verb](document, matches, action[verb])
         except OverlayError as error:
             raise OverlayError(f"{place} ({action['target']}): {error}") from error
         if not changed:
             raise OverlayError(f"{place} changes nothing: {action['target']}")
-    return document
+
+
+_parsed = cache(parse)
 
 
 def name_of(member: Json) -> str:
@@ -105,24 +115,31 @@ def name_of(member: Json) -> str:
 def _update(document: Json, matches: list[DatumInContext], value: Json) -> bool:
     changed = False
     for match in matches:
-        before = copy.deepcopy(match.value)
-        after = _merged(match.value, copy.deepcopy(value))
+        after, differs = _merged(match.value, copy.deepcopy(value))
         if after is not match.value:
             match.full_path.update(document, after)
-        changed |= after != before
+        changed |= differs
     return changed
 
 
-def _merged(old: Json, new: Json) -> Json:
-    """The Overlay specification's update: objects merge, lists are appended to, anything else is replaced."""
+def _merged(old: Json, new: Json) -> tuple[Json, bool]:
+    """The Overlay specification's update: objects merge, lists are appended to, anything else is replaced.
+
+    Returns:
+        The new value, and whether it differs from the old one.
+    """
+    changed = False
     if isinstance(old, dict) and isinstance(new, dict):
         for key, value in new.items():
-            old[key] = _merged(old[key], value) if key in old else value
-        return old
+            differs = key not in old
+            old[key], deeper = _merged(old[key], value) if key in old else (value, False)
+            changed |= differs or deeper
+        return old, changed
     if isinstance(old, list):
-        old.extend(new if isinstance(new, list) else [new])
-        return old
-    return new
+        more = new if isinstance(new, list) else [new]
+        old.extend(more)
+        return old, bool(more)
+    return new, old != new or type(old) is not type(new)
 
 
 def _remove(document: Json, matches: list[DatumInContext], _: Json) -> bool:
@@ -214,8 +231,9 @@ def _members(match: DatumInContext) -> tuple[list[Json], Json]:
 def _place(members: list[Json], name: str) -> int:
     places = [index for index, member in enumerate(members) if name_of(member) == name]
     if len(places) != 1:
-        found = ", ".join(map(name_of, members))
-        raise OverlayError(f"{len(places)} members are called {name}; there are: {found}")
+        found = list(map(name_of, members))
+        alike = get_close_matches(name, found, cutoff=0.4) or found
+        raise OverlayError(f"{len(places)} members are called `{name}`; there are {', '.join(alike)}")
     return places[0]
 
 

@@ -57,7 +57,7 @@ def from_document(path: Path, commit: str | None, published: str | None) -> tupl
     operations = tomllib.loads((OPENAPI / "operations.toml").read_text())
     about = {"version": document["info"]["version"], "sha256": hashlib.sha256(data).hexdigest()}
     about |= {key: value for key, value in (("commit", commit), ("published_sha256", published)) if value}
-    return select.surface(select.facts(document), operations["surface"]), about
+    return select.surface(select.facts(document), select.wanted(document, operations)), about
 
 
 def from_codex(source: str) -> tuple[Json, dict[str, str]]:

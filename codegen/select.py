@@ -45,6 +45,23 @@ def operations(document: Json) -> Iterator[tuple[str, str, Json]]:
                 yield path, method, item[method]
 
 
+def wanted(document: Json, listed: Json) -> list[str]:
+    """The operations to keep of a published document: the surface, and what no list has yet.
+
+    Args:
+        document: an OpenAPI document.
+        listed: `operations.toml`.
+    """
+    new = [
+        operation["operationId"]
+        for path, _, operation in operations(document)
+        if path.startswith(tuple(listed["families"]))
+        and "?" not in path
+        and operation["operationId"] not in {*listed["surface"], *listed["left_out"]}
+    ]
+    return [*listed["surface"], *new]
+
+
 def surface(document: Json, wanted: Iterable[str]) -> Json:
     """Reduce a document to some operations and everything they reach.
 

@@ -35,8 +35,8 @@ from wireloom.translate.responses_to_chat import ENCRYPTED_REASONING
 if TYPE_CHECKING:
     from wireloom_protocol import replies
 
-# Fields of a request to count tokens that no request for a response has -> why the count is the same without.
-UNCOUNTED = {"personality": "it adds no input"}
+# Fields of a request to count or to compact that no request for a response has -> why they are left out.
+ASIDE = {"personality": "no model here has one"}
 NO_USAGE: replies.ResponseUsage = {
     "input_tokens": 0,
     "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
@@ -274,6 +274,7 @@ class Gateway:
         items = [*_items(asked.get("input")), {"type": compaction.TRIGGER}]
         request = _request(body, asked, input=items, store=False)
         run = await self.respond(request, caller)
+        _report_aside(asked, request, run.losses)
         response = None
         async with aclosing(run.events()) as batches:
             async for batch in batches:
@@ -307,9 +308,7 @@ class Gateway:
         self._admit(place, caller)
         ask = self._ask(await self._continuations.begin(request, caller.principal), caller, place)
         tokens, how = await place.at.backend.count(ask)
-        for name in sorted(asked.keys() - request.model_fields_set):
-            reason = UNCOUNTED.get(name, "no such field in the contract")
-            ask.losses.add(name, "dropped", reason, Severity.IMMATERIAL)
+        _report_aside(asked, request, ask.losses)
         if how != "upstream":
             # Of the answer, not of the request: there is nothing to refuse.
             ask.losses.items.append(Loss("input_tokens", "emulated", how))
@@ -384,3 +383,10 @@ def _request(source: BaseModel, asked: dict[str, Any], **changed: Any) -> m.Crea
     """
     shared = type(source).model_fields.keys() & m.CreateResponse.model_fields.keys() & asked.keys()
     return m.CreateResponse.model_validate({**{name: asked[name] for name in shared}, **changed})
+
+
+def _report_aside(asked: Mapping[str, Any], request: m.CreateResponse, losses: Losses) -> None:
+    """Report the fields of another operation's request that no request for a response has."""
+    for name in sorted(asked.keys() - request.model_fields_set):
+        reason = ASIDE.get(name, "no such field in the contract")
+        losses.add(name, "dropped", reason, Severity.IMMATERIAL)

@@ -158,11 +158,11 @@ def test_actions_on_lists_name_their_members(target: str, verb: str, value: Any,
         ({"target": "$.components.schemas.Home.items", "remove": True}, "inline schema `items`.*x-name"),
         (
             {"target": "$.components.schemas.Pet.oneOf", "x-remove": ["Bird"]},
-            "0 members are called Bird; there are: Cat, Dog",
+            "0 members are called `Bird`; there are Cat, Dog",
         ),
         (
             {"target": "$.components.schemas.Words.anyOf", "x-remove": ["string"]},
-            "2 members are called string",
+            "2 members are called `string`",
         ),
         ({"target": "$.components.schemas.Dog", "x-remove": ["type"]}, "the target is none of"),
         ({"target": "$.components.schemas.Pet.oneOf", "x-inline": ["Cat"]}, "Cat is no union"),

@@ -141,22 +141,25 @@ def counted(usage: Any) -> replies.ResponseUsage | None:
         not _number(usage.get("input_tokens")) and "output_tokens" not in usage
     ):
         return None
-    read, written = _number(usage.get("input_tokens")), _number(usage.get("output_tokens"))
-    given, made = usage.get("input_tokens_details"), usage.get("output_tokens_details")
+    counts = {name: _number(usage.get(name)) for name in COUNTS}
+    details = {name: _details(usage.get(name), names) for name, names in DETAILS.items()}
+    counts["total_tokens"] = counts["total_tokens"] or counts["input_tokens"] + counts["output_tokens"]
     # Members that the contract does not know survive, so this is the place where the object gets its type.
-    whole: Any = {
-        **usage,
-        "input_tokens": read,
-        "input_tokens_details": _details(given, "cached_tokens", "cache_write_tokens"),
-        "output_tokens": written,
-        "output_tokens_details": _details(made, "reasoning_tokens"),
-        "total_tokens": _number(usage.get("total_tokens")) or read + written,
-    }
+    whole: Any = {**usage, **counts, **details}
     known: replies.ResponseUsage = whole
     return known
 
 
-def _details(given: Any, *names: str) -> Json:
+COUNTS = ("input_tokens", "output_tokens", "total_tokens")
+"""Every count of the usage."""
+DETAILS: Mapping[str, tuple[str, ...]] = {
+    "input_tokens_details": ("cached_tokens", "cache_write_tokens"),
+    "output_tokens_details": ("reasoning_tokens",),
+}
+"""Every object of the usage -> its counts."""
+
+
+def _details(given: Any, names: tuple[str, ...]) -> Json:
     details = given if isinstance(given, dict) else {}
     return {**details, **{name: _number(details.get(name)) for name in names}}
 

@@ -1,0 +1,255 @@
+"""Every rule table of the translators, with the part of the contract that it has rules for: what `codegen.review` reads.
+
+A table that is not here is not held to the contract; `tests/contract/test_rule_tables.py` holds every translator that reads
+a union to having one here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import get_args
+
+from wireloom_protocol import responses as m
+
+from codegen.review import Members, Rules
+from wireloom import archive, gateway
+from wireloom.api import failures
+from wireloom.providers import profile
+from wireloom.translate import (
+    chat_chunk,
+    chat_members,
+    chat_request,
+    chat_request_messages,
+    chat_to_responses,
+    client_tools,
+    codex_fields,
+    content_parts,
+    hosted_items,
+    item_outputs,
+    item_resource,
+    items_to_messages,
+    members,
+    response_events,
+    response_fold,
+    response_object,
+    responses_to_app_server,
+    responses_to_chat,
+    responses_to_chat_chunks,
+    responses_to_chat_completion,
+    responses_to_exec,
+    responses_to_responses,
+    tool_choice,
+    tools,
+    upstream_events,
+    upstream_items,
+    upstream_output,
+    upstream_request,
+    upstream_tools,
+)
+from wireloom.translate.loss import How
+
+ROOT = Path(__file__).parents[2]
+OPEN = frozenset({"unknown"})
+"""The tag of a member that the contract does not know: the code's own, so it is no word of a contract."""
+
+
+def file_of(module: ModuleType) -> str:
+    """The path of a module, from the root of the project."""
+    assert module.__file__ is not None
+    return str(Path(module.__file__).relative_to(ROOT))
+
+
+def tagged(
+    place: str,
+    module: ModuleType,
+    *names: str,
+    refused: bool = False,
+    partial: bool = False,
+    more: bool = False,
+) -> Rules:
+    """One or several tables that together have the members of a union or the words of an enum.
+
+    Args:
+        place: of the union or the enum in the contract.
+        module: that has the tables.
+        names: of the tables.
+        refused: whether the served document lacks the members that the tables refuse.
+        partial: whether the tables may lack members.
+        more: whether the tables may have other members too.
+    """
+    tables: list[Collection[str]] = [getattr(module, name) for name in names]
+    known = frozenset(key for table in tables for key in table) - OPEN
+    refusing = frozenset(key for table in tables if refused for key in _refused(table)) - OPEN
+    return Rules(
+        place, file_of(module), " or ".join(names), known, refused=refusing, partial=partial, more=more
+    )
+
+
+def _refused(table: Collection[str]) -> Iterator[str]:
+    assert isinstance(table, Mapping)
+    yield from (key for key, rule in table.items() if rule.how is How.REFUSED)
+
+
+def fielded(place: str, module: ModuleType, *names: str) -> Rules:
+    """One or several tables that together have the fields of an object.
+
+    Args:
+        place: of the object in the contract.
+        module: that has the tables.
+        names: of the tables.
+    """
+    known = frozenset(name for table in names for name in getattr(module, table))
+    return Rules(place, file_of(module), " or ".join(names), known, of_fields=True)
+
+
+def by_schema(module: ModuleType, name: str, places: Mapping[str, str]) -> Iterator[Rules]:
+    """A table of schemas with their fields.
+
+    Args:
+        module: that has the table.
+        name: of the table.
+        places: key of the table -> place in the contract, where it is not the key itself.
+    """
+    table: Mapping[str, Mapping[str, str]] = getattr(module, name)
+    for schema, fields in table.items():
+        place = places.get(schema, schema)
+        yield Rules(place, file_of(module), f"{name}[{schema!r}]", frozenset(fields), of_fields=True)
+
+
+def translated(place: str) -> Rules:
+    """The fields of a request that is translated as a request for a response, with those that have no such home."""
+    known = frozenset(responses_to_chat.FIELDS) | gateway.ASIDE.keys()
+    return Rules(place, file_of(gateway), "ASIDE", known, of_fields=True, more=True)
+
+
+def prefixed() -> Rules:
+    """Ids by the type of their item; a reference has the id of the item that it stands for."""
+    known = frozenset((*archive.PREFIXES, archive.REFERENCE))
+    return Rules("InputItem", file_of(archive), "PREFIXES", known)
+
+
+def opened() -> Rules:
+    """The fields that a response has at its start, or the reason why not."""
+    request = m.CreateResponse.model_validate({"model": "m", "input": "", "user": "u"})
+    known = frozenset(response_object.opening(request, "resp_1", 0)) | response_object.ABSENT.keys()
+    return Rules("Response", file_of(response_object), "opening or ABSENT", known, of_fields=True)
+
+
+CHOICES = "CreateChatCompletionStreamResponse.choices[]"
+TABLES: Sequence[Rules] = (
+    # requests
+    fielded("CreateResponse", responses_to_chat, "FIELDS"),
+    fielded("CreateResponse", upstream_request, "FIELDS"),
+    fielded("CreateResponse", responses_to_app_server, "FIELDS"),
+    fielded("CreateResponse", responses_to_exec, "FIELDS"),
+    fielded("CreateChatCompletionRequest", chat_request, "FIELDS"),
+    translated("TokenCountsBody"),
+    translated("CompactResponseMethodPublicBody"),
+    tagged("IncludeEnum", responses_to_chat, "INCLUDE"),
+    tagged("IncludeEnum", codex_fields, "INCLUDE"),
+    tagged("TextResponseFormatConfiguration", responses_to_chat, "FORMATS"),
+    tagged("TextResponseFormatConfiguration", responses_to_app_server, "FORMATS"),
+    tagged("TextResponseFormatConfiguration", responses_to_exec, "FORMATS"),
+    tagged("CreateChatCompletionRequest.response_format", chat_request, "FORMATS"),
+    tagged("ReasoningEffort", upstream_request, "EFFORTS"),
+    Rules("ReasoningEffort", file_of(profile), "Effort", frozenset(get_args(profile.Effort))),
+    tagged("Reasoning.summary", codex_fields, "SUMMARIES"),
+    tagged("ToolChoiceParam", tool_choice, "CHOICES", refused=True),
+    tagged("ToolChoiceParam", upstream_tools, "CHOICES"),
+    tagged("ChatCompletionToolChoiceOption", chat_request, "CHOICES"),
+    # items and their parts
+    tagged("InputItem", items_to_messages, "ITEMS", refused=True),
+    tagged("InputItem", upstream_items, "ITEMS"),
+    tagged("InputItem", responses_to_exec, "ITEMS"),
+    tagged("InputItem", item_resource, "FORMS"),
+    tagged("InputItem", item_outputs, "OUTPUTS", partial=True),
+    prefixed(),
+    tagged("MessageContentParam", content_parts, "PARTS"),
+    tagged("FunctionAndCustomToolCallOutput", content_parts, "PARTS", more=True),
+    tagged("AgentMessageContentParam", content_parts, "AGENT_TEXTS"),
+    tagged("MessageContentParam", item_resource, "PARTS"),
+    tagged("MessageResourceContent", item_resource, "PARTS"),
+    tagged("MessageResource.status", item_resource, "STATUSES"),
+    tagged("DetailEnum", content_parts, "DETAILS"),
+    tagged("ImageDetail", content_parts, "DETAILS"),
+    tagged("CodeInterpreterToolCall.outputs[]", hosted_items, "CODE_OUTPUTS"),
+    tagged("FunctionShellCallOutputOutcomeParam", client_tools, "OUTCOMES"),
+    tagged("ApplyPatchOperationParam", client_tools, "OPERATIONS"),
+    tagged("ChatCompletionRequestMessage", chat_request_messages, "MESSAGES"),
+    tagged("ChatCompletionRequestUserMessageContentPart", chat_request_messages, "PARTS"),
+    tagged("ChatCompletionRequestAssistantMessageContentPart", chat_request_messages, "SAID"),
+    tagged("ChatCompletionRequestToolCall", chat_request_messages, "CALLS"),
+    # tools
+    tagged("Tool", tools, "TOOLS", refused=True),
+    tagged("NamespaceToolParam.tools[]", tools, "MEMBERS"),
+    tagged("CustomToolParam.format", tools, "FORMATS"),
+    tagged("FunctionShellToolParam.environment", tools, "ENVIRONMENTS", refused=True),
+    tagged("ChatCompletionRequestTool", chat_request, "TOOLS"),
+    tagged("CustomToolChatCompletions.custom.format", chat_request, "INPUT_FORMATS"),
+    # answers
+    tagged("ResponseStreamEvent", responses_to_responses, "EVENTS"),
+    tagged("ResponseStreamEvent", responses_to_chat_chunks, "EVENTS"),
+    tagged("ResponseStreamEvent", response_events, "EMITTED", "NEVER"),
+    tagged("ResponseStreamEvent", response_fold, "TERMINAL", partial=True),
+    tagged("OutputItem", responses_to_responses, "OUTPUT"),
+    tagged("OutputItem", responses_to_chat_completion, "OUTPUT"),
+    tagged("OutputItem", item_resource, "FORMS", more=True),
+    tagged("OutputContent", upstream_output, "PARTS", more=True),
+    tagged("Annotation", responses_to_chat_completion, "ANNOTATIONS"),
+    tagged("Response.status", upstream_events, "ENDS"),
+    tagged("Response.incomplete_details.reason", responses_to_chat_completion, "FINISHED"),
+    tagged("ResponseErrorCode", upstream_events, "CODES"),
+    fielded("ResponseUsage", upstream_events, "COUNTS", "DETAILS"),
+    *(
+        Rules(f"ResponseUsage.{name}", file_of(upstream_events), "DETAILS", frozenset(counts), of_fields=True)
+        for name, counts in upstream_events.DETAILS.items()
+    ),
+    tagged("ResponseErrorCode", failures, "RESPONSE_CODES", partial=True),
+    tagged("ItemResource", item_resource, "FORMS", more=True),
+    opened(),
+    tagged(f"{CHOICES}.finish_reason", chat_to_responses, "INCOMPLETE", more=True),
+    *by_schema(
+        chat_to_responses,
+        "CHUNK_FIELDS",
+        {
+            "CreateChatCompletionStreamResponseChoice": CHOICES,
+            "CompletionUsagePromptTokensDetails": "CompletionUsage.prompt_tokens_details",
+            "CompletionUsageCompletionTokensDetails": "CompletionUsage.completion_tokens_details",
+        },
+    ),
+    *by_schema(chat_chunk, "COMPLETION_FIELDS", {}),
+)
+"""Tables with one rule a name."""
+
+MEMBERS: Sequence[Members] = (
+    *(
+        Members(union, file_of(members), "CARRIED or LEFT_OUT", members.CARRIED, frozenset(members.LEFT_OUT))
+        for union in ("InputItem", "MessageContentParam", "Tool")
+    ),
+    *(
+        Members(
+            union,
+            file_of(chat_members),
+            f"{name} or LEFT_OUT",
+            getattr(chat_members, name),
+            frozenset(chat_members.LEFT_OUT),
+        )
+        for union, name in (
+            ("ChatCompletionRequestMessage", "MESSAGES"),
+            ("ChatCompletionRequestUserMessageContentPart", "PARTS"),
+            ("ChatCompletionRequestAssistantMessageContentPart", "PARTS"),
+            ("ChatCompletionRequestToolCall", "CALLS"),
+            ("ChatCompletionRequestTool", "TOOLS"),
+        )
+    ),
+    Members(
+        "ResponseStreamEvent",
+        file_of(response_events),
+        "EMITTED or OMITTED",
+        response_events.EMITTED,
+        frozenset(response_events.OMITTED),
+    ),
+)
+"""Tables of the fields of each member of a union."""
