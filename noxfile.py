@@ -197,7 +197,7 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Check the generated pages of docs/; with `-- --write` write them."""
-    install(session, "test")
+    install(session, "contract")
     session.run("python", "-m", "docs.make", *session.posargs)
 
 

@@ -167,15 +167,15 @@ def differences(old: Facts, new: Facts) -> Iterator[Difference]:
             continue
         names = frozenset({fact.name or fact.place})
         if fact not in old:
-            yield Difference(fact, f"{_said(fact)} is new{_typed(new[fact])}", names)
+            yield Difference(fact, f"{_subject(fact)} is new{_typed(new[fact])}", names)
         elif fact not in new:
-            yield Difference(fact, f"{_said(fact)} is gone{_typed(old[fact])}", names)
+            yield Difference(fact, f"{_subject(fact)} is gone{_typed(old[fact])}", names)
         else:
             yield _redefined(fact, old[fact], new[fact])
 
 
 def _redefined(fact: Fact, old: str, new: str) -> Difference:
-    """A long union that has become another is told by the branches that differ."""
+    """A long union that has become another is described by the branches that differ."""
     before, after = (value.removesuffix(NEEDED).split(OR) for value in (old, new))
     gained, lost = (
         [kind for kind in one if kind not in other] for one, other in ((after, before), (before, after))
@@ -183,12 +183,12 @@ def _redefined(fact: Fact, old: str, new: str) -> Difference:
     names = frozenset(kind.removeprefix("array of ").strip('"') for kind in (*gained, *lost))
     kept = len(before) - len(lost)
     if kept < len(before) - 1 or kept < 2 or old.endswith(NEEDED) != new.endswith(NEEDED):
-        return Difference(fact, f"{_said(fact)} was {old} and is now {new}", names)
+        return Difference(fact, f"{_subject(fact)} was {old} and is now {new}", names)
     changes = [f"{verb} {', '.join(kinds)}" for verb, kinds in (("gained", gained), ("lost", lost)) if kinds]
-    return Difference(fact, f"{_said(fact)} has {' and '.join(changes)}", names)
+    return Difference(fact, f"{_subject(fact)} has {' and '.join(changes)}", names)
 
 
-def _said(fact: Fact) -> str:
+def _subject(fact: Fact) -> str:
     if not fact.name:
         return f"The {fact.kind} `{fact.place}`"
     return f"The {fact.kind} `{fact.name}` of `{fact.place}`"

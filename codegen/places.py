@@ -20,7 +20,7 @@ def schema(place: str) -> str:
 
 
 def tags(document: Json, place: str) -> Mapping[str, str]:
-    """The words by which the members of a union or an enum are told apart.
+    """The words that distinguish the members of a union, or the words of an enum.
 
     Args:
         document: an OpenAPI document.
@@ -116,7 +116,7 @@ def _parts(schemas: Json, node: Json) -> Iterator[Json]:
 
 
 def _tags(schemas: Json, branch: Json) -> Iterator[str]:
-    """The words by which a branch is told from others: its own, where it is an enum, else those of its tag."""
+    """The words that distinguish a branch: its own, where it is an enum, else those of its tag."""
     if "enum" in branch:
         yield from (word for word in branch["enum"] if isinstance(word, str))
         return

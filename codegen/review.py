@@ -293,7 +293,7 @@ def _membered(surface: Json, members: Sequence[Members]) -> Iterator[News]:
                 text = f"`{schema}` (`{tag}`) has a new field `{name}`: add it to {table.where}."
                 yield News(text, frozenset({name}))
             for name in sorted(table.carried[tag] - names):
-                text = f"{table.where} carries `{name}`, which `{schema}` (`{tag}`) no longer has: remove it."
+                text = f"{table.where} lists `{name}`, which `{schema}` (`{tag}`) no longer has: remove it."
                 yield News(text, frozenset({name}))
 
 

@@ -1,4 +1,4 @@
-"""What a review says of a small contract: each thing that nobody has decided on, and silence where all is decided."""
+"""The review of a small contract: a sentence for each thing that nobody has decided on, none where all is decided."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ CONTRACT = Contract(
 )
 
 
-def said(contract: Contract, tables: tuple[Rules, ...] = TABLES) -> list[str]:
+def reviewed(contract: Contract, tables: tuple[Rules, ...] = TABLES) -> list[str]:
     return review.review(contract, tables, MEMBERS)
 
 
@@ -99,8 +99,8 @@ def overlaid(*actions: Json) -> Contract:
     return replace(CONTRACT, overlays={"one.overlay.yaml": {"info": {"title": "one"}, "actions": described}})
 
 
-def test_nothing_is_said_where_all_is_decided() -> None:
-    assert said(CONTRACT) == []
+def test_nothing_is_reported_where_all_is_decided() -> None:
+    assert reviewed(CONTRACT) == []
 
 
 # -- tables --------------------------------------------------------------------------------------------------------
@@ -108,31 +108,31 @@ def test_nothing_is_said_where_all_is_decided() -> None:
 
 def test_a_table_lacks_a_name() -> None:
     lacking = replace(TABLES[2], names=frozenset({"calm"}))
-    assert said(CONTRACT, (lacking, replace(lacking, file="others.py"))) == [
+    assert reviewed(CONTRACT, (lacking, replace(lacking, file="others.py"))) == [
         "`Page.mood` has a new member `wild`: give it a rule in `MOODS` of moods.py, in `MOODS` of others.py."
     ]
-    assert said(CONTRACT, (replace(lacking, partial=True),)) == []
+    assert reviewed(CONTRACT, (replace(lacking, partial=True),)) == []
 
 
 def test_a_table_has_a_name_too_many() -> None:
     stale = replace(TABLES[2], names=frozenset({"calm", "wild", "sad"}))
-    assert said(CONTRACT, (stale,)) == [
+    assert reviewed(CONTRACT, (stale,)) == [
         "`MOODS` of moods.py has a rule for `sad`, which `Page.mood` no longer has: remove it."
     ]
-    assert said(CONTRACT, (replace(stale, more=True),)) == []
+    assert reviewed(CONTRACT, (replace(stale, more=True),)) == []
 
 
 @pytest.mark.parametrize("place", ["Horse", "Page.tempo", "Page.data[].tempo"])
 def test_a_table_is_about_nothing(place: str) -> None:
     lost = replace(TABLES[2], place=place)
-    assert said(CONTRACT, (lost,)) == [
+    assert reviewed(CONTRACT, (lost,)) == [
         f"`MOODS` of moods.py has rules for `{place}`, which is no longer in the contract: remove the table."
     ]
 
 
 def test_the_served_document_has_what_is_refused_or_lacks_what_is_taken() -> None:
     other = replace(TABLES[0], refused=frozenset({"cat"}), names=frozenset({"cat", "dog", "bird"}))
-    assert said(CONTRACT, (other,)) == [
+    assert reviewed(CONTRACT, (other,)) == [
         "`PETS` of pets.py refuses `cat`, which the served `Pet` has: name its schema in `x-remove` of"
         " openapi/overlays/served.overlay.yaml.",
         "`PETS` of pets.py takes `dog`, which the served `Pet` lacks: drop it from `x-remove` of"
@@ -145,9 +145,9 @@ def test_a_field_of_a_member_is_neither_carried_nor_left_out() -> None:
         schemas = document["components"]["schemas"]
         schemas["Cat"]["properties"]["tail"] = schemas["Cat"]["properties"].pop("lives")
 
-    assert said(changed(change)) == [
+    assert reviewed(changed(change)) == [
         "`Cat` (`cat`) has a new field `tail`: add it to `CARRIED` or `LEFT_OUT` of members.py.",
-        "`CARRIED` or `LEFT_OUT` of members.py carries `lives`, which `Cat` (`cat`) no longer has: remove it.",
+        "`CARRIED` or `LEFT_OUT` of members.py lists `lives`, which `Cat` (`cat`) no longer has: remove it.",
     ]
 
 
@@ -163,7 +163,7 @@ TAME: Json = {"target": "$.components.schemas.Page.properties", "update": {"cat"
 
 
 def test_a_stand_in_lacks_a_field() -> None:
-    text = "\n".join(said(overlaid(TAMED, TAME, NO_CAT)))
+    text = "\n".join(reviewed(overlaid(TAMED, TAME, NO_CAT)))
     assert (
         "`Cat` has a new field `lives`, and `TameCat`, which stands for it, lacks it: add it in one.overlay.yaml."
         in text
@@ -172,30 +172,30 @@ def test_a_stand_in_lacks_a_field() -> None:
 
 def test_a_stand_in_is_not_compiled() -> None:
     text = "`TameCat` of `x-stands-for` is in nothing that is compiled: remove it from one.overlay.yaml."
-    assert text in said(overlaid(TAMED))
+    assert text in reviewed(overlaid(TAMED))
 
 
 def test_a_stand_in_has_nothing_to_stand_for() -> None:
     action = {**TAMED, "x-stands-for": {"TameCat": ["Lion"]}}
     assert (
         "`TameCat` stands for `Lion`, which is no longer published: remove it from one.overlay.yaml."
-        in said(overlaid(action, TAME))
+        in reviewed(overlaid(action, TAME))
     )
 
 
 def test_a_schema_is_compiled_out_by_another_reference() -> None:
     swap: Json = {"target": "$.components.schemas.Page.properties.data.items", "update": DOG}
     served = {**SERVED, "actions": []}
-    text = "\n".join(said(replace(overlaid(swap), served=served), ()))
+    text = "\n".join(reviewed(replace(overlaid(swap), served=served), ()))
     assert "The published schema `Cat` is compiled out: name it in `x-stands-for` of the overlay" in text
     assert "`Dog`" not in text
     named = {**swap, "x-stands-for": {"Dog": ["Pet"]}}
-    assert "compiled out" not in "\n".join(said(replace(overlaid(named), served=served), ()))
+    assert "compiled out" not in "\n".join(reviewed(replace(overlaid(named), served=served), ()))
 
 
 def test_an_overlay_does_not_fit() -> None:
     lost: Json = {"target": "$.components.schemas.Pet.oneOf", "x-remove": ["Lion"]}
-    assert said(overlaid(lost)) == [
+    assert reviewed(overlaid(lost)) == [
         "The overlay one.overlay.yaml does not fit the published document, so change it: one: action 1"
         " ($.components.schemas.Pet.oneOf): 0 members are called `Lion`; there are Cat, Dog, Bird."
     ]
@@ -206,7 +206,7 @@ def test_an_overlay_does_not_fit() -> None:
 
 def test_an_operation_is_in_no_list() -> None:
     listed = {**CONTRACT.operations, "surface": []}
-    assert said(replace(CONTRACT, operations=listed)) == [
+    assert reviewed(replace(CONTRACT, operations=listed)) == [
         "The operation `listPets` (GET /pets) is new: add it to `surface` or to `left_out` in openapi/operations.toml."
     ]
 
@@ -217,15 +217,15 @@ def test_an_operation_is_neither_served_nor_unserved() -> None:
 
     contract = changed(change)
     listed = {**CONTRACT.operations, "surface": ["listPets", "freePets"]}
-    assert said(replace(contract, operations=listed)) == [
+    assert reviewed(replace(contract, operations=listed)) == [
         "The operation `freePets` is neither in `served` nor in `unserved` of openapi/operations.toml: decide which."
     ]
-    assert said(replace(contract, operations={**listed, "unserved": {"freePets": "never"}})) == []
+    assert reviewed(replace(contract, operations={**listed, "unserved": {"freePets": "never"}})) == []
 
 
 def test_an_operation_is_gone() -> None:
     listed = {**CONTRACT.operations, "surface": ["listPets", "freePets"]}
-    assert said(replace(CONTRACT, operations=listed)) == [
+    assert reviewed(replace(CONTRACT, operations=listed)) == [
         "The operation `freePets` is no longer published: remove it from openapi/operations.toml."
     ]
 
@@ -283,12 +283,12 @@ NOTE = "note it with `python -m codegen.review --write`."
 def test_a_definition_is_another_than_when_somebody_looked(
     before: dict[str, str | None], sentence: str
 ) -> None:
-    assert said(looked_at(**before)) == [sentence]
+    assert reviewed(looked_at(**before)) == [sentence]
 
 
-def test_a_new_name_without_a_rule_is_said_once() -> None:
+def test_a_new_name_without_a_rule_is_reported_once() -> None:
     lacking = replace(TABLES[1], names=frozenset({"data"}))
-    assert said(looked_at(Page_mood=None), (lacking,)) == [
+    assert reviewed(looked_at(Page_mood=None), (lacking,)) == [
         "`Page` has a new field `mood`: give it a rule in `FIELDS` of pages.py."
     ]
 

@@ -169,6 +169,7 @@ TABLES: Sequence[Rules] = (
     tagged("MessageContentParam", content_parts, "PARTS"),
     tagged("FunctionAndCustomToolCallOutput", content_parts, "PARTS", more=True),
     tagged("AgentMessageContentParam", content_parts, "AGENT_TEXTS"),
+    tagged("MessageContentParam", content_parts, "WORDS", partial=True),
     tagged("MessageContentParam", item_resource, "PARTS"),
     tagged("MessageResourceContent", item_resource, "PARTS"),
     tagged("MessageResource.status", item_resource, "STATUSES"),

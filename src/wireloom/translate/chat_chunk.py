@@ -108,7 +108,7 @@ def _garbage(data: bytes, error: Exception) -> UpstreamError:
 COMPLETION_FIELDS: Mapping[str, Mapping[str, str]] = {
     "CreateChatCompletionResponse": {
         "id": "ignored: the response has an id of its own",
-        "object": "ignored: says nothing",
+        "object": "ignored: always the same word",
         "created": "ignored: the response has a time of its own",
         "model": "ignored: the response names the model that was asked for",
         "choices": "mapped",

@@ -75,7 +75,7 @@ _UNHEARD = ignored("Codex hears nothing of it", _IMMATERIAL)
 _ABSENT = ignored("nothing of the kind to include", _IMMATERIAL)
 
 INCLUDE: Mapping[str, Rule[Apply]] = {
-    LOGPROBS: _refuse("Codex tells no log probabilities"),
+    LOGPROBS: _refuse("Codex sends no log probabilities"),
     ENCRYPTED_REASONING: Rule(How.EMULATED, carried, "sealed by the gateway"),
     "file_search_call.results": _ABSENT,
     "web_search_call.results": _ABSENT,

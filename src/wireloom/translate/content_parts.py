@@ -83,7 +83,7 @@ DETAILS: Mapping[str, How] = {
 AGENT_TEXTS: Mapping[str, str] = {"input_text": "text", "encrypted_content": "encrypted_content"}
 """Type of a part of what agents write to each other -> its member that holds the text.
 
-The CLI takes the text that a model gave a tool of its own for sealed; what was said through here is not.
+The CLI takes the text that a model gave a tool of its own for sealed; text that came through here is not.
 """
 
 
@@ -102,3 +102,5 @@ PARTS: Mapping[str, PartRule] = {
     "input_file": Rule(How.NATIVE, _file, "as file_data, where the upstream takes files"),
     "input_audio": Rule(How.NATIVE, _audio, "where the upstream takes audio"),
 }
+WORDS: Mapping[str, str] = {"input_text": "text", "output_text": "text", "refusal": "refusal"}
+"""Type of a part that is nothing but text -> its member that holds the text."""

@@ -257,7 +257,7 @@ FORMATS: Mapping[str, Rule[Callable[[_Build, str, Any], list[str]]]] = {
     "text": Rule(How.NATIVE, _text),
     "grammar": Rule(How.EMULATED, _grammar, "described and not enforced"),
 }
-"""Every format of free-form input -> what the model is told of it."""
+"""Every format of free-form input -> its description for the model."""
 
 
 def _namespace(build: _Build, path: str, tool: m.NamespaceToolParam) -> None:
@@ -321,7 +321,7 @@ ENVIRONMENTS: Mapping[str, Rule[Callable[[str, Any], list[str]]]] = {
     "container_auto": _ELSEWHERE,
     "container_reference": _ELSEWHERE,
 }
-"""Every place where a shell runs -> what the model is told of it."""
+"""Every place where a shell runs -> its description for the model."""
 
 
 def _web_search(build: _Build, path: str, tool: Any) -> None:

@@ -12,7 +12,7 @@ from wireloom.errors import InvalidRequest
 from wireloom.providers.profile import Profile
 from wireloom.translate import tools as t
 from wireloom.translate.chat_messages import LATER_INSTRUCTIONS, PICTURES_FOLLOW, Unseal
-from wireloom.translate.content_parts import PARTS, At, agent_text
+from wireloom.translate.content_parts import PARTS, WORDS, At, agent_text
 from wireloom.translate.hosted_items import HOSTED
 from wireloom.translate.item_calls import CALLS
 from wireloom.translate.item_outputs import OUTPUTS
@@ -164,15 +164,13 @@ def _words(path: str, item: m.MessageItemParam) -> str:
     """All that a message says, which is all it may hold."""
     if isinstance(item.content, str):
         return item.content
-    said = []
+    words = []
     for index, part in enumerate(item.content):
-        if isinstance(part, m.InputTextContent | m.OutputTextContentParam):
-            said.append(part.text)
-        elif isinstance(part, m.RefusalContent):
-            said.append(part.refusal)
-        else:
+        member = WORDS.get(part.type)
+        if member is None:
             raise refused(f"{path}.content[{index}]", f"a message of role {item.role} holds text only")
-    return "".join(said)
+        words.append(getattr(part, member))
+    return "".join(words)
 
 
 def _reasoning(build: Items, path: str, item: m.ReasoningItemParam, json: Json) -> None:
