@@ -156,7 +156,7 @@ def test_named_unions_are_tagged() -> None:
 
 
 def test_names_are_the_contracts_and_no_tag_is_a_class_name() -> None:
-    tree = ast.parse(Path(m.__file__).read_text())
+    tree = ast.parse(Path(m.__file__).with_name("_app_server.py").read_text())
     classes = {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
     numbered = {name for name in classes if re.search(r"\d$", name)} - BASE["definitions"].keys()
     assert numbered == {"NetworkPolicyAmendment1"}

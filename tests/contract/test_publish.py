@@ -31,7 +31,9 @@ def test_each_event_and_item_has_a_schema() -> None:
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_each_stands_alone(name: str) -> None:
     schema = SCHEMAS[name]
-    Draft202012Validator.check_schema({**schema, "$defs": {}})  # those of the components are checked elsewhere
+    Draft202012Validator.check_schema(
+        {**schema, "$defs": {}}
+    )  # those of the components are checked elsewhere
     places = [place for root in (schema, *schema["$defs"].values()) for _, place in walk.within((), root)]
     references = {node["$ref"] for node in places if "$ref" in node}
     assert references <= {f"#/$defs/{key}" for key in schema["$defs"]}

@@ -16,7 +16,7 @@ from wireloom.backends.app_server_channels import Pipes, Socket
 from wireloom.backends.app_server_connection import Channel
 from wireloom.backends.app_server_process import AppServer
 from wireloom.backends.app_server_turn import AppServerTurn, Engine
-from wireloom.backends.base import Ask, ModelInfo
+from wireloom.backends.base import MODALITIES, Ask, ModelInfo
 from wireloom.backends.codex import Codex
 from wireloom.backends.codex_models import CodexModel, CodexModels
 from wireloom.backends.codex_tokens import without_asking
@@ -36,8 +36,6 @@ log = logging.getLogger("wireloom.tools")
 
 # How long `ready` waits for word of the account.
 READY_SECONDS = 1.0
-# The modalities that a request can hold; there is no way to send sound to Codex.
-MODALITIES = ("text", "image")
 
 
 class AppServerBackend:
@@ -195,7 +193,7 @@ def _model(model: hot.Model, name: str, windows: Mapping[str, Any]) -> CodexMode
     return CodexModel(
         name,
         tuple(effort for effort in efforts if effort),
-        tuple(kind for kind in model.inputModalities or () if kind in MODALITIES),
+        tuple(kind for kind in MODALITIES if kind in (model.inputModalities or ())),
         window if isinstance(window, int) else None,
         model.isDefault is True,
     )

@@ -38,7 +38,7 @@ from wireloom.translate.chat_to_responses import INCOMPLETE
 from wireloom.translate.codex_errors import failure, incomplete
 from wireloom.translate.codex_schemas import Schema
 from wireloom.translate.loss import How, Rule
-from wireloom.translate.response_stream import ResponseStream
+from wireloom.translate.response_stream import Incomplete, ResponseStream
 from wireloom.translate.responses_to_responses import ResponsesReader
 from wireloom.wire.lenient import Lenient
 
@@ -283,7 +283,7 @@ class AppServerReader:
             raise UpstreamRefused(self._messages.filtered or FILTERED, code=known, status=400)
         self._finish(known)
 
-    def _finish(self, incomplete: str | None = None) -> None:
+    def _finish(self, incomplete: Incomplete | None = None) -> None:
         self.done = True
         self._messages.release()
         self._stream.finish(self._used.response(), incomplete)
