@@ -23,6 +23,8 @@ MESSAGES = {
     "server_requests": "ServerRequest",
     "server_notifications": "ServerNotification",
 }
+NOTIFICATIONS = "server_notifications"
+METHODS_FILE = "openapi/app_server_methods.toml"
 
 # Wire names stay, so that a field reads as it does in a transcript. Equal models are not merged, so that each
 # params type keeps its name. Unknown fields are allowed except where the document forbids them.
@@ -44,10 +46,6 @@ DCG_OPTIONS = (
     "ruff-format",
     "ruff-check",
 )
-
-
-class ContractError(ValueError):
-    """The methods file and the bundle do not fit."""
 
 
 @dataclass(frozen=True)
@@ -89,48 +87,77 @@ def read_methods(path: Path) -> Methods:
     return Methods(flat, raw["undeclared"], schemas, raw["left_out"])
 
 
-def base(bundles: Mapping[str, Any], methods: Methods) -> dict[str, Any]:
+class Base(NamedTuple):
+    """What is kept of a bundle, the methods that it has besides, and what has to be changed by hand."""
+
+    content: dict[str, Any]
+    beyond: list[str]
+    to_change: list[str]
+
+
+def base(bundles: Mapping[str, Any], methods: Methods) -> Base:
     """Reduce what the CLI writes to the methods kept, without prose, in one flat namespace.
 
     Args:
         bundles: file name -> parsed JSON Schema bundle, at least the files in `BUNDLES`.
-        methods: what to keep.
+        methods: what to keep. What the bundle lacks is left out, with a sentence in `to_change`.
 
     Returns:
-        `methods`: table -> method -> names of the schemas of its params and result; `others`: table -> names of
-        the bundle's other methods, sorted; `definitions`: draft-07 schemas by name, sorted.
-
-    Raises:
-        ContractError: a method or schema that the bundle lacks, an undeclared method that it has by now,
-            or two different schemas of one name.
+        content: `methods`: table -> method -> names of the schemas of its params and result; `definitions`: draft-07
+            schemas by name, sorted.
+        beyond: `table method` of each method that is not kept.
+        to_change: a sentence for each entry of the methods file that the bundle does not fit: the file and table, the
+            entry, and the change.
     """
-    definitions = _flat(bundles)
-    tables = {table: _rows(definitions, table, methods.tables[table]) for table in MESSAGES}
-    for method in methods.undeclared.keys() & _declared(definitions, "server_notifications").keys():
-        raise ContractError(f"{method} is declared now: move it, and drop its overlay action")
-    others = {
-        table: sorted(_declared(definitions, table).keys() - tables[table].keys()) for table in MESSAGES
-    }
-    roots = [name for rows in tables.values() for row in rows.values() for name in row.values()]
-    return {
+    definitions, to_change = _flat(bundles)
+    declared = {table: _declared(definitions, table) for table in MESSAGES}
+    tables: dict[str, dict[str, dict[str, str]]] = {table: {} for table in MESSAGES}
+    for table, name in _pairs(methods.tables):
+        row = _row(table, name, declared[table])
+        if isinstance(row, str):
+            to_change.append(row)
+        else:
+            tables[table][name] = row
+    to_change += _declared_now(methods, declared)
+    named = _roots(tables, methods)
+    to_change += [
+        f"{origin} names the schema {name!r}, which the bundle does not have; name another or remove the entry"
+        for name, origin in named.items()
+        if name not in definitions
+    ]
+    content = {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "methods": tables,
-        "others": others,
-        "definitions": _closure(definitions, [*roots, *methods.schemas, *methods.undeclared.values()]),
+        "definitions": _closure(definitions, [name for name in named if name in definitions]),
     }
+    beyond = {*_pairs(declared)} - {*_pairs(methods.tables)}
+    return Base(content, sorted(f"{table} {name}" for table, name in beyond), to_change)
 
 
-def _flat(bundles: Mapping[str, Any]) -> dict[str, Json]:
-    """Every definition under its bare name; the bundle nests the second protocol version inside the first."""
+def _pairs(tables: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, str]]:
+    """Each name with its table."""
+    yield from ((table, name) for table, names in tables.items() for name in names)
+
+
+def _flat(bundles: Mapping[str, Any]) -> tuple[dict[str, Json], list[str]]:
+    """Every definition under its bare name; the bundle nests the second protocol version inside the first.
+
+    Returns:
+        The definitions, and a sentence for each name that has two; the first of the two is kept.
+    """
     flat: dict[str, Json] = {}
-    for bundle in bundles.values():
+    clashes: list[str] = []
+    for file, bundle in bundles.items():
         first = {name: schema for name, schema in bundle["definitions"].items() if name != "v2"}
         for name, schema in (*first.items(), *bundle["definitions"].get("v2", {}).items()):
             bare = rebased(facts(schema), unions.DEFINITION)
             bare.pop("$schema", None)
             if flat.setdefault(name, bare) != bare:
-                raise ContractError(f"two different schemas are called {name}")
-    return flat
+                clashes.append(
+                    f"{file} defines {name!r} twice, differently; the first one is kept: let codegen/app_server.py"
+                    " give the second one a name of its own"
+                )
+    return flat, clashes
 
 
 def rebased(node: Json, prefix: str) -> Json:
@@ -149,24 +176,41 @@ def rebased(node: Json, prefix: str) -> Json:
 
 def _declared(definitions: Mapping[str, Json], table: str) -> dict[str, Json]:
     """Method -> the fields of its message."""
-    messages = [branch["properties"] for branch in definitions[MESSAGES[table]]["oneOf"]]
+    messages = [branch["properties"] for branch in definitions.get(MESSAGES[table], {}).get("oneOf", [])]
     return {message["method"]["enum"][0]: message for message in messages}
 
 
-def _rows(definitions: Mapping[str, Json], table: str, names: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Method -> its types. The bundle names only params; a result has the same name, ending in Response."""
-    declared = _declared(definitions, table)
-    rows: dict[str, dict[str, str]] = {}
-    for name in names:
-        if name not in declared:
-            raise ContractError(f"no method {name!r} in {MESSAGES[table]}")
-        params = next(_references(declared[name].get("params")), None)
-        rows[name] = {} if params is None else {"params": params}
-        if table.endswith("requests"):
-            if params is None:
-                raise ContractError(f"{name} has no params, from whose name that of its result would follow")
-            rows[name]["result"] = params.removesuffix("Params") + "Response"
-    return rows
+def _row(table: str, name: str, declared: Mapping[str, Json]) -> dict[str, str] | str:
+    """A method's types, or why it has none. The bundle names only params; a result has the same name, ending in Response."""
+    if name not in declared:
+        return f"{METHODS_FILE} [{table}]: {name!r} is not in {MESSAGES[table]}; remove it, and its rules"
+    params = next(_references(declared[name].get("params")), None)
+    if not table.endswith("requests"):
+        return {} if params is None else {"params": params}
+    if params is None:
+        reason = "has no params, from whose name that of its result would follow"
+        return f"{METHODS_FILE} [{table}]: {name!r} {reason}; remove it"
+    return {"params": params, "result": params.removesuffix("Params") + "Response"}
+
+
+def _declared_now(methods: Methods, declared: Mapping[str, Mapping[str, Json]]) -> list[str]:
+    """A sentence for each method that used to be undeclared."""
+    return [
+        f"{METHODS_FILE} [undeclared]: {method!r} is declared in {MESSAGES[NOTIFICATIONS]} now; move it to"
+        f" [{NOTIFICATIONS}], and remove its row from openapi/overlays/app-server.overlay.yaml"
+        for method in methods.undeclared
+        if method in declared[NOTIFICATIONS]
+    ]
+
+
+def _roots(tables: Mapping[str, Mapping[str, Mapping[str, str]]], methods: Methods) -> dict[str, str]:
+    """Each schema that is kept for its own sake -> the entry that names it."""
+    named: dict[str, str] = {}
+    for table, rows in tables.items():
+        for method, row in rows.items():
+            named |= dict.fromkeys(row.values(), f"{METHODS_FILE} [{table}] {method!r}")
+    named |= {name: f"{METHODS_FILE} [undeclared] {method!r}" for method, name in methods.undeclared.items()}
+    return named | dict.fromkeys(methods.schemas, f"{METHODS_FILE} [schemas]")
 
 
 def _closure(definitions: Mapping[str, Json], roots: Iterable[str]) -> dict[str, Json]:
@@ -174,8 +218,6 @@ def _closure(definitions: Mapping[str, Json], roots: Iterable[str]) -> dict[str,
     pending = list(roots)
     while pending:
         name = pending.pop()
-        if name not in definitions:
-            raise ContractError(f"no schema {name!r} in the bundle")
         if name not in reached:
             reached.add(name)
             pending += _references(definitions[name])

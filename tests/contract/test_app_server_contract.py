@@ -216,7 +216,7 @@ def methods(
 
 
 def test_the_base_file_keeps_the_closure_without_prose() -> None:
-    base = app_server.base(bundle(Unused={"type": "string"}), methods(requests=("ping",)))
+    base = app_server.base(bundle(Unused={"type": "string"}), methods(requests=("ping",))).content
     assert base["methods"]["client_requests"] == {"ping": {"params": "PingParams", "result": "PingResponse"}}
     assert base["definitions"] == {
         "PingParams": {"type": "object", "properties": {"title": {"type": "string"}}},
@@ -230,20 +230,62 @@ def test_the_base_file_is_closed_and_sorted() -> None:
     assert named <= BASE["definitions"].keys()
 
 
+PING: dict[str, Any] = {"properties": {"method": {"enum": ["ping"]}}}
+METHODS_FILE = "openapi/app_server_methods.toml"
+
+
 @pytest.mark.parametrize(
-    ("bundles", "kept", "complaint"),
+    ("bundles", "kept", "sentence"),
     [
-        (bundle(), methods(requests=("pong",)), "no method 'pong' in ClientRequest"),
-        (bundle(), methods(undeclared={"ping": "PingParams"}), "ping is declared now"),
-        (bundle(), methods(undeclared={"pong": "PongParams"}), "no schema 'PongParams'"),
-        (bundle(ClientRequest={}), methods(), "two different schemas are called ClientRequest"),
+        (
+            bundle(),
+            methods(requests=("pong",)),
+            f"{METHODS_FILE} [client_requests]: 'pong' is not in ClientRequest;",
+        ),
+        (
+            bundle(ClientRequest={"oneOf": [PING]}),
+            methods(requests=("ping",)),
+            "'ClientRequest' twice, differently",
+        ),
+        (
+            bundle(),
+            methods(undeclared={"ping": "PingParams"}),
+            f"{METHODS_FILE} [undeclared]: 'ping' is declared in",
+        ),
+        (
+            bundle(),
+            methods(undeclared={"pong": "PongParams"}),
+            f"{METHODS_FILE} [undeclared] 'pong' names the schema 'PongParams', which the bundle does not have",
+        ),
     ],
 )
-def test_a_methods_file_that_does_not_fit_is_refused(
-    bundles: dict[str, Any], kept: app_server.Methods, complaint: str
+def test_what_does_not_fit_is_a_sentence(
+    bundles: dict[str, Any], kept: app_server.Methods, sentence: str
 ) -> None:
-    with pytest.raises(app_server.ContractError, match=complaint):
-        app_server.base(bundles, kept)
+    base = app_server.base(bundles, kept)
+    (told,) = base.to_change
+    assert sentence in told
+
+
+def test_a_request_without_params_has_no_result_type() -> None:
+    bundles = bundle()
+    bundles["bundle.json"]["definitions"]["ClientRequest"] = {"oneOf": [PING]}
+    base = app_server.base(bundles, methods(requests=("ping",)))
+    assert base.content["methods"]["client_requests"] == {}
+    assert "'ping' has no params" in base.to_change[0]
+
+
+def test_a_method_that_is_gone_takes_nothing_else_with_it() -> None:
+    base = app_server.base(bundle(), methods(requests=("pong", "ping", "zap")))
+    assert list(base.content["methods"]["client_requests"]) == ["ping"]
+    assert list(base.content["definitions"]) == ["PingParams", "PingResponse"]
+    assert [sentence.split(":")[1].split()[0] for sentence in base.to_change] == ["'pong'", "'zap'"]
+
+
+def test_methods_that_are_not_kept_are_named() -> None:
+    assert app_server.base(bundle(), methods(requests=("ping",))).beyond == [
+        *("client_notifications ping", "server_notifications ping", "server_requests ping")
+    ]
 
 
 def branch(tag: str, **fields: Any) -> dict[str, Any]:
