@@ -25,6 +25,11 @@ MESSAGES = {
 }
 NOTIFICATIONS = "server_notifications"
 METHODS_FILE = "openapi/app_server_methods.toml"
+# Table of methods -> where what becomes of each is said.
+RULES = {
+    "server_requests": "REQUESTS in src/wireloom/translate/app_server_requests.py",
+    "server_notifications": "NOTIFICATIONS in src/wireloom/translate/app_server_to_responses.py",
+}
 
 # Wire names stay, so that a field reads as it does in a transcript. Equal models are not merged, so that each
 # params type keeps its name. Unknown fields are allowed except where the document forbids them.
@@ -88,10 +93,9 @@ def read_methods(path: Path) -> Methods:
 
 
 class Base(NamedTuple):
-    """What is kept of a bundle, the methods that it has besides, and what has to be changed by hand."""
+    """What is kept of a bundle, and what has to be changed by hand."""
 
     content: dict[str, Any]
-    beyond: list[str]
     to_change: list[str]
 
 
@@ -103,9 +107,8 @@ def base(bundles: Mapping[str, Any], methods: Methods) -> Base:
         methods: what to keep. What the bundle lacks is left out, with a sentence in `to_change`.
 
     Returns:
-        content: `methods`: table -> method -> names of the schemas of its params and result; `definitions`: draft-07
-            schemas by name, sorted.
-        beyond: `table method` of each method that is not kept.
+        content: `methods`: table -> method -> names of the schemas of its params and result; `others`: table -> names
+            of the bundle's other methods, sorted; `definitions`: draft-07 schemas by name, sorted.
         to_change: a sentence for each entry of the methods file that the bundle does not fit: the file and table, the
             entry, and the change.
     """
@@ -128,10 +131,10 @@ def base(bundles: Mapping[str, Any], methods: Methods) -> Base:
     content = {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "methods": tables,
+        "others": {table: sorted(declared[table].keys() - tables[table].keys()) for table in MESSAGES},
         "definitions": _closure(definitions, [name for name in named if name in definitions]),
     }
-    beyond = {*_pairs(declared)} - {*_pairs(methods.tables)}
-    return Base(content, sorted(f"{table} {name}" for table, name in beyond), to_change)
+    return Base(content, to_change)
 
 
 def _pairs(tables: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, str]]:
@@ -183,7 +186,8 @@ def _declared(definitions: Mapping[str, Json], table: str) -> dict[str, Json]:
 def _row(table: str, name: str, declared: Mapping[str, Json]) -> dict[str, str] | str:
     """A method's types, or why it has none. The bundle names only params; a result has the same name, ending in Response."""
     if name not in declared:
-        return f"{METHODS_FILE} [{table}]: {name!r} is not in {MESSAGES[table]}; remove it, and its rules"
+        rule = f"its rule from {RULES[table]}" if table in RULES else "its uses from src/wireloom"
+        return f"{METHODS_FILE} [{table}]: {name!r} is gone from {MESSAGES[table]}; remove it, and {rule}"
     params = next(_references(declared[name].get("params")), None)
     if not table.endswith("requests"):
         return {} if params is None else {"params": params}

@@ -33,6 +33,7 @@ from codegen import (
     titles,
     typed_dicts,
 )
+from codegen.failure import sentence
 
 Json = Any
 
@@ -105,7 +106,11 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder)
-        emit(fresh)
+        try:
+            emit(fresh)
+        except Exception as error:  # noqa: BLE001 - a newer contract may break any assumption of the compiler
+            print(f"Nothing was generated: {sentence(error)}")
+            return 1
         if not check:
             replace(PACKAGE, fresh)
             return 0
@@ -141,13 +146,21 @@ def app_server_base() -> Json:
     return overlay.apply(base, overlay.load(OPENAPI / "overlays" / "app-server.overlay.yaml"))
 
 
-def corrected() -> Json:
-    """The whole surface with every numbered overlay applied: the contract before anything is chosen."""
+def corrected(until: str | None = None) -> Json:
+    """The whole surface with every numbered overlay applied: the contract before anything is chosen.
+
+    Args:
+        until: file name of an overlay; neither this one nor a later one is applied.
+    """
+    paths = [path for path in numbered() if until is None or path.name < until]
+    return overlay.apply(base(), *map(overlay.load, paths))
+
+
+def base() -> Json:
+    """The published document and the gateway's own endpoints, uncorrected."""
     published = json.loads((OPENAPI / "openai.json").read_text())
     published["info"]["version"] = release()
-    document = combined(published, yaml.safe_load((OPENAPI / "gateway.yaml").read_text()))
-    paths = sorted((OPENAPI / "overlays").glob("[0-9]*.overlay.yaml"))
-    return overlay.apply(document, *map(overlay.load, paths))
+    return combined(published, yaml.safe_load((OPENAPI / "gateway.yaml").read_text()))
 
 
 def combined(published: Json, own: Json) -> Json:
@@ -160,6 +173,11 @@ def combined(published: Json, own: Json) -> Json:
     paths = {API_PREFIX + path: item for path, item in published["paths"].items()} | own["paths"]
     schemas = published["components"]["schemas"] | own["components"]["schemas"]
     return {**published, "paths": paths, "components": {**published["components"], "schemas": schemas}}
+
+
+def numbered() -> list[Path]:
+    """The overlays of the whole surface, in the order in which they are applied."""
+    return sorted((OPENAPI / "overlays").glob("[0-9]*.overlay.yaml"))
 
 
 def promised(surface: Json, operations: Json) -> Json:

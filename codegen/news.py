@@ -12,6 +12,7 @@ Json = Any
 
 # The kinds of facts, in the order of the report.
 KINDS = ("operations", "methods", "schemas", "fields", "enum values", "union members", "required")
+PLACES = frozenset({"operations", "schemas", "fields"})
 REDEFINED = {"fields": "types", "schemas": "types"}
 UNIONS = ("oneOf", "anyOf", "allOf")
 # Keywords whose content has facts of its own; every other keyword is a part of the definition.
@@ -20,7 +21,7 @@ LEFT_OUT = "not compiled"
 
 
 class Fact(NamedTuple):
-    """One thing that a contract states. `owner` is the schema or operation that it is within, empty for itself."""
+    """One thing that a contract states, and the place (a schema, an operation or a field) that it is within."""
 
     kind: str
     name: str
@@ -33,13 +34,14 @@ Facts = Mapping[Fact, str]
 def lines(old: Facts, new: Facts) -> list[str]:
     """The report on two sets of facts, grouped by what happened and by kind; empty if nothing differs.
 
-    Facts within a schema or an operation that is itself new or gone are summed up in its line.
+    What is within a place that is itself new or gone is summed up in the line of the place.
     """
     report: list[str] = []
     for title, before, after in (("new", old, new), ("gone", new, old)):
-        names = {fact.name for fact in after.keys() - before.keys() if not fact.owner}
-        found = [fact for fact in after.keys() - before.keys() if fact.owner not in names]
-        report += _group(title, ((fact.kind, _told(fact, after)) for fact in found))
+        found = after.keys() - before.keys()
+        places = {fact.name for fact in found if fact.kind in PLACES}
+        outer = [fact for fact in found if fact.owner not in places]
+        report += _group(title, ((fact.kind, _told(fact, after)) for fact in outer))
     both = [fact for fact in old.keys() & new.keys() if old[fact] != new[fact]]
     changes = ((REDEFINED.get(fact.kind, fact.kind), _change(fact, old, new)) for fact in both)
     return report + _group("redefined", changes)
@@ -58,18 +60,13 @@ def _group(title: str, found: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def _told(fact: Fact, facts: Facts) -> str:
-    """A fact's line: its name, its definition, and for a schema the names of its fields and words."""
+    """A fact's line: its name, its definition, and for a schema or a field the names of what is within."""
     line = f"{fact.name}: {facts[fact]}" if facts[fact] else fact.name
-    if fact.kind != "schemas":
+    if fact.kind not in ("schemas", "fields"):
         return line
-    prefix = f"{fact.name}."
-    fields = [each.name for each in facts if each.owner == fact.name and each.kind == "fields"]
-    direct = [name.removeprefix(prefix) for name in fields if name.count(".") == 1]
-    others = [
-        each for each in facts if each.owner == fact.name and each.kind in ("enum values", "union members")
-    ]
-    words = [each.name.partition(" = ")[2] for each in others if each.name.startswith(f"{fact.name} = ")]
-    return f"{line} {{{', '.join(direct + words)}}}" if direct or words else line
+    inner = [each for each in facts if each.owner == fact.name and each.kind != "required"]
+    names = (each.name.partition(" = ")[2] or each.name.rpartition(".")[2] for each in inner)
+    return f"{line} {{{', '.join(dict.fromkeys(names))}}}" if inner else line
 
 
 def _change(fact: Fact, old: Facts, new: Facts) -> str:
@@ -79,16 +76,15 @@ def _change(fact: Fact, old: Facts, new: Facts) -> str:
 # -- facts -----------------------------------------------------------------------------------------------------------
 
 
-def facts(document: Json, beyond: Mapping[str, Iterable[str]] | None = None) -> dict[Fact, str]:
+def facts(document: Json) -> dict[Fact, str]:
     """Everything that a base file states, with the definition of each.
 
     Args:
         document: an OpenAPI document, or an app-server base file; an empty object states nothing.
-        beyond: kind -> names that the source has and the base file leaves out.
     """
     found: dict[Fact, str] = {}
-    for kind, names in (beyond or {}).items():
-        found |= {Fact(kind, name): LEFT_OUT for name in names}
+    for table, names in document.get("others", {}).items():
+        found |= {Fact("methods", f"{table} {name}"): LEFT_OUT for name in names}
     listed = [*_operations(document), *_methods(document)]
     schemas = document.get("components", {}).get("schemas", document.get("definitions", {}))
     for name, schema in schemas.items():
@@ -108,7 +104,7 @@ def _operations(document: Json) -> Iterator[tuple[Fact, str]]:
         for parameter in operation.get("parameters", []):
             place = f"{name}({parameter['name']})"
             yield Fact("fields", place, name), f"{parameter['in']} {definition(parameter['schema'])}"
-            yield from _within(place, name, parameter["schema"])
+            yield from _within(place, place, parameter["schema"])
             if parameter.get("required"):
                 yield Fact("required", place, name), ""
         yield from _content(f"{name} request", name, operation.get("requestBody", {}))
@@ -122,7 +118,7 @@ def _content(place: str, owner: str, body: Json) -> Iterator[tuple[Fact, str]]:
     for media, content in body.get("content", {}).items():
         schema = content.get("schema", {})
         yield Fact("fields", f"{place} {media}", owner), definition(schema)
-        yield from _within(f"{place} {media}", owner, schema)
+        yield from _within(f"{place} {media}", f"{place} {media}", schema)
 
 
 def _methods(document: Json) -> Iterator[tuple[Fact, str]]:
@@ -132,12 +128,12 @@ def _methods(document: Json) -> Iterator[tuple[Fact, str]]:
 
 
 def _within(path: str, owner: str, schema: Json) -> Iterator[tuple[Fact, str]]:
-    """The facts inside a schema; `path` names the place as `Schema.field[].field`."""
+    """The facts inside a schema at a path such as `Schema.field[].field`; `owner` is the last place on the way."""
     if not isinstance(schema, dict):
         return
     for name, field in schema.get("properties", {}).items():
         yield Fact("fields", f"{path}.{name}", owner), definition(field)
-        yield from _within(f"{path}.{name}", owner, field)
+        yield from _within(f"{path}.{name}", f"{path}.{name}", field)
     for name in schema.get("required", []):
         yield Fact("required", f"{path}.{name}", owner), ""
     for value in schema.get("enum", []):

@@ -101,6 +101,26 @@ SCHEMA_CHANGES: list[tuple[str, Any, Any, list[str]]] = [
         ["new", "enum values", "X.a = b", "redefined", "types", "X.a: string -> string enum"],
     ),
     (
+        "field with words, a member and a field",
+        obj(),
+        obj(
+            "a",
+            a={"type": "array", "items": {**STRING, "enum": ["x.y", "y"]}},
+            b={"anyOf": [{"$ref": "#/components/schemas/B"}, {"type": "null"}]},
+            c=obj("d", d={**STRING, "enum": ["z"]}),
+        ),
+        [
+            *(
+                "new",
+                "fields",
+                "X.a: array of string enum {x.y, y}",
+                "X.b: anyOf(null) {B}",
+                "X.c: object {d}",
+            ),
+            *("required", "X.a"),
+        ],
+    ),
+    (
         "closed object",
         obj(),
         {**obj(), "additionalProperties": False},
@@ -205,14 +225,16 @@ def test_an_operation_that_changed(old: Any, new: Any, said: list[str]) -> None:
 
 
 def test_operations_come_and_go() -> None:
+    one: dict[str, Any]
+    two: dict[str, Any]
     one, two = {"a": ("get", "/a", {})}, {"b": ("get", "/b", {"parameters": [PARAMETER]})}
     assert compared(contract(one), contract(one | two)) == ["new", "operations", "b: GET /b"]
     assert compared(contract(one | two), contract(one)) == ["gone", "operations", "b: GET /b"]
 
 
 def test_what_is_left_out_has_a_name_too() -> None:
-    old = news.facts(contract(), {"operations": ["a", "b"]})
-    new = news.facts(contract({"a": ("get", "/a", {})}), {"operations": ["c"]})
+    old = news.facts(contract(), ["a", "b"])
+    new = news.facts(contract({"a": ("get", "/a", {})}), ["c"])
     assert [line.strip() for line in news.lines(old, new)] == [
         *("new", "operations", "c: not compiled"),
         *("gone", "operations", "b: not compiled"),
@@ -230,6 +252,15 @@ def test_methods_come_and_go() -> None:
     line = "server_requests b/c: AParams, AResponse"
     assert compared(messages("a"), messages("a", "b/c")) == ["new", "methods", line]
     assert compared(messages("a", "b/c"), messages("a")) == ["gone", "methods", line]
+
+
+def test_methods_that_are_left_out_have_names_too() -> None:
+    old = {**messages("a"), "others": {"server_requests": ["b"], "client_requests": []}}
+    new = {**messages("a", "b"), "others": {"server_requests": [], "client_requests": ["c"]}}
+    assert compared(old, new) == [
+        *("new", "methods", "client_requests c: not compiled"),
+        *("redefined", "methods", "server_requests b: not compiled -> AParams, AResponse"),
+    ]
 
 
 def test_types_of_a_method_are_redefined() -> None:
