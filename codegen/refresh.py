@@ -10,7 +10,6 @@ with the new contract in view, and `nox -s generate` stays in the way until it i
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tomllib
 from pathlib import Path

@@ -213,7 +213,7 @@ class ChatCompletionRequestMessageContentPartImageImageUrl(Deferred):
         extra="allow",
     )
     url: str
-    detail: Literal["auto", "low", "high"] | None = "auto"
+    detail: Literal["auto", "low", "high", "original"] | None = "auto"
 
 
 class ChatCompletionRequestMessageContentPartRefusal(Deferred):
@@ -276,26 +276,6 @@ class ChatCompletionStreamResponseDeltaFunctionCall(Deferred):
     )
     arguments: str | None = None
     name: str | None = None
-
-
-class ChatCompletionStreamResponseDelta(Deferred):
-    """
-    The new pieces of a message in a chunk.
-    """
-
-    model_config = ConfigDict(
-        extra="allow",
-    )
-    content: str | Many[dict[str, Any]] | None = None
-    function_call: ChatCompletionStreamResponseDeltaFunctionCall | None = None
-    tool_calls: Many[ChatCompletionMessageToolCallChunk] | None = None
-    role: Literal["developer", "system", "user", "assistant", "tool"] | None = None
-    refusal: str | None = None
-    reasoning_content: str | None = None
-    reasoning: str | None = None
-    reasoning_details: Many[dict[str, Any]] | None = None
-    extra_content: dict[str, Any] | None = None
-    annotations: Many[dict[str, Any]] | None = None
 
 
 class ChatCompletionTokenLogprobTopLogprob(Deferred):
@@ -398,20 +378,6 @@ class CreateChatCompletionResponseChoiceLogprobs(Deferred):
     )
     content: Many[ChatCompletionTokenLogprob] | None
     refusal: Many[ChatCompletionTokenLogprob] | None
-
-
-class CreateChatCompletionStreamResponseChoice(Deferred):
-    model_config = ConfigDict(
-        extra="allow",
-    )
-    delta: ChatCompletionStreamResponseDelta
-    logprobs: CreateChatCompletionResponseChoiceLogprobs | None = None
-    finish_reason: (
-        Literal["stop", "length", "tool_calls", "content_filter", "function_call"]
-        | None
-    )
-    index: int
-    usage: CompletionUsage | None = None
 
 
 class CustomToolChatCompletionsCustomFormat(Deferred):
@@ -654,6 +620,7 @@ class PromptCacheBreakpointParam(Deferred):
         extra="allow",
     )
     mode: Literal["explicit"]
+    ttl: Literal["30m", "12h"] | None = None
 
 
 PromptCacheModeEnum = TypeAliasType(
@@ -661,7 +628,7 @@ PromptCacheModeEnum = TypeAliasType(
 )
 
 
-PromptCacheTTLEnum = TypeAliasType("PromptCacheTTLEnum", Literal["30m"])
+PromptCacheTTLEnum = TypeAliasType("PromptCacheTTLEnum", Literal["30m", "12h"])
 
 
 ReasoningEffort = TypeAliasType(
@@ -752,6 +719,20 @@ class WebSearchLocation(Deferred):
     region: str | None = None
     city: str | None = None
     timezone: str | None = None
+
+
+class ChatCompletionChunkChoiceDeltaAudio(Deferred):
+    """
+    A piece of the audio of a chat completion, as base64, with its transcript.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    id: str | None = None
+    data: str | None = None
+    expires_at: int | None = None
+    transcript: str | None = None
 
 
 class UnknownChatCompletionRequestTool(Deferred):
@@ -859,6 +840,27 @@ ChatCompletionRequestUserMessageContentPart = TypeAliasType(
 )
 
 
+class ChatCompletionStreamResponseDelta(Deferred):
+    """
+    The new pieces of a message in a chunk.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    content: str | Many[dict[str, Any]] | None = None
+    function_call: ChatCompletionStreamResponseDeltaFunctionCall | None = None
+    tool_calls: Many[ChatCompletionMessageToolCallChunk] | None = None
+    role: Literal["developer", "system", "user", "assistant", "tool"] | None = None
+    refusal: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    reasoning_details: Many[dict[str, Any]] | None = None
+    extra_content: dict[str, Any] | None = None
+    annotations: Many[dict[str, Any]] | None = None
+    audio: ChatCompletionChunkChoiceDeltaAudio | None = None
+
+
 class WebSearchOptionsUserLocation(Deferred):
     model_config = ConfigDict(
         extra="allow",
@@ -873,6 +875,20 @@ class WebSearchOptions(Deferred):
     )
     user_location: WebSearchOptionsUserLocation | None = None
     search_context_size: WebSearchContextSize | None = "medium"
+
+
+class CreateChatCompletionStreamResponseChoice(Deferred):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    delta: ChatCompletionStreamResponseDelta
+    logprobs: CreateChatCompletionResponseChoiceLogprobs | None = None
+    finish_reason: (
+        Literal["stop", "length", "tool_calls", "content_filter", "function_call"]
+        | None
+    )
+    index: int
+    usage: CompletionUsage | None = None
 
 
 class FunctionObject(Deferred):
@@ -940,6 +956,8 @@ class PromptCacheOptionsParam(Deferred):
     )
     ttl: PromptCacheTTLEnum | None = None
     mode: PromptCacheModeEnum | None = None
+    comparison_response_id: str | None = None
+    prewarm: bool | None = None
 
 
 class ResponseFormatJsonSchemaJsonSchema(Deferred):

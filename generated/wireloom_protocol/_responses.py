@@ -238,6 +238,7 @@ class CompactionTriggerItemParam(Deferred):
         extra="allow",
     )
     type: Literal["compaction_trigger"]
+    id: str | None = None
 
 
 class ComparisonFilter(Deferred):
@@ -250,7 +251,8 @@ class ComparisonFilter(Deferred):
 
 
 ComputerCallOutputStatus = TypeAliasType(
-    "ComputerCallOutputStatus", Literal["completed", "incomplete", "failed"]
+    "ComputerCallOutputStatus",
+    Literal["completed", "incomplete", "failed", "in_progress"],
 )
 
 
@@ -708,6 +710,7 @@ class FunctionTool(Deferred):
     strict: bool | None = None
     defer_loading: bool | None = None
     allowed_callers: Many[CallableToolAllowedCaller] | None = None
+    async_: Annotated[bool | None, Field(alias="async")] = None
 
 
 class FunctionToolParam(Deferred):
@@ -728,6 +731,7 @@ class FunctionToolParam(Deferred):
     output_schema: dict[str, Any] | None = None
     defer_loading: bool | None = None
     allowed_callers: CodeInterpreterToolAllowedCallers | None = None
+    async_: Annotated[bool | None, Field(alias="async")] = None
 
 
 GrammarSyntax1 = TypeAliasType("GrammarSyntax1", Literal["lark", "regex"])
@@ -765,20 +769,6 @@ class ImageGenToolInputImageMask(Deferred):
     )
     image_url: str | None = None
     file_id: str | None = None
-
-
-class ImageGenToolCall(Deferred):
-    """
-    An image that the provider generates, as base64.
-    """
-
-    model_config = ConfigDict(
-        extra="allow",
-    )
-    type: Literal["image_generation_call"]
-    id: str
-    status: Literal["in_progress", "completed", "generating", "failed"]
-    result: str | None
 
 
 IncludeEnum = TypeAliasType(
@@ -1301,6 +1291,7 @@ class PromptCacheBreakpointConfig(Deferred):
         extra="allow",
     )
     mode: Literal["explicit"]
+    ttl: Literal["30m", "12h"] | None = None
 
 
 class PromptCacheBreakpointParam(Deferred):
@@ -1312,6 +1303,7 @@ class PromptCacheBreakpointParam(Deferred):
         extra="allow",
     )
     mode: Literal["explicit"]
+    ttl: Literal["30m", "12h"] | None = None
 
 
 PromptCacheModeEnum = TypeAliasType(
@@ -1324,7 +1316,7 @@ PromptCacheRetentionEnum = TypeAliasType(
 )
 
 
-PromptCacheTTLEnum = TypeAliasType("PromptCacheTTLEnum", Literal["30m"])
+PromptCacheTTLEnum = TypeAliasType("PromptCacheTTLEnum", Literal["30m", "12h"])
 
 
 RankerVersionType = TypeAliasType(
@@ -1378,7 +1370,9 @@ class IncompleteDetails(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    reason: Literal["max_output_tokens", "content_filter"] | None = None
+    reason: (
+        Literal["max_output_tokens", "content_filter", "max_messages", "steered"] | None
+    ) = None
 
 
 class ResponseAudioDeltaEvent(Deferred):
@@ -1575,6 +1569,7 @@ ResponseErrorCode = TypeAliasType(
         "upstream_unreachable",
         "upstream_invalid",
         "invalid_request",
+        "misalignment_policy_violation",
     ],
 )
 
@@ -2122,34 +2117,11 @@ class ResponseTextDoneEvent(Deferred):
     logprobs: Many[ResponseLogProb]
 
 
-class ResponseUsageInputTokensDetails(Deferred):
-    model_config = ConfigDict(
-        extra="allow",
-    )
-    cached_tokens: int
-    cache_write_tokens: int
-
-
 class ResponseUsageOutputTokensDetails(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
     reasoning_tokens: int
-
-
-class ResponseUsage(Deferred):
-    """
-    The tokens of a response: read, cached, written, and spent on reasoning.
-    """
-
-    model_config = ConfigDict(
-        extra="allow",
-    )
-    input_tokens: int
-    input_tokens_details: ResponseUsageInputTokensDetails
-    output_tokens: int
-    output_tokens_details: ResponseUsageOutputTokensDetails
-    total_tokens: int
 
 
 class ResponseWebSearchCallCompletedEvent(Deferred):
@@ -2620,7 +2592,7 @@ class WebSearchToolCall(Deferred):
     )
     id: str
     type: Literal["web_search_call"]
-    status: Literal["in_progress", "searching", "completed", "failed"]
+    status: Literal["in_progress", "searching", "completed", "failed", "incomplete"]
     action: Annotated[
         WebSearchActionSearch | WebSearchActionOpenPage | WebSearchActionFind,
         Field(discriminator="type"),
@@ -2754,19 +2726,6 @@ class ConfigurationUpdateItemParamReasoning(Deferred):
     effort: ReasoningEffort
 
 
-class ConfigurationUpdateItemParam(Deferred):
-    """
-    A change of the reasoning effort from this item on.
-    """
-
-    model_config = ConfigDict(
-        extra="allow",
-    )
-    type: Literal["configuration_update"]
-    id: str | None = None
-    reasoning: ConfigurationUpdateItemParamReasoning
-
-
 class CodexModelSupportedReasoningLevel(Deferred):
     model_config = ConfigDict(
         extra="allow",
@@ -2809,6 +2768,417 @@ class CodexModel(Deferred):
     context_window: int | None = None
     supports_search_tool: bool | None = None
     web_search_tool_type: Literal["text"] | None = None
+
+
+class CompactedResponseImage(Deferred):
+    """
+    The treatment of images that the provider applied to a compaction.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    context_compression: Literal["enabled", "disabled"]
+
+
+class ResponseAccessPrograms(Deferred):
+    """
+    The access programs under which the provider answered.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    cyber: Literal["standard", "daybreak_blue", "daybreak_red"]
+
+
+class ResponseCompactParamsImage(Deferred):
+    """
+    The treatment of images in a compaction.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    context_compression: Literal["auto", "enabled", "disabled"] | None = None
+
+
+class ResponseCompactionCompactingEvent(Deferred):
+    """
+    The provider sums up the conversation.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    item_id: str
+    output_index: int
+    sequence_number: int
+    type: Literal["response.compaction.compacting"]
+
+
+class ResponseConfigurationUpdateItemParamText(Deferred):
+    """
+    Another format of the text from here on.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    format: Annotated[
+        ResponseFormatText | TextResponseFormatJsonSchema, Field(discriminator="type")
+    ]
+
+
+class ResponseConfigurationUpdateItemReasoning(Deferred):
+    """
+    Another reasoning effort from this place on.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    effort: (
+        Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None
+    ) = None
+
+
+class ResponseConfigurationUpdateItemText(Deferred):
+    """
+    Another format of the text from this place on.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    format: Annotated[
+        ResponseFormatText | TextResponseFormatJsonSchema, Field(discriminator="type")
+    ]
+
+
+class ResponseCreateParamsAccessPrograms(Deferred):
+    """
+    The access programs under which the provider is to answer.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    cyber: Literal["standard", "daybreak_blue", "daybreak_red"] | None = None
+
+
+class ResponseCreateParamsBackgroundOptions(Deferred):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    completion_window: Literal["soonest", "2h", "8h"] | None = None
+    continuation_id: str | None = None
+
+
+class ResponseCreateParamsImage(Deferred):
+    """
+    The treatment of images in the input.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    context_compression: Literal["auto", "enabled", "disabled"] | None = None
+
+
+class ResponseErrorMisalignmentSteer(Deferred):
+    """
+    The message that may lead the model back.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    message: str
+
+
+class ResponseImage(Deferred):
+    """
+    The treatment of images that the provider applied.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    context_compression: Literal["enabled", "disabled"]
+
+
+class ResponseInputItemParamImageGenerationCallErrorModerationDetails(Deferred):
+    """
+    The categories for which moderation stopped an image, and whether it looked at input or output.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    categories: Many[str]
+    moderation_stage: Literal["input", "output", "unknown"]
+
+
+class ResponseInputItemParamImageGenerationCallSvgUsage(Deferred):
+    """
+    The tokens of the model that drew an SVG image.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    input_tokens: int
+    model: str
+    output_tokens: int
+    reasoning_tokens: int
+    total_tokens: int
+
+
+class ResponseInputTransformation(Deferred):
+    """
+    An item of the input that the provider removed, and its reason.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    id: str
+    action: Literal["removed"]
+    reason: Literal[
+        "organization_mismatch",
+        "end_user_mismatch",
+        "model_mismatch",
+        "prefix_mismatch",
+        "turn_boundary",
+    ]
+    type: Literal["reasoning"]
+
+
+class ResponsePromptCacheDiagnosticsCacheHit(Deferred):
+    """
+    The provider found the compared prompt in its cache.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    type: Literal["cache_hit"]
+
+
+class ResponsePromptCacheDiagnosticsCacheMiss(Deferred):
+    """
+    The provider did not find the compared prompt in its cache, and its reason.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    cache_missed_tokens: int
+    reason: Literal[
+        "model_changed",
+        "prompt_cache_key_changed",
+        "tools_changed",
+        "text_format_changed",
+        "reasoning_effort_changed",
+        "verbosity_changed",
+        "context_compacted",
+        "input_changed",
+        "service_tier_changed",
+    ]
+    type: Literal["cache_miss"]
+    comparison_reusable_tokens: int | None = None
+
+
+class ResponsePromptCacheDiagnosticsComparisonResponseNotFound(Deferred):
+    """
+    The provider does not have the response to compare with.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    type: Literal["comparison_response_not_found"]
+
+
+class ResponsePromptCacheDiagnosticsUnavailable(Deferred):
+    """
+    The provider has no findings on its cache.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    type: Literal["unavailable"]
+
+
+class ResponseSteerAcceptedEventSteer(Deferred):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    id: str
+    previous_response_id: str
+
+
+class ResponseSteerFailedEventError(Deferred):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    code: (
+        Literal[
+            "response_not_found",
+            "invalid_input",
+            "steering_not_supported",
+            "too_many_pending_steers",
+            "response_already_completed",
+            "response_not_active",
+            "successor_creation_failed",
+        ]
+        | str
+    )
+    message: str
+    type: Literal["invalid_request_error"]
+
+
+class ResponseSteerInputItemListFunctionCallOutputCallerDirect(Deferred):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    type: Literal["direct"]
+
+
+class ResponseSteerInputItemListFunctionCallOutputCallerProgram(Deferred):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    caller_id: str
+    type: Literal["program"]
+
+
+class ResponseSteerRequiredInputApplyPatchCallOutput(Deferred):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    call_id: str
+    type: Literal["apply_patch_call_output"]
+
+
+class ResponseSteerRequiredInputComputerCallOutput(Deferred):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    call_id: str
+    type: Literal["computer_call_output"]
+
+
+class ResponseSteerRequiredInputCustomToolCallOutput(Deferred):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    call_id: str
+    type: Literal["custom_tool_call_output"]
+
+
+class ResponseSteerRequiredInputFunctionCallOutput(Deferred):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    call_id: str
+    name: str
+    type: Literal["function_call_output"]
+
+
+class ResponseSteerRequiredInputMcpApprovalResponse(Deferred):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    approval_request_id: str
+    type: Literal["mcp_approval_response"]
+
+
+class ResponseSteerRequiredInputShellCallOutput(Deferred):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    call_id: str
+    type: Literal["shell_call_output"]
+
+
+class ResponseSteerRequiredInputToolSearchOutput(Deferred):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    call_id: str
+    execution: Literal["client"]
+    type: Literal["tool_search_output"]
+
+
+class ResponseToolUsageImageGenCachedTokensDetails(Deferred):
+    """
+    The cached tokens of generated images, of text and of images.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    cached_image_tokens: int
+    cached_text_tokens: int
+
+
+class ResponseToolUsageImageGenInputTokensDetails(Deferred):
+    """
+    The input tokens of generated images, of text and of images.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    image_tokens: int
+    text_tokens: int
+
+
+class ResponseToolUsageImageGenOutputTokensDetails(Deferred):
+    """
+    The output tokens of generated images, of text and of images.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    image_tokens: int
+    text_tokens: int
+
+
+class ResponseToolUsageWebSearch(Deferred):
+    """
+    The number of web searches.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    num_requests: int
+
+
+class ResponseUsageInputTokensDetailsCacheWriteTokensDetails(Deferred):
+    """
+    The tokens written to the cache, by the time that they stay.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    ttl_12h_tokens: int
+    ttl_30m_tokens: int
+
+
+class ToolParamImageGenerationSvgReasoning(Deferred):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    effort: (
+        Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None
+    ) = None
 
 
 class UnknownTool(Deferred):
@@ -3014,6 +3384,7 @@ class CustomToolCall(Deferred):
     name: str
     input: str
     status: Literal["in_progress", "completed", "incomplete"] | None = None
+    async_: Annotated[bool | None, Field(alias="async")] = None
 
 
 class CustomToolCallResource(CustomToolCall):
@@ -3047,6 +3418,7 @@ class CustomToolParam(Deferred):
     ] = None
     defer_loading: bool | None = None
     allowed_callers: CodeInterpreterToolAllowedCallers | None = None
+    async_: Annotated[bool | None, Field(alias="async")] = None
 
 
 class FileSearchToolCallResult(Deferred):
@@ -3137,6 +3509,7 @@ class FunctionToolCall(Deferred):
     arguments: str
     status: Literal["in_progress", "completed", "incomplete"] | None = None
     internal_chat_message_metadata_passthrough: dict[str, Any] | None = None
+    async_: Annotated[bool | None, Field(alias="async")] = None
 
 
 class FunctionToolCallResource(FunctionToolCall):
@@ -3151,34 +3524,6 @@ class FunctionToolCallResource(FunctionToolCall):
     status: FunctionCallItemStatus
     created_by: str | None = None
     type: Literal["function_call"]
-
-
-class ImageGenTool(Deferred):
-    model_config = ConfigDict(
-        extra="allow",
-    )
-    type: Literal["image_generation"]
-    model: (
-        str
-        | Literal[
-            "gpt-image-1",
-            "gpt-image-1-mini",
-            "gpt-image-1.5",
-            "gpt-image-2",
-            "gpt-image-2-2026-04-21",
-        ]
-        | None
-    ) = None
-    quality: Literal["low", "medium", "high", "auto"] | None = "auto"
-    size: str | Literal["1024x1024", "1024x1536", "1536x1024", "auto"] | None = "auto"
-    output_format: Literal["png", "webp", "jpeg"] | None = "png"
-    output_compression: Annotated[int | None, Field(ge=0, le=100)] = 100
-    moderation: Literal["auto", "low"] | None = "auto"
-    background: Literal["transparent", "opaque", "auto"] | None = "auto"
-    input_fidelity: InputFidelity | None = None
-    input_image_mask: ImageGenToolInputImageMask | None = None
-    partial_images: Annotated[int | None, Field(ge=0, le=3)] = 0
-    action: ImageGenActionEnum | None = None
 
 
 class InlineSkillParam(Deferred):
@@ -3518,6 +3863,7 @@ class PromptCacheOptions(Deferred):
     )
     ttl: PromptCacheTTLEnum
     mode: PromptCacheModeEnum
+    comparison_response_id: str | None = None
 
 
 class PromptCacheOptionsParam(Deferred):
@@ -3530,6 +3876,8 @@ class PromptCacheOptionsParam(Deferred):
     )
     ttl: PromptCacheTTLEnum | None = None
     mode: PromptCacheModeEnum | None = None
+    comparison_response_id: str | None = None
+    prewarm: bool | None = None
 
 
 class Reasoning(Deferred):
@@ -3561,17 +3909,6 @@ class ReasoningItem(Deferred):
     summary: Many[SummaryTextContent]
     content: Many[ReasoningTextContent] | None = None
     status: Literal["in_progress", "completed", "incomplete"] | None = None
-
-
-class ResponseErrorResponseError(Deferred):
-    model_config = ConfigDict(
-        extra="allow",
-    )
-    code: ResponseErrorCode
-    message: str
-
-
-ResponseError = TypeAliasType("ResponseError", ResponseErrorResponseError | None)
 
 
 class ResponseOutputTextAnnotationAddedEvent(Deferred):
@@ -3627,6 +3964,32 @@ class ResponseShellCallOutputContentDoneStreamingEvent(Deferred):
     output_index: int
     command_index: int
     output: Many[FunctionShellCallOutputContent]
+
+
+class ResponseUsageInputTokensDetails(Deferred):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    cached_tokens: int
+    cache_write_tokens: int
+    cache_write_tokens_details: (
+        ResponseUsageInputTokensDetailsCacheWriteTokensDetails | None
+    ) = None
+
+
+class ResponseUsage(Deferred):
+    """
+    The tokens of a response: read, cached, written, and spent on reasoning.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    input_tokens: int
+    input_tokens_details: ResponseUsageInputTokensDetails
+    output_tokens: int
+    output_tokens_details: ResponseUsageOutputTokensDetails
+    total_tokens: int
 
 
 TextResponseFormatConfiguration = TypeAliasType(
@@ -3719,6 +4082,172 @@ AgentMessageContentParam = TypeAliasType(
 )
 
 
+class ConfigurationUpdateItemParam(Deferred):
+    """
+    A change of the reasoning effort from this item on.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    type: Literal["configuration_update"]
+    id: str | None = None
+    reasoning: ConfigurationUpdateItemParamReasoning | None = None
+    text: ResponseConfigurationUpdateItemParamText | None = None
+
+
+class ResponseConfigurationUpdateItem(Deferred):
+    """
+    Other settings from this place of a stored conversation on.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    id: str
+    type: Literal["configuration_update"]
+    reasoning: ResponseConfigurationUpdateItemReasoning | None = None
+    text: ResponseConfigurationUpdateItemText | None = None
+
+
+class ResponseErrorMisalignment(Deferred):
+    """
+    The provider's finding on an answer that it stopped as misaligned.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    detailed_explanation: str | None = None
+    error_type: (
+        str
+        | Literal[
+            "potentially_unintended_data_transfer",
+            "potentially_unintended_data_access",
+            "potentially_unintended_destructive_activity",
+            "other",
+        ]
+        | None
+    ) = None
+    review_target: str | None = None
+    steer: ResponseErrorMisalignmentSteer | None = None
+
+
+class ResponseInputItemParamImageGenerationCallError(Deferred):
+    """
+    The failure of a generation of an image.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    code: str | None
+    message: str
+    param: str | None
+    type: str
+    moderation_details: (
+        ResponseInputItemParamImageGenerationCallErrorModerationDetails | None
+    ) = None
+
+
+class ResponseSteerAcceptedEvent(Deferred):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    sequence_number: int
+    steer: ResponseSteerAcceptedEventSteer
+    type: Literal["response.steer.accepted"]
+
+
+ResponseSteerInputItemListFunctionCallOutputOutput = TypeAliasType(
+    "ResponseSteerInputItemListFunctionCallOutputOutput",
+    Annotated[
+        InputTextContentParam | InputImageContentParamAutoParam | InputFileContentParam,
+        Field(discriminator="type"),
+    ],
+)
+
+
+class ResponseSteerInputItemListFunctionCallOutput(Deferred):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    output: str | Many[ResponseSteerInputItemListFunctionCallOutputOutput]
+    type: Literal["function_call_output"]
+    id: str | None = None
+    call_id: str | None = None
+    caller: (
+        ResponseSteerInputItemListFunctionCallOutputCallerDirect
+        | ResponseSteerInputItemListFunctionCallOutputCallerProgram
+        | None
+    ) = None
+    name: str | None = None
+    namespace: str | None = None
+    status: Literal["in_progress", "completed", "incomplete"] | None = None
+
+
+class ResponseSteerInputItemListMessage(Deferred):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    content: Many[ResponseSteerInputItemListFunctionCallOutputOutput] | str
+    role: Literal["user"]
+    type: Literal["message"]
+    id: str | None = None
+    status: str | None = None
+
+
+ResponseSteerPendingEventRequiredInput = TypeAliasType(
+    "ResponseSteerPendingEventRequiredInput",
+    Annotated[
+        ResponseSteerRequiredInputFunctionCallOutput
+        | ResponseSteerRequiredInputCustomToolCallOutput
+        | ResponseSteerRequiredInputComputerCallOutput
+        | ResponseSteerRequiredInputShellCallOutput
+        | ResponseSteerRequiredInputApplyPatchCallOutput
+        | ResponseSteerRequiredInputToolSearchOutput
+        | ResponseSteerRequiredInputMcpApprovalResponse,
+        Field(discriminator="type"),
+    ],
+)
+
+
+class ResponseSteerPendingEvent(Deferred):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    reason: Literal["waiting_for_required_input"] | str
+    required_input: Many[ResponseSteerPendingEventRequiredInput]
+    sequence_number: int
+    steer: ResponseSteerAcceptedEventSteer
+    type: Literal["response.steer.pending"]
+
+
+class ResponseToolUsageImageGen(Deferred):
+    """
+    The tokens of generated images.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    input_tokens: int
+    input_tokens_details: ResponseToolUsageImageGenInputTokensDetails
+    output_tokens: int
+    total_tokens: int
+    cached_tokens: int | None = None
+    cached_tokens_details: ResponseToolUsageImageGenCachedTokensDetails | None = None
+    output_tokens_details: ResponseToolUsageImageGenOutputTokensDetails | None = None
+
+
+class ToolParamImageGenerationSvg(Deferred):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    model: str | None = None
+    reasoning: ToolParamImageGenerationSvgReasoning | None = None
+
+
 class AutoCodeInterpreterToolParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
@@ -3788,15 +4317,6 @@ FunctionAndCustomToolCallOutput = TypeAliasType(
 )
 
 
-FunctionCallOutputItemParamOutput1 = TypeAliasType(
-    "FunctionCallOutputItemParamOutput1",
-    Annotated[
-        InputTextContentParam | InputImageContentParamAutoParam | InputFileContentParam,
-        Field(discriminator="type"),
-    ],
-)
-
-
 class FunctionCallOutputItemParam(Deferred):
     """
     The output of a function call in a request.
@@ -3810,7 +4330,7 @@ class FunctionCallOutputItemParam(Deferred):
     type: Literal["function_call_output"]
     output: (
         ApplyPatchToolCallOutputItemParamOutput
-        | Many[FunctionCallOutputItemParamOutput1]
+        | Many[ResponseSteerInputItemListFunctionCallOutputOutput]
     )
     name: FunctionCallOutputItemParamName | None = None
     namespace: FunctionCallOutputItemParamNamespace | None = None
@@ -3931,6 +4451,60 @@ class FunctionToolCallOutputResource(FunctionToolCallOutput):
     type: Literal["function_call_output"]
 
 
+class ImageGenTool(Deferred):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    type: Literal["image_generation"]
+    model: (
+        str
+        | Literal[
+            "gpt-image-1",
+            "gpt-image-1-mini",
+            "gpt-image-1.5",
+            "gpt-image-2",
+            "gpt-image-2-2026-04-21",
+        ]
+        | None
+    ) = None
+    quality: Literal["low", "medium", "high", "auto", "xhigh", "max"] | None = "auto"
+    size: str | Literal["1024x1024", "1024x1536", "1536x1024", "auto"] | None = "auto"
+    output_format: Literal["png", "webp", "jpeg", "gif", "svg"] | None = "png"
+    output_compression: Annotated[int | None, Field(ge=0, le=100)] = 100
+    moderation: Literal["auto", "low"] | None = "auto"
+    background: Literal["transparent", "opaque", "auto"] | None = "auto"
+    input_fidelity: InputFidelity | None = None
+    input_image_mask: ImageGenToolInputImageMask | None = None
+    partial_images: Annotated[int | None, Field(ge=0, le=3)] = 0
+    action: ImageGenActionEnum | None = None
+    complexity: Literal["low", "medium", "high"] | None = None
+    frame_count: int | None = None
+    frame_duration_ms: int | None = None
+    svg: ToolParamImageGenerationSvg | None = None
+
+
+class ImageGenToolCall(Deferred):
+    """
+    An image that the provider generates, as base64.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    type: Literal["image_generation_call"]
+    id: str
+    status: Literal["in_progress", "completed", "generating", "failed"]
+    result: str | None
+    action: Literal["generate", "edit", "auto"] | None = None
+    background: Literal["transparent", "opaque", "auto"] | None = None
+    error: ResponseInputItemParamImageGenerationCallError | None = None
+    output_format: Literal["png", "webp", "jpeg", "gif", "svg"] | None = None
+    quality: Literal["low", "medium", "high", "xhigh", "max", "auto"] | None = None
+    revised_prompt: str | None = None
+    size: str | Literal["1024x1024", "1024x1536", "1536x1024"] | None = None
+    svg_usage: ResponseInputItemParamImageGenerationCallSvgUsage | None = None
+
+
 class MCPToolCall(Deferred):
     """
     A call of a tool of an MCP server, with its output or its error.
@@ -4021,6 +4595,20 @@ class ResponseContentPartDoneEvent(Deferred):
     part: OutputContent
 
 
+class ResponseErrorResponseError(Deferred):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    code: ResponseErrorCode
+    message: str
+    misalignment: ResponseErrorMisalignment | None = None
+    param: str | None = None
+    type: str | None = None
+
+
+ResponseError = TypeAliasType("ResponseError", ResponseErrorResponseError | None)
+
+
 class ResponseTextParam(Deferred):
     """
     The settings of text output: its format and its length.
@@ -4077,6 +4665,37 @@ class AgentMessageItemParam(Deferred):
     recipient: str
     content: Many[AgentMessageContentParam]
     internal_chat_message_metadata_passthrough: dict[str, Any] | None = None
+
+
+ResponseSteerFailedEventSteerInput = TypeAliasType(
+    "ResponseSteerFailedEventSteerInput",
+    Annotated[
+        ResponseSteerInputItemListMessage
+        | ResponseSteerInputItemListFunctionCallOutput,
+        Field(discriminator="type"),
+    ],
+)
+
+
+class ResponseSteerFailedEventSteer(Deferred):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    input: str | Many[ResponseSteerFailedEventSteerInput]
+    previous_response_id: str
+    id: str | None = None
+
+
+class ResponseToolUsage(Deferred):
+    """
+    The use of tools that the provider ran.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    image_gen: ResponseToolUsageImageGen
+    web_search: ResponseToolUsageWebSearch
 
 
 class CustomToolCallOutput(Deferred):
@@ -4141,6 +4760,16 @@ class MessageItemParam(Deferred):
     internal_chat_message_metadata_passthrough: dict[str, Any] | None = None
 
 
+class ResponseSteerFailedEvent(Deferred):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    error: ResponseSteerFailedEventError
+    sequence_number: int
+    steer: ResponseSteerFailedEventSteer
+    type: Literal["response.steer.failed"]
+
+
 class AdditionalTools(Deferred):
     """
     Tools that joined the conversation at this item.
@@ -4182,6 +4811,7 @@ class CompactResource(Deferred):
     output: Many[ItemResource]
     created_at: int
     usage: ResponseUsage
+    image: CompactedResponseImage | None = None
 
 
 CompactResponseMethodPublicBodyInput1 = TypeAliasType(
@@ -4210,6 +4840,7 @@ class CompactResponseMethodPublicBody(Deferred):
     prompt_cache_retention: PromptCacheRetentionEnum | None = None
     prompt_cache_options: PromptCacheOptionsParam | None = None
     service_tier: ServiceTierEnum | None = None
+    image: ResponseCompactParamsImage | None = None
 
 
 CompoundFilterFilters = TypeAliasType(
@@ -4346,6 +4977,7 @@ ItemResource = TypeAliasType(
             CustomToolCallResource,
             CustomToolCallOutputResource,
             MessageResource,
+            ResponseConfigurationUpdateItem,
         ],
         Field(discriminator="type"),
     ],
@@ -4589,7 +5221,11 @@ ResponseStreamEvent = TypeAliasType(
         | ResponseOutputTextAnnotationAddedEvent
         | ResponseQueuedEvent
         | ResponseCustomToolCallInputDeltaEvent
-        | ResponseCustomToolCallInputDoneEvent,
+        | ResponseCustomToolCallInputDoneEvent
+        | ResponseCompactionCompactingEvent
+        | ResponseSteerAcceptedEvent
+        | ResponseSteerPendingEvent
+        | ResponseSteerFailedEvent,
         Field(discriminator="type"),
     ],
 )
@@ -4720,6 +5356,9 @@ class CreateResponse(CreateModelResponseProperties, ResponseProperties):
     presence_penalty: PresencePenalty | None = None
     frequency_penalty: PresencePenalty | None = None
     client_metadata: dict[str, Any] | None = None
+    access_programs: ResponseCreateParamsAccessPrograms | None = None
+    background_options: ResponseCreateParamsBackgroundOptions | None = None
+    image: ResponseCreateParamsImage | None = None
     model: ModelIdsResponses
 
 
@@ -4755,6 +5394,17 @@ class Response(ModelResponseProperties, ResponseProperties):
     presence_penalty: float
     frequency_penalty: float
     store: bool
+    access_programs: ResponseAccessPrograms | None = None
+    image: ResponseImage | None = None
+    input_transformations: Many[ResponseInputTransformation] | None = None
+    prompt_cache_diagnostics: (
+        ResponsePromptCacheDiagnosticsCacheMiss
+        | ResponsePromptCacheDiagnosticsCacheHit
+        | ResponsePromptCacheDiagnosticsComparisonResponseNotFound
+        | ResponsePromptCacheDiagnosticsUnavailable
+        | None
+    ) = None
+    tool_usage: ResponseToolUsage | None = None
     model: ModelIdsResponses
     tools: TokenCountsBodyTools
     metadata: Metadata

@@ -168,6 +168,7 @@ class ChatCompletionStreamResponseDelta(Untracked):
     reasoning_details: list[dict[str, Any]] | None | UnsetType = UNSET
     extra_content: Any | None | UnsetType = UNSET
     annotations: Any | None | UnsetType = UNSET
+    audio: Any | None | UnsetType = UNSET
 
 
 class CreateChatCompletionStreamResponseChoice(Untracked):

@@ -185,23 +185,6 @@ class ChatCompletionStreamResponseDeltaFunctionCall(TypedDict):
     name: NotRequired[str]
 
 
-class ChatCompletionStreamResponseDelta(TypedDict):
-    """
-    The new pieces of a message in a chunk.
-    """
-
-    content: NotRequired[str | list[dict[str, Any]] | None]
-    function_call: NotRequired[ChatCompletionStreamResponseDeltaFunctionCall]
-    tool_calls: NotRequired[list[ChatCompletionMessageToolCallChunk]]
-    role: NotRequired[Literal["developer", "system", "user", "assistant", "tool"]]
-    refusal: NotRequired[str | None]
-    reasoning_content: NotRequired[str | None]
-    reasoning: NotRequired[str | None]
-    reasoning_details: NotRequired[list[dict[str, Any]] | None]
-    extra_content: NotRequired[dict[str, Any]]
-    annotations: NotRequired[list[dict[str, Any]] | None]
-
-
 class ChatCompletionTokenLogprobTopLogprob(TypedDict):
     token: str
     logprob: float
@@ -297,6 +280,7 @@ class CompactionTriggerItemParam(TypedDict):
     """
 
     type: Literal["compaction_trigger"]
+    id: NotRequired[str | None]
 
 
 class CompletionUsageCompletionTokensDetails(TypedDict):
@@ -330,7 +314,9 @@ class CompletionUsage(TypedDict):
     cached_tokens: NotRequired[int]
 
 
-ComputerCallOutputStatus: TypeAlias = Literal["completed", "incomplete", "failed"]
+ComputerCallOutputStatus: TypeAlias = Literal[
+    "completed", "incomplete", "failed", "in_progress"
+]
 
 
 class ComputerCallSafetyCheckParam(TypedDict):
@@ -426,17 +412,6 @@ class CreateChatCompletionResponseChoiceLogprobs(TypedDict):
 class CreateChatCompletionStreamResponseChoiceLogprobs(TypedDict):
     content: list[ChatCompletionTokenLogprob] | None
     refusal: list[ChatCompletionTokenLogprob] | None
-
-
-class CreateChatCompletionStreamResponseChoice(TypedDict):
-    delta: ChatCompletionStreamResponseDelta
-    logprobs: NotRequired[CreateChatCompletionStreamResponseChoiceLogprobs | None]
-    finish_reason: (
-        Literal["stop", "length", "tool_calls", "content_filter", "function_call"]
-        | None
-    )
-    index: int
-    usage: NotRequired[CompletionUsage]
 
 
 class CustomTextFormatParam(TypedDict):
@@ -642,37 +617,39 @@ FunctionShellCallStatus: TypeAlias = Literal["in_progress", "completed", "incomp
 FunctionShellToolParamAllowedCallers: TypeAlias = list[CallableToolAllowedCaller]
 
 
-class FunctionTool(TypedDict):
-    """
-    A function of the client, with JSON arguments of a schema.
-    """
-
-    type: Literal["function"]
-    name: str
-    description: NotRequired[str | None]
-    parameters: NotRequired[dict[str, Any] | None]
-    output_schema: NotRequired[dict[str, Any] | None]
-    strict: NotRequired[bool | None]
-    defer_loading: NotRequired[bool]
-    allowed_callers: NotRequired[list[CallableToolAllowedCaller] | None]
+FunctionTool = TypedDict(
+    "FunctionTool",
+    {
+        "type": Literal["function"],
+        "name": str,
+        "description": NotRequired[str | None],
+        "parameters": NotRequired[dict[str, Any] | None],
+        "output_schema": NotRequired[dict[str, Any] | None],
+        "strict": NotRequired[bool | None],
+        "defer_loading": NotRequired[bool],
+        "allowed_callers": NotRequired[list[CallableToolAllowedCaller] | None],
+        "async": NotRequired[bool],
+    },
+)
 
 
 FunctionToolParamAllowedCallers: TypeAlias = list[CallableToolAllowedCaller]
 
 
-class FunctionToolParam(TypedDict):
-    """
-    A function in a namespace.
-    """
-
-    name: str
-    description: NotRequired[str | None]
-    parameters: NotRequired[EmptyModelParam | None]
-    strict: NotRequired[bool | None]
-    type: Literal["function"]
-    output_schema: NotRequired[dict[str, Any] | None]
-    defer_loading: NotRequired[bool]
-    allowed_callers: NotRequired[FunctionToolParamAllowedCallers | None]
+FunctionToolParam = TypedDict(
+    "FunctionToolParam",
+    {
+        "name": str,
+        "description": NotRequired[str | None],
+        "parameters": NotRequired[EmptyModelParam | None],
+        "strict": NotRequired[bool | None],
+        "type": Literal["function"],
+        "output_schema": NotRequired[dict[str, Any] | None],
+        "defer_loading": NotRequired[bool],
+        "allowed_callers": NotRequired[FunctionToolParamAllowedCallers | None],
+        "async": NotRequired[bool],
+    },
+)
 
 
 GrammarSyntax1: TypeAlias = Literal["lark", "regex"]
@@ -689,17 +666,6 @@ class HTTPError(TypedDict):
 
 
 ImageDetail: TypeAlias = Literal["low", "high", "auto", "original"]
-
-
-class ImageGenToolCall(TypedDict):
-    """
-    An image that the provider generates, as base64.
-    """
-
-    type: Literal["image_generation_call"]
-    id: str
-    status: Literal["in_progress", "completed", "generating", "failed"]
-    result: str | None
 
 
 InputFileContentParamFileData: TypeAlias = str
@@ -1044,6 +1010,7 @@ class PromptCacheBreakpointConfig(TypedDict):
     """
 
     mode: Literal["explicit"]
+    ttl: NotRequired[Literal["30m", "12h"]]
 
 
 class PromptCacheBreakpointParam(TypedDict):
@@ -1052,12 +1019,13 @@ class PromptCacheBreakpointParam(TypedDict):
     """
 
     mode: Literal["explicit"]
+    ttl: NotRequired[Literal["30m", "12h"]]
 
 
 PromptCacheModeEnum: TypeAlias = Literal["implicit", "explicit"]
 
 
-PromptCacheTTLEnum: TypeAlias = Literal["30m"]
+PromptCacheTTLEnum: TypeAlias = Literal["30m", "12h"]
 
 
 ReasoningEffort: TypeAlias = (
@@ -1099,7 +1067,9 @@ ResponseSafetyIdentifier: TypeAlias = str
 
 
 class ResponseIncompleteDetails(TypedDict):
-    reason: NotRequired[Literal["max_output_tokens", "content_filter"]]
+    reason: NotRequired[
+        Literal["max_output_tokens", "content_filter", "max_messages", "steered"]
+    ]
 
 
 class ResponseAudioDeltaEvent(TypedDict):
@@ -1258,6 +1228,7 @@ ResponseErrorCode: TypeAlias = Literal[
     "upstream_unreachable",
     "upstream_invalid",
     "invalid_request",
+    "misalignment_policy_violation",
 ]
 
 
@@ -1689,25 +1660,8 @@ class ResponseTextDoneEvent(TypedDict):
     logprobs: list[ResponseLogProb]
 
 
-class ResponseUsageInputTokensDetails(TypedDict):
-    cached_tokens: int
-    cache_write_tokens: int
-
-
 class ResponseUsageOutputTokensDetails(TypedDict):
     reasoning_tokens: int
-
-
-class ResponseUsage(TypedDict):
-    """
-    The tokens of a response: read, cached, written, and spent on reasoning.
-    """
-
-    input_tokens: int
-    input_tokens_details: ResponseUsageInputTokensDetails
-    output_tokens: int
-    output_tokens_details: ResponseUsageOutputTokensDetails
-    total_tokens: int
 
 
 class ResponseWebSearchCallCompletedEvent(TypedDict):
@@ -2039,7 +1993,7 @@ class WebSearchToolCall(TypedDict):
 
     id: str
     type: Literal["web_search_call"]
-    status: Literal["in_progress", "searching", "completed", "failed"]
+    status: Literal["in_progress", "searching", "completed", "failed", "incomplete"]
     action: WebSearchActionSearch | WebSearchActionOpenPage | WebSearchActionFind
 
 
@@ -2140,16 +2094,6 @@ class ConfigurationUpdateItemParamReasoning(TypedDict):
     effort: ReasoningEffort
 
 
-class ConfigurationUpdateItemParam(TypedDict):
-    """
-    A change of the reasoning effort from this item on.
-    """
-
-    type: Literal["configuration_update"]
-    id: NotRequired[str | None]
-    reasoning: ConfigurationUpdateItemParamReasoning
-
-
 class CodexModelSupportedReasoningLevel(TypedDict):
     effort: str
     description: str
@@ -2188,6 +2132,213 @@ class CodexModel(TypedDict):
 ChatCompletionRequestToolCall: TypeAlias = (
     ChatCompletionMessageToolCall | ChatCompletionMessageCustomToolCall
 )
+
+
+class ChatCompletionChunkChoiceDeltaAudio(TypedDict):
+    """
+    A piece of the audio of a chat completion, as base64, with its transcript.
+    """
+
+    id: NotRequired[str | None]
+    data: NotRequired[str | None]
+    expires_at: NotRequired[int | None]
+    transcript: NotRequired[str | None]
+
+
+class CompactedResponseImage(TypedDict):
+    """
+    The treatment of images that the provider applied to a compaction.
+    """
+
+    context_compression: Literal["enabled", "disabled"]
+
+
+class ResponseAccessPrograms(TypedDict):
+    """
+    The access programs under which the provider answered.
+    """
+
+    cyber: Literal["standard", "daybreak_blue", "daybreak_red"]
+
+
+class ResponseCompactionCompactingEvent(TypedDict):
+    """
+    The provider sums up the conversation.
+    """
+
+    item_id: str
+    output_index: int
+    sequence_number: int
+    type: Literal["response.compaction.compacting"]
+
+
+class ResponseConfigurationUpdateItemParamText(TypedDict):
+    """
+    Another format of the text from here on.
+    """
+
+    format: ResponseFormatText | TextResponseFormatJsonSchema
+
+
+class ResponseConfigurationUpdateItemReasoning(TypedDict):
+    """
+    Another reasoning effort from this place on.
+    """
+
+    effort: NotRequired[
+        Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None
+    ]
+
+
+class ResponseConfigurationUpdateItemText(TypedDict):
+    """
+    Another format of the text from this place on.
+    """
+
+    format: ResponseFormatText | TextResponseFormatJsonSchema
+
+
+class ResponseErrorMisalignmentSteer(TypedDict):
+    """
+    The message that may lead the model back.
+    """
+
+    message: str
+
+
+class ResponseImage(TypedDict):
+    """
+    The treatment of images that the provider applied.
+    """
+
+    context_compression: Literal["enabled", "disabled"]
+
+
+class ResponseInputItemParamImageGenerationCallErrorModerationDetails(TypedDict):
+    """
+    The categories for which moderation stopped an image, and whether it looked at input or output.
+    """
+
+    categories: list[str]
+    moderation_stage: Literal["input", "output", "unknown"]
+
+
+class ResponseInputItemParamImageGenerationCallSvgUsage(TypedDict):
+    """
+    The tokens of the model that drew an SVG image.
+    """
+
+    input_tokens: int
+    model: str
+    output_tokens: int
+    reasoning_tokens: int
+    total_tokens: int
+
+
+class ResponseInputTransformation(TypedDict):
+    """
+    An item of the input that the provider removed, and its reason.
+    """
+
+    id: str
+    action: Literal["removed"]
+    reason: Literal[
+        "organization_mismatch",
+        "end_user_mismatch",
+        "model_mismatch",
+        "prefix_mismatch",
+        "turn_boundary",
+    ]
+    type: Literal["reasoning"]
+
+
+class ResponsePromptCacheDiagnosticsCacheHit(TypedDict):
+    """
+    The provider found the compared prompt in its cache.
+    """
+
+    type: Literal["cache_hit"]
+
+
+class ResponsePromptCacheDiagnosticsCacheMiss(TypedDict):
+    """
+    The provider did not find the compared prompt in its cache, and its reason.
+    """
+
+    cache_missed_tokens: int
+    reason: Literal[
+        "model_changed",
+        "prompt_cache_key_changed",
+        "tools_changed",
+        "text_format_changed",
+        "reasoning_effort_changed",
+        "verbosity_changed",
+        "context_compacted",
+        "input_changed",
+        "service_tier_changed",
+    ]
+    type: Literal["cache_miss"]
+    comparison_reusable_tokens: NotRequired[int | None]
+
+
+class ResponsePromptCacheDiagnosticsComparisonResponseNotFound(TypedDict):
+    """
+    The provider does not have the response to compare with.
+    """
+
+    type: Literal["comparison_response_not_found"]
+
+
+class ResponsePromptCacheDiagnosticsUnavailable(TypedDict):
+    """
+    The provider has no findings on its cache.
+    """
+
+    type: Literal["unavailable"]
+
+
+class ResponseToolUsageImageGenCachedTokensDetails(TypedDict):
+    """
+    The cached tokens of generated images, of text and of images.
+    """
+
+    cached_image_tokens: int
+    cached_text_tokens: int
+
+
+class ResponseToolUsageImageGenInputTokensDetails(TypedDict):
+    """
+    The input tokens of generated images, of text and of images.
+    """
+
+    image_tokens: int
+    text_tokens: int
+
+
+class ResponseToolUsageImageGenOutputTokensDetails(TypedDict):
+    """
+    The output tokens of generated images, of text and of images.
+    """
+
+    image_tokens: int
+    text_tokens: int
+
+
+class ResponseToolUsageWebSearch(TypedDict):
+    """
+    The number of web searches.
+    """
+
+    num_requests: int
+
+
+class ResponseUsageInputTokensDetailsCacheWriteTokensDetails(TypedDict):
+    """
+    The tokens written to the cache, by the time that they stay.
+    """
+
+    ttl_12h_tokens: int
+    ttl_30m_tokens: int
 
 
 Annotation: TypeAlias = (
@@ -2305,6 +2456,24 @@ class ChatCompletionResponseMessage(TypedDict):
     reasoning_details: NotRequired[list[dict[str, Any]] | None]
 
 
+class ChatCompletionStreamResponseDelta(TypedDict):
+    """
+    The new pieces of a message in a chunk.
+    """
+
+    content: NotRequired[str | list[dict[str, Any]] | None]
+    function_call: NotRequired[ChatCompletionStreamResponseDeltaFunctionCall]
+    tool_calls: NotRequired[list[ChatCompletionMessageToolCallChunk]]
+    role: NotRequired[Literal["developer", "system", "user", "assistant", "tool"]]
+    refusal: NotRequired[str | None]
+    reasoning_content: NotRequired[str | None]
+    reasoning: NotRequired[str | None]
+    reasoning_details: NotRequired[list[dict[str, Any]] | None]
+    extra_content: NotRequired[dict[str, Any]]
+    annotations: NotRequired[list[dict[str, Any]] | None]
+    audio: NotRequired[ChatCompletionChunkChoiceDeltaAudio | None]
+
+
 ComputerAction: TypeAlias = (
     ClickParam
     | DoubleClickAction
@@ -2347,6 +2516,17 @@ class CreateChatCompletionResponseChoice(TypedDict):
     logprobs: CreateChatCompletionResponseChoiceLogprobs | None
 
 
+class CreateChatCompletionStreamResponseChoice(TypedDict):
+    delta: ChatCompletionStreamResponseDelta
+    logprobs: NotRequired[CreateChatCompletionStreamResponseChoiceLogprobs | None]
+    finish_reason: (
+        Literal["stop", "length", "tool_calls", "content_filter", "function_call"]
+        | None
+    )
+    index: int
+    usage: NotRequired[CompletionUsage]
+
+
 class CustomGrammarFormatParam(TypedDict):
     """
     Free-form input that a grammar bounds.
@@ -2357,48 +2537,51 @@ class CustomGrammarFormatParam(TypedDict):
     definition: str
 
 
-class CustomToolCall(TypedDict):
-    """
-    A call of a tool with free-form input.
-    """
-
-    type: Literal["custom_tool_call"]
-    id: NotRequired[str]
-    call_id: str
-    caller: NotRequired[ToolCallCaller | None]
-    namespace: NotRequired[str]
-    name: str
-    input: str
-    status: NotRequired[Literal["in_progress", "completed", "incomplete"]]
-
-
-class CustomToolCallResource(TypedDict):
-    """
-    A stored call of a tool with free-form input.
-    """
-
-    type: Literal["custom_tool_call"]
-    id: str
-    call_id: str
-    caller: NotRequired[ToolCallCaller | None]
-    namespace: NotRequired[str]
-    name: str
-    input: str
-    status: FunctionCallStatus
-    created_by: NotRequired[str]
+CustomToolCall = TypedDict(
+    "CustomToolCall",
+    {
+        "type": Literal["custom_tool_call"],
+        "id": NotRequired[str],
+        "call_id": str,
+        "caller": NotRequired[ToolCallCaller | None],
+        "namespace": NotRequired[str],
+        "name": str,
+        "input": str,
+        "status": NotRequired[Literal["in_progress", "completed", "incomplete"]],
+        "async": NotRequired[bool],
+    },
+)
 
 
-class CustomToolParam(TypedDict):
-    """
-    A tool of the client with free-form text input, which a grammar may bound.
-    """
+CustomToolCallResource = TypedDict(
+    "CustomToolCallResource",
+    {
+        "type": Literal["custom_tool_call"],
+        "id": str,
+        "call_id": str,
+        "caller": NotRequired[ToolCallCaller | None],
+        "namespace": NotRequired[str],
+        "name": str,
+        "input": str,
+        "status": FunctionCallStatus,
+        "async": NotRequired[bool],
+        "created_by": NotRequired[str],
+    },
+)
 
-    type: Literal["custom"]
-    name: str
-    description: NotRequired[str]
-    format: NotRequired[CustomTextFormatParam | CustomGrammarFormatParam]
-    defer_loading: NotRequired[bool]
-    allowed_callers: NotRequired[CustomToolParamAllowedCallers | None]
+
+CustomToolParam = TypedDict(
+    "CustomToolParam",
+    {
+        "type": Literal["custom"],
+        "name": str,
+        "description": NotRequired[str],
+        "format": NotRequired[CustomTextFormatParam | CustomGrammarFormatParam],
+        "defer_loading": NotRequired[bool],
+        "allowed_callers": NotRequired[CustomToolParamAllowedCallers | None],
+        "async": NotRequired[bool],
+    },
+)
 
 
 class FileSearchToolCallResult(TypedDict):
@@ -2452,37 +2635,43 @@ FunctionShellCallOutputOutcomeParam: TypeAlias = (
 )
 
 
-class FunctionToolCall(TypedDict):
-    """
-    A call of a function of the client, with JSON arguments.
-    """
+FunctionToolCall = TypedDict(
+    "FunctionToolCall",
+    {
+        "id": NotRequired[str],
+        "type": Literal["function_call"],
+        "call_id": str,
+        "caller": NotRequired[ToolCallCaller | None],
+        "namespace": NotRequired[str],
+        "name": str,
+        "arguments": str,
+        "status": NotRequired[Literal["in_progress", "completed", "incomplete"]],
+        "internal_chat_message_metadata_passthrough": NotRequired[
+            dict[str, Any] | None
+        ],
+        "async": NotRequired[bool],
+    },
+)
 
-    id: NotRequired[str]
-    type: Literal["function_call"]
-    call_id: str
-    caller: NotRequired[ToolCallCaller | None]
-    namespace: NotRequired[str]
-    name: str
-    arguments: str
-    status: NotRequired[Literal["in_progress", "completed", "incomplete"]]
-    internal_chat_message_metadata_passthrough: NotRequired[dict[str, Any] | None]
 
-
-class FunctionToolCallResource(TypedDict):
-    """
-    A stored call of a function.
-    """
-
-    id: str
-    type: Literal["function_call"]
-    call_id: str
-    caller: NotRequired[ToolCallCaller | None]
-    namespace: NotRequired[str]
-    name: str
-    arguments: str
-    status: FunctionCallStatus
-    internal_chat_message_metadata_passthrough: NotRequired[dict[str, Any] | None]
-    created_by: NotRequired[str]
+FunctionToolCallResource = TypedDict(
+    "FunctionToolCallResource",
+    {
+        "id": str,
+        "type": Literal["function_call"],
+        "call_id": str,
+        "caller": NotRequired[ToolCallCaller | None],
+        "namespace": NotRequired[str],
+        "name": str,
+        "arguments": str,
+        "status": FunctionCallStatus,
+        "internal_chat_message_metadata_passthrough": NotRequired[
+            dict[str, Any] | None
+        ],
+        "async": NotRequired[bool],
+        "created_by": NotRequired[str],
+    },
+)
 
 
 class InputFileContent(TypedDict):
@@ -2681,6 +2870,7 @@ class PromptCacheOptions(TypedDict):
 
     ttl: PromptCacheTTLEnum
     mode: PromptCacheModeEnum
+    comparison_response_id: NotRequired[str | None]
 
 
 class Reasoning(TypedDict):
@@ -2706,18 +2896,6 @@ class ReasoningItem(TypedDict):
     summary: list[SummaryTextContent]
     content: NotRequired[list[ReasoningTextContent]]
     status: NotRequired[Literal["in_progress", "completed", "incomplete"]]
-
-
-class ResponseErrorResponseError(TypedDict):
-    """
-    The error that ended a response, or null.
-    """
-
-    code: ResponseErrorCode
-    message: str
-
-
-ResponseError: TypeAlias = ResponseErrorResponseError | None
 
 
 class ResponseOutputTextAnnotationAddedEvent(TypedDict):
@@ -2758,6 +2936,26 @@ class ResponseShellCallOutputContentDoneStreamingEvent(TypedDict):
     output_index: int
     command_index: int
     output: list[FunctionShellCallOutputContent]
+
+
+class ResponseUsageInputTokensDetails(TypedDict):
+    cached_tokens: int
+    cache_write_tokens: int
+    cache_write_tokens_details: NotRequired[
+        ResponseUsageInputTokensDetailsCacheWriteTokensDetails | None
+    ]
+
+
+class ResponseUsage(TypedDict):
+    """
+    The tokens of a response: read, cached, written, and spent on reasoning.
+    """
+
+    input_tokens: int
+    input_tokens_details: ResponseUsageInputTokensDetails
+    output_tokens: int
+    output_tokens_details: ResponseUsageOutputTokensDetails
+    total_tokens: int
 
 
 TextResponseFormatConfiguration: TypeAlias = (
@@ -2814,6 +3012,80 @@ MessageResourceContent: TypeAlias = (
 
 
 AgentMessageContentParam: TypeAlias = InputTextContent | EncryptedContentParam
+
+
+class ConfigurationUpdateItemParam(TypedDict):
+    """
+    A change of the reasoning effort from this item on.
+    """
+
+    type: Literal["configuration_update"]
+    id: NotRequired[str | None]
+    reasoning: NotRequired[ConfigurationUpdateItemParamReasoning]
+    text: NotRequired[ResponseConfigurationUpdateItemParamText]
+
+
+class ResponseConfigurationUpdateItem(TypedDict):
+    """
+    Other settings from this place of a stored conversation on.
+    """
+
+    id: str
+    type: Literal["configuration_update"]
+    reasoning: NotRequired[ResponseConfigurationUpdateItemReasoning | None]
+    text: NotRequired[ResponseConfigurationUpdateItemText | None]
+
+
+class ResponseErrorMisalignment(TypedDict):
+    """
+    The provider's finding on an answer that it stopped as misaligned.
+    """
+
+    detailed_explanation: NotRequired[str | None]
+    error_type: NotRequired[
+        str
+        | Literal[
+            "potentially_unintended_data_transfer",
+            "potentially_unintended_data_access",
+            "potentially_unintended_destructive_activity",
+            "other",
+        ]
+        | None
+    ]
+    review_target: NotRequired[str | None]
+    steer: NotRequired[ResponseErrorMisalignmentSteer | None]
+
+
+class ResponseInputItemParamImageGenerationCallError(TypedDict):
+    """
+    The failure of a generation of an image.
+    """
+
+    code: str | None
+    message: str
+    param: str | None
+    type: str
+    moderation_details: NotRequired[
+        ResponseInputItemParamImageGenerationCallErrorModerationDetails
+    ]
+
+
+class ResponseToolUsageImageGen(TypedDict):
+    """
+    The tokens of generated images.
+    """
+
+    input_tokens: int
+    input_tokens_details: ResponseToolUsageImageGenInputTokensDetails
+    output_tokens: int
+    total_tokens: int
+    cached_tokens: NotRequired[int | None]
+    cached_tokens_details: NotRequired[
+        ResponseToolUsageImageGenCachedTokensDetails | None
+    ]
+    output_tokens_details: NotRequired[
+        ResponseToolUsageImageGenOutputTokensDetails | None
+    ]
 
 
 class ChatCompletionModeration(TypedDict):
@@ -2965,6 +3237,27 @@ class FunctionToolCallOutputResource(TypedDict):
     created_by: NotRequired[str]
 
 
+class ImageGenToolCall(TypedDict):
+    """
+    An image that the provider generates, as base64.
+    """
+
+    type: Literal["image_generation_call"]
+    id: str
+    status: Literal["in_progress", "completed", "generating", "failed"]
+    result: str | None
+    action: NotRequired[Literal["generate", "edit", "auto"] | None]
+    background: NotRequired[Literal["transparent", "opaque", "auto"] | None]
+    error: NotRequired[ResponseInputItemParamImageGenerationCallError]
+    output_format: NotRequired[Literal["png", "webp", "jpeg", "gif", "svg"] | None]
+    quality: NotRequired[
+        Literal["low", "medium", "high", "xhigh", "max", "auto"] | None
+    ]
+    revised_prompt: NotRequired[str | None]
+    size: NotRequired[str | Literal["1024x1024", "1024x1536", "1536x1024"] | None]
+    svg_usage: NotRequired[ResponseInputItemParamImageGenerationCallSvgUsage]
+
+
 class MCPToolCall(TypedDict):
     """
     A call of a tool of an MCP server, with its output or its error.
@@ -3011,6 +3304,21 @@ class ResponseContentPartDoneEvent(TypedDict):
     content_index: int
     sequence_number: int
     part: OutputContent
+
+
+class ResponseErrorResponseError(TypedDict):
+    """
+    The error that ended a response, or null.
+    """
+
+    code: ResponseErrorCode
+    message: str
+    misalignment: NotRequired[ResponseErrorMisalignment | None]
+    param: NotRequired[str | None]
+    type: NotRequired[str | None]
+
+
+ResponseError: TypeAlias = ResponseErrorResponseError | None
 
 
 class ResponseTextParam(TypedDict):
@@ -3109,6 +3417,15 @@ ChatCompletionStreamEvent: TypeAlias = (
 )
 
 
+class ResponseToolUsage(TypedDict):
+    """
+    The use of tools that the provider ran.
+    """
+
+    image_gen: ResponseToolUsageImageGen
+    web_search: ResponseToolUsageWebSearch
+
+
 class AdditionalTools(TypedDict):
     """
     Tools that joined the conversation at this item.
@@ -3186,6 +3503,7 @@ ItemResource: TypeAlias = (
     | CustomToolCallResource
     | CustomToolCallOutputResource
     | MessageResource
+    | ResponseConfigurationUpdateItem
 )
 
 
@@ -3238,6 +3556,7 @@ class CompactResource(TypedDict):
     output: list[ItemResource]
     created_at: int
     usage: ResponseUsage
+    image: NotRequired[CompactedResponseImage | None]
 
 
 class ConversationItemList(TypedDict):
@@ -3359,6 +3678,17 @@ class Response(TypedDict):
     presence_penalty: float
     frequency_penalty: float
     store: bool
+    access_programs: NotRequired[ResponseAccessPrograms | None]
+    image: NotRequired[ResponseImage | None]
+    input_transformations: NotRequired[list[ResponseInputTransformation] | None]
+    prompt_cache_diagnostics: NotRequired[
+        ResponsePromptCacheDiagnosticsCacheMiss
+        | ResponsePromptCacheDiagnosticsCacheHit
+        | ResponsePromptCacheDiagnosticsComparisonResponseNotFound
+        | ResponsePromptCacheDiagnosticsUnavailable
+        | None
+    ]
+    tool_usage: NotRequired[ResponseToolUsage | None]
 
 
 class ResponseCompletedEvent(TypedDict):
@@ -3502,4 +3832,5 @@ ResponseStreamEvent: TypeAlias = (
     | ResponseQueuedEvent
     | ResponseCustomToolCallInputDeltaEvent
     | ResponseCustomToolCallInputDoneEvent
+    | ResponseCompactionCompactingEvent
 )

@@ -172,7 +172,7 @@ class ChatCompletionRequestMessageContentPartFileFile(TypedDict):
 
 class ChatCompletionRequestMessageContentPartImageImageUrl(TypedDict):
     url: str
-    detail: NotRequired[Literal["auto", "low", "high"]]
+    detail: NotRequired[Literal["auto", "low", "high", "original"]]
 
 
 class ChatCompletionRequestMessageContentPartRefusal(TypedDict):
@@ -264,6 +264,7 @@ class CompactionTriggerItemParam(TypedDict):
     """
 
     type: Literal["compaction_trigger"]
+    id: NotRequired[str | None]
 
 
 class ContainerFileCitationBody(TypedDict):
@@ -491,37 +492,39 @@ class FunctionShellCallOutputTimeoutOutcomeParam(TypedDict):
 FunctionShellToolParamAllowedCallers: TypeAlias = list[CallableToolAllowedCaller]
 
 
-class FunctionTool(TypedDict):
-    """
-    A function of the client, with JSON arguments of a schema.
-    """
-
-    type: Literal["function"]
-    name: str
-    description: NotRequired[str | None]
-    parameters: NotRequired[dict[str, Any] | None]
-    output_schema: NotRequired[dict[str, Any] | None]
-    strict: NotRequired[bool | None]
-    defer_loading: NotRequired[bool]
-    allowed_callers: NotRequired[list[CallableToolAllowedCaller] | None]
+FunctionTool = TypedDict(
+    "FunctionTool",
+    {
+        "type": Literal["function"],
+        "name": str,
+        "description": NotRequired[str | None],
+        "parameters": NotRequired[dict[str, Any] | None],
+        "output_schema": NotRequired[dict[str, Any] | None],
+        "strict": NotRequired[bool | None],
+        "defer_loading": NotRequired[bool],
+        "allowed_callers": NotRequired[list[CallableToolAllowedCaller] | None],
+        "async": NotRequired[bool],
+    },
+)
 
 
 FunctionToolParamAllowedCallers: TypeAlias = list[CallableToolAllowedCaller]
 
 
-class FunctionToolParam(TypedDict):
-    """
-    A function in a namespace.
-    """
-
-    name: str
-    description: NotRequired[str | None]
-    parameters: NotRequired[EmptyModelParam | None]
-    strict: NotRequired[bool | None]
-    type: Literal["function"]
-    output_schema: NotRequired[dict[str, Any] | None]
-    defer_loading: NotRequired[bool]
-    allowed_callers: NotRequired[FunctionToolParamAllowedCallers | None]
+FunctionToolParam = TypedDict(
+    "FunctionToolParam",
+    {
+        "name": str,
+        "description": NotRequired[str | None],
+        "parameters": NotRequired[EmptyModelParam | None],
+        "strict": NotRequired[bool | None],
+        "type": Literal["function"],
+        "output_schema": NotRequired[dict[str, Any] | None],
+        "defer_loading": NotRequired[bool],
+        "allowed_callers": NotRequired[FunctionToolParamAllowedCallers | None],
+        "async": NotRequired[bool],
+    },
+)
 
 
 GrammarSyntax1: TypeAlias = Literal["lark", "regex"]
@@ -538,17 +541,6 @@ class HTTPError(TypedDict):
 
 
 ImageDetail: TypeAlias = Literal["low", "high", "auto", "original"]
-
-
-class ImageGenToolCall(TypedDict):
-    """
-    An image that the provider generates, as base64.
-    """
-
-    type: Literal["image_generation_call"]
-    id: str
-    status: Literal["in_progress", "completed", "generating", "failed"]
-    result: str | None
 
 
 IncludeEnum: TypeAlias = Literal[
@@ -800,6 +792,7 @@ class PromptCacheBreakpointConfig(TypedDict):
     """
 
     mode: Literal["explicit"]
+    ttl: NotRequired[Literal["30m", "12h"]]
 
 
 class PromptCacheBreakpointParam(TypedDict):
@@ -808,6 +801,7 @@ class PromptCacheBreakpointParam(TypedDict):
     """
 
     mode: Literal["explicit"]
+    ttl: NotRequired[Literal["30m", "12h"]]
 
 
 PromptCacheModeEnum: TypeAlias = Literal["implicit", "explicit"]
@@ -816,7 +810,7 @@ PromptCacheModeEnum: TypeAlias = Literal["implicit", "explicit"]
 PromptCacheRetentionEnum: TypeAlias = Literal["in_memory", "24h"]
 
 
-PromptCacheTTLEnum: TypeAlias = Literal["30m"]
+PromptCacheTTLEnum: TypeAlias = Literal["30m", "12h"]
 
 
 ReasoningEffort: TypeAlias = (
@@ -1183,7 +1177,7 @@ class WebSearchToolCall(TypedDict):
 
     id: str
     type: Literal["web_search_call"]
-    status: Literal["in_progress", "searching", "completed", "failed"]
+    status: Literal["in_progress", "searching", "completed", "failed", "incomplete"]
     action: WebSearchActionSearch | WebSearchActionOpenPage | WebSearchActionFind
 
 
@@ -1239,19 +1233,62 @@ class ConfigurationUpdateItemParamReasoning(TypedDict):
     effort: ReasoningEffort
 
 
-class ConfigurationUpdateItemParam(TypedDict):
-    """
-    A change of the reasoning effort from this item on.
-    """
-
-    type: Literal["configuration_update"]
-    id: NotRequired[str | None]
-    reasoning: ConfigurationUpdateItemParamReasoning
-
-
 ChatCompletionRequestToolCall: TypeAlias = (
     ChatCompletionMessageToolCall | ChatCompletionMessageCustomToolCall
 )
+
+
+class ResponseCompactParamsImage(TypedDict):
+    """
+    The treatment of images in a compaction.
+    """
+
+    context_compression: NotRequired[Literal["auto", "enabled", "disabled"]]
+
+
+class ResponseConfigurationUpdateItemParamText(TypedDict):
+    """
+    Another format of the text from here on.
+    """
+
+    format: ResponseFormatText | TextResponseFormatJsonSchema
+
+
+class ResponseCreateParamsAccessPrograms(TypedDict):
+    """
+    The access programs under which the provider is to answer.
+    """
+
+    cyber: NotRequired[Literal["standard", "daybreak_blue", "daybreak_red"]]
+
+
+class ResponseCreateParamsImage(TypedDict):
+    """
+    The treatment of images in the input.
+    """
+
+    context_compression: NotRequired[Literal["auto", "enabled", "disabled"]]
+
+
+class ResponseInputItemParamImageGenerationCallErrorModerationDetails(TypedDict):
+    """
+    The categories for which moderation stopped an image, and whether it looked at input or output.
+    """
+
+    categories: list[str]
+    moderation_stage: Literal["input", "output", "unknown"]
+
+
+class ResponseInputItemParamImageGenerationCallSvgUsage(TypedDict):
+    """
+    The tokens of the model that drew an SVG image.
+    """
+
+    input_tokens: int
+    model: str
+    output_tokens: int
+    reasoning_tokens: int
+    total_tokens: int
 
 
 Annotation: TypeAlias = (
@@ -1403,32 +1440,34 @@ class CustomGrammarFormatParam(TypedDict):
     definition: str
 
 
-class CustomToolCall(TypedDict):
-    """
-    A call of a tool with free-form input.
-    """
+CustomToolCall = TypedDict(
+    "CustomToolCall",
+    {
+        "type": Literal["custom_tool_call"],
+        "id": NotRequired[str],
+        "call_id": str,
+        "caller": NotRequired[ToolCallCaller | None],
+        "namespace": NotRequired[str],
+        "name": str,
+        "input": str,
+        "status": NotRequired[Literal["in_progress", "completed", "incomplete"]],
+        "async": NotRequired[bool],
+    },
+)
 
-    type: Literal["custom_tool_call"]
-    id: NotRequired[str]
-    call_id: str
-    caller: NotRequired[ToolCallCaller | None]
-    namespace: NotRequired[str]
-    name: str
-    input: str
-    status: NotRequired[Literal["in_progress", "completed", "incomplete"]]
 
-
-class CustomToolParam(TypedDict):
-    """
-    A tool of the client with free-form text input, which a grammar may bound.
-    """
-
-    type: Literal["custom"]
-    name: str
-    description: NotRequired[str]
-    format: NotRequired[CustomTextFormatParam | CustomGrammarFormatParam]
-    defer_loading: NotRequired[bool]
-    allowed_callers: NotRequired[CustomToolParamAllowedCallers | None]
+CustomToolParam = TypedDict(
+    "CustomToolParam",
+    {
+        "type": Literal["custom"],
+        "name": str,
+        "description": NotRequired[str],
+        "format": NotRequired[CustomTextFormatParam | CustomGrammarFormatParam],
+        "defer_loading": NotRequired[bool],
+        "allowed_callers": NotRequired[CustomToolParamAllowedCallers | None],
+        "async": NotRequired[bool],
+    },
+)
 
 
 class FileSearchToolCallResult(TypedDict):
@@ -1467,20 +1506,23 @@ FunctionShellCallOutputOutcomeParam: TypeAlias = (
 )
 
 
-class FunctionToolCall(TypedDict):
-    """
-    A call of a function of the client, with JSON arguments.
-    """
-
-    id: NotRequired[str]
-    type: Literal["function_call"]
-    call_id: str
-    caller: NotRequired[ToolCallCaller | None]
-    namespace: NotRequired[str]
-    name: str
-    arguments: str
-    status: NotRequired[Literal["in_progress", "completed", "incomplete"]]
-    internal_chat_message_metadata_passthrough: NotRequired[dict[str, Any] | None]
+FunctionToolCall = TypedDict(
+    "FunctionToolCall",
+    {
+        "id": NotRequired[str],
+        "type": Literal["function_call"],
+        "call_id": str,
+        "caller": NotRequired[ToolCallCaller | None],
+        "namespace": NotRequired[str],
+        "name": str,
+        "arguments": str,
+        "status": NotRequired[Literal["in_progress", "completed", "incomplete"]],
+        "internal_chat_message_metadata_passthrough": NotRequired[
+            dict[str, Any] | None
+        ],
+        "async": NotRequired[bool],
+    },
+)
 
 
 class InputFileContent(TypedDict):
@@ -1666,6 +1708,8 @@ class PromptCacheOptionsParam(TypedDict):
 
     ttl: NotRequired[PromptCacheTTLEnum]
     mode: NotRequired[PromptCacheModeEnum]
+    comparison_response_id: NotRequired[str | None]
+    prewarm: NotRequired[bool]
 
 
 class Reasoning(TypedDict):
@@ -1731,6 +1775,31 @@ class OutputTextContentParam(TypedDict):
 
 
 AgentMessageContentParam: TypeAlias = InputTextContent | EncryptedContentParam
+
+
+class ConfigurationUpdateItemParam(TypedDict):
+    """
+    A change of the reasoning effort from this item on.
+    """
+
+    type: Literal["configuration_update"]
+    id: NotRequired[str | None]
+    reasoning: NotRequired[ConfigurationUpdateItemParamReasoning]
+    text: NotRequired[ResponseConfigurationUpdateItemParamText]
+
+
+class ResponseInputItemParamImageGenerationCallError(TypedDict):
+    """
+    The failure of a generation of an image.
+    """
+
+    code: str | None
+    message: str
+    param: str | None
+    type: str
+    moderation_details: NotRequired[
+        ResponseInputItemParamImageGenerationCallErrorModerationDetails
+    ]
 
 
 ChatCompletionRequestAssistantMessageContentPart: TypeAlias = (
@@ -1885,6 +1954,27 @@ class FunctionShellToolParam(TypedDict):
     type: Literal["shell"]
     environment: NotRequired[LocalEnvironmentParam | None]
     allowed_callers: NotRequired[FunctionShellToolParamAllowedCallers | None]
+
+
+class ImageGenToolCall(TypedDict):
+    """
+    An image that the provider generates, as base64.
+    """
+
+    type: Literal["image_generation_call"]
+    id: str
+    status: Literal["in_progress", "completed", "generating", "failed"]
+    result: str | None
+    action: NotRequired[Literal["generate", "edit", "auto"] | None]
+    background: NotRequired[Literal["transparent", "opaque", "auto"] | None]
+    error: NotRequired[ResponseInputItemParamImageGenerationCallError]
+    output_format: NotRequired[Literal["png", "webp", "jpeg", "gif", "svg"] | None]
+    quality: NotRequired[
+        Literal["low", "medium", "high", "xhigh", "max", "auto"] | None
+    ]
+    revised_prompt: NotRequired[str | None]
+    size: NotRequired[str | Literal["1024x1024", "1024x1536", "1536x1024"] | None]
+    svg_usage: NotRequired[ResponseInputItemParamImageGenerationCallSvgUsage]
 
 
 class MCPToolCall(TypedDict):
@@ -2188,6 +2278,7 @@ class CompactResponseMethodPublicBody(TypedDict):
     prompt_cache_retention: NotRequired[PromptCacheRetentionEnum | None]
     prompt_cache_options: NotRequired[PromptCacheOptionsParam | None]
     service_tier: NotRequired[ServiceTierEnum | None]
+    image: NotRequired[ResponseCompactParamsImage]
 
 
 CreateConversationBodyItems: TypeAlias = list[InputItem]
@@ -2239,3 +2330,5 @@ class CreateResponse(TypedDict):
     presence_penalty: NotRequired[CreateResponsePresencePenalty | None]
     frequency_penalty: NotRequired[CreateResponseFrequencyPenalty | None]
     client_metadata: NotRequired[dict[str, Any] | None]
+    access_programs: NotRequired[ResponseCreateParamsAccessPrograms]
+    image: NotRequired[ResponseCreateParamsImage]

@@ -17,7 +17,7 @@ _SCHEMAS = "#/components/schemas/"
 _EVENTS: TypeAdapter[Any] = TypeAdapter(m.ResponseStreamEvent)
 
 
-def tags(union: TypeAliasType) -> frozenset[str]:
+def tags(union: Any) -> frozenset[str]:
     """Return the values of `type` by which a generated union of models is told apart."""
     return frozenset(tag for member in members(union) for tag in types(member))
 
@@ -35,6 +35,14 @@ def members(annotation: Any) -> Iterator[type[BaseModel]]:
             yield from members(member)
     else:
         yield annotation
+
+
+def listed(model: type[BaseModel], name: str) -> Any:
+    """Return the union of what a field holds where it is a list; the name of such a union is the generator's."""
+    forms = get_args(model.model_fields[name].annotation)
+    lists = [get_args(form)[0] for form in forms if get_origin(form) is Annotated]
+    (items,) = get_args(next(one for one in lists if get_origin(one) is list))
+    return items
 
 
 def types(member: type[BaseModel]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The effort that holds at the end of a request is the one its last item about it says."""
+"""The effort and the text format that hold at the end of a request are those of its last items about them."""
 
 from typing import Any
 
@@ -36,6 +36,27 @@ def test_the_last_item_counts(reasoning: Any, items: list[Any], expected: Any) -
     assert (kept and kept.model_dump(exclude_unset=True)) == expected
     assert ("reasoning" in changed.model_fields_set) is (expected is not None)
     assert body.model_dump(exclude_unset=True) == before
+
+
+SCHEMA = {"type": "json_schema", "name": "s", "schema": {"type": "object"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "formats", "expected"),
+    [
+        (None, [SCHEMA], {"format": SCHEMA}),
+        ({"verbosity": "low"}, [SCHEMA], {"verbosity": "low", "format": SCHEMA}),
+        ({"format": SCHEMA}, [SCHEMA, {"type": "text"}], {"format": {"type": "text"}}),
+    ],
+)
+def test_the_last_format_counts(text: Any, formats: list[Any], expected: Any) -> None:
+    items = [{"type": "configuration_update", "text": {"format": form}} for form in formats]
+    asked = {"model": "m", "input": [*items, update("high")], **({"text": text} if text else {})}
+    changed = updated(ADAPTER.validate_python(asked))
+    assert changed.text is not None
+    assert changed.text.model_dump(exclude_unset=True, by_alias=True) == expected
+    assert changed.reasoning is not None
+    assert changed.reasoning.effort == "high"
 
 
 def test_a_text_has_no_items() -> None:

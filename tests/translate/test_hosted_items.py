@@ -136,6 +136,37 @@ TOLD: list[tuple[Json, str, Any, str, list[str]]] = [
         "[not carried out]",
         [],
     ),
+    (
+        {
+            "type": "image_generation_call",
+            "result": "AA",
+            "output_format": "webp",
+            "revised_prompt": "a cat, in oil",
+        },
+        "image_generation",
+        {"prompt": "a cat, in oil"},
+        "completed",
+        ["data:image/webp;base64,AA"],
+    ),
+    (
+        {"type": "image_generation_call", "result": "AA", "output_format": "svg"},
+        "image_generation",
+        {},
+        "completed",
+        ["data:image/svg+xml;base64,AA"],
+    ),
+    (
+        {
+            "type": "image_generation_call",
+            "result": None,
+            "status": "failed",
+            "error": {"type": "t", "code": "c", "param": None, "message": "no such style"},
+        },
+        "image_generation",
+        {},
+        "failed: no such style",
+        [],
+    ),
 ]
 IDS = [f"{item['type']}-{number}" for number, (item, *_) in enumerate(TOLD)]
 

@@ -257,6 +257,18 @@ SENT: list[tuple[Json, Json]] = [
         {"server_label": "s", "name": "n", "arguments": "{}", "output": "o"},
     ),
     ({"type": "compaction", "encrypted_content": "sealed", "created_by": 5}, {"encrypted_content": "sealed"}),
+    (
+        {
+            "type": "configuration_update",
+            "reasoning": {"effort": "low"},
+            "text": {"format": {"type": "text"}},
+        },
+        {"reasoning": {"effort": "low"}, "text": {"format": {"type": "text"}}},
+    ),
+    (
+        {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}", "async": True},
+        {"call_id": "c", "name": "f", "arguments": "{}", "async": True, "status": "completed"},
+    ),
 ]
 
 

@@ -154,6 +154,7 @@ def test_what_says_nothing_loses_nothing() -> None:
         ({"top_logprobs": 2}, "top_logprobs"),
         ({"include": ["message.output_text.logprobs"]}, "include[0]"),
         ({"background": True}, "background"),
+        ({"background_options": {"completion_window": "2h"}}, "background_options"),
         ({"prompt": {"id": "p"}}, "prompt"),
         ({"tools": [ADD], "tool_choice": "required"}, "tool_choice"),
         ({"tools": [ADD], "tool_choice": {"type": "function", "name": "add"}}, "tool_choice"),

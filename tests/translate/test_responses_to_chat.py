@@ -102,6 +102,8 @@ CARRIED: list[tuple[str, str, Any, Json, Lost]] = [
     ("generic", "truncation", "auto", {}, dropped("truncation")),
     ("generic", "max_tool_calls", 3, {}, dropped("max_tool_calls", IMMATERIAL)),
     ("openai", "moderation", {"model": "x"}, {}, dropped("moderation")),
+    ("openai", "access_programs", {"cyber": "standard"}, {}, dropped("access_programs")),
+    ("openai", "image", {"context_compression": "enabled"}, {}, dropped("image")),
     ("generic", "background", False, {}, []),
     ("generic", "text", {}, {}, []),
     ("generic", "text", {"format": {"type": "text"}}, {}, []),
@@ -198,6 +200,12 @@ REFUSED: list[tuple[str, Json, str, str]] = [
         "include[1]",
     ),
     ("generic", {"background": True}, "unsupported_parameter", "background"),
+    (
+        "generic",
+        {"background_options": {"completion_window": "2h"}},
+        "unsupported_parameter",
+        "background_options",
+    ),
     ("generic", {"prompt": {"id": "p"}}, "unsupported_parameter", "prompt"),
     (
         "generic",

@@ -117,6 +117,7 @@ def test_losses() -> None:
         ),
         ({"top_logprobs": 1}, "top_logprobs", "unsupported_parameter"),
         ({"background": True}, "background", "unsupported_parameter"),
+        ({"background_options": {"completion_window": "2h"}}, "background_options", "unsupported_parameter"),
         (
             {"input": [user({"type": "input_image", "image_url": "https://a/b.png", "detail": "auto"})]},
             "input[0].content[0].image_url",

@@ -195,6 +195,7 @@ def test_the_grammar_of_a_tool_in_a_namespace_is_told() -> None:
         ("output_schema", {"type": "object"}),
         ("defer_loading", True),
         ("allowed_callers", ["direct"]),
+        ("async", True),
     ],
 )
 def test_members_of_a_tool_that_only_others_read_are_noted(member: str, value: object) -> None:

@@ -137,6 +137,7 @@ def test_state_is_the_gateways() -> None:
 def test_what_cannot_be_had_is_refused_by_its_name() -> None:
     for body, param in (
         ({"background": True}, "background"),
+        ({"background_options": {"completion_window": "2h"}}, "background_options"),
         ({"prompt": {"id": "p"}}, "prompt"),
         ({"context_management": [{"type": "compaction"}]}, "context_management"),
         ({"tools": [{"type": "file_search", "vector_store_ids": ["v"]}]}, "tools[0]"),

@@ -318,6 +318,7 @@ CHUNK_FIELDS: Mapping[str, Mapping[str, str]] = {
         "tool_calls": "mapped",
         "function_call": "mapped",
         "annotations": "mapped",
+        "audio": "ignored: only text is asked for",
         "extra_content": "emulated: sealed, and sent back with the message",
         "role": "ignored: always the assistant",
     },

@@ -98,6 +98,8 @@ COMMON: Mapping[str, Rule[Apply]] = {
     "presence_penalty": _UNSET,
     "frequency_penalty": _UNSET,
     "moderation": _UNSET,
+    "access_programs": _UNSET,
+    "image": _UNSET,
     "truncation": ignored("nothing is cut; a request that is too long fails", harmless="disabled"),
     "max_tool_calls": ignored("it bounds tools that run inside the provider", _IMMATERIAL),
     "metadata": ignored("only `cwd` is read, by the gateway", _IMMATERIAL),
@@ -111,6 +113,7 @@ COMMON: Mapping[str, Rule[Apply]] = {
     "previous_response_id": Rule(How.EMULATED, carried, _HISTORY),
     "conversation": Rule(How.EMULATED, carried, _HISTORY),
     "background": _refuse("responses are not made in the background", harmless=False),
+    "background_options": _refuse("responses are not made in the background"),
     "prompt": _refuse("stored prompts live at the provider that stores them"),
     "context_management": _refuse("the context is not managed by the server"),
 }

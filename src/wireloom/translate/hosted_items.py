@@ -53,8 +53,11 @@ CODE_OUTPUTS: Mapping[str, str] = {"logs": "logs", "image": "url"}
 
 
 def _image_generation(item: Any) -> Trace:
-    pictures = () if item.result is None else (f"data:image/png;base64,{item.result}",)
-    return Trace("image_generation", "{}", item.status, pictures)
+    kind = "svg+xml" if item.output_format == "svg" else item.output_format or "png"
+    pictures = () if item.result is None else (f"data:image/{kind};base64,{item.result}",)
+    prompt = {} if item.revised_prompt is None else {"prompt": item.revised_prompt}
+    state = item.status if item.error is None else f"{item.status}: {item.error.message}"
+    return Trace("image_generation", call_arguments(prompt), state, pictures)
 
 
 def _mcp_call(item: Any) -> Trace:

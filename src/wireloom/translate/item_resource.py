@@ -46,7 +46,7 @@ class Form:
 
     def shown(self, item: Json) -> Json:
         """The item in its stored form; `item` is not changed."""
-        fields = self.model.model_fields.keys() - UNTOLD
+        fields = {field.alias or name for name, field in self.model.model_fields.items()} - UNTOLD
         kept = {name: value for name, value in item.items() if name in fields and value is not None}
         kept = {**self.missing, **kept}
         if self.mend:
@@ -143,9 +143,9 @@ FORMS: Final[Mapping[str, Form | None]] = {
     "mcp_approval_request": Form(m.MCPApprovalRequest),
     "mcp_call": Form(m.MCPToolCall),
     "compaction": Form(m.CompactionBody),
+    "configuration_update": Form(m.ResponseConfigurationUpdateItem),
     # They say what to do with other items, and are no part of what was said.
     "compaction_trigger": None,
-    "configuration_update": None,
     "item_reference": None,
     # Of tools that a few Responses upstreams run: kept for what follows, and not listed. Others refuse them.
     "mcp_approval_response": None,

@@ -49,6 +49,11 @@ OMITTED: Mapping[str, str] = {
 
 NEVER: Mapping[str, str] = {
     "response.queued": "no response waits in the background",
+    "response.compaction.compacting": "a compaction is a request of its own, and answers with one item",
+    **dict.fromkeys(
+        ("response.steer.accepted", "response.steer.pending", "response.steer.failed"),
+        "steering takes a WebSocket, which is not served",
+    ),
     **dict.fromkeys(
         (
             "response.audio.delta",

@@ -98,7 +98,9 @@ def _tool(tool: Any) -> Json:
 
 
 ABSENT: Mapping[str, str] = {
+    "access_programs": "only the vendor has such programs",
     "conversation": "added where the response belongs to one",
+    "image": "no picture is made here",
     "moderation": "no moderation is asked for",
     "output_text": "the SDKs put it together from the output",
     "prompt": "stored prompts live at the provider that stores them",

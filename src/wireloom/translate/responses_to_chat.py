@@ -315,7 +315,10 @@ FIELDS: Mapping[str, Rule[Apply]] = {
     "truncation": _ignored("nothing is cut; a request that is too long fails", harmless="disabled"),
     "max_tool_calls": _ignored("it bounds tools that run inside the provider", _IMMATERIAL),
     "moderation": _ignored("no moderation upstream"),
+    "access_programs": _ignored("no such setting upstream"),
+    "image": _ignored("no such setting upstream"),
     "background": _refuse("responses are not made in the background", harmless=False),
+    "background_options": _refuse("responses are not made in the background"),
     "prompt": _refuse("stored prompts live at the provider that stores them"),
     "context_management": _refuse("the context is not managed by the server"),
 }

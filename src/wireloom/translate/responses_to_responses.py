@@ -295,6 +295,9 @@ _PART: EventRule = Rule(How.IGNORED, _R._nothing, "a part begins with its first 
 _END: EventRule = Rule(How.NATIVE, _R._completed, "with all that only the final response says")
 _FAILURE: EventRule = Rule(How.NATIVE, _R._failed, "an error, and the response fails")
 _ITS_ITEM: EventRule = Rule(How.IGNORED, _R._nothing, "the item says it all when it is done")
+_STEERED: EventRule = Rule(
+    How.IGNORED, _R._nothing, "steering takes a WebSocket, and no upstream is asked over one"
+)
 _SOUND: EventRule = Rule(How.IGNORED, _R._nothing, "no answer is spoken")
 
 EVENTS: Mapping[str, EventRule] = {
@@ -331,6 +334,7 @@ EVENTS: Mapping[str, EventRule] = {
         for call, events in {
             "code_interpreter_call": "in_progress interpreting completed",
             "code_interpreter_call_code": "delta done",
+            "compaction": "compacting",
             "file_search_call": "in_progress searching completed",
             "image_generation_call": "in_progress generating partial_image completed",
             "mcp_call": "in_progress completed failed",
@@ -342,6 +346,7 @@ EVENTS: Mapping[str, EventRule] = {
         }.items()
         for event in events.split()
     },
+    **{f"response.steer.{event}": _STEERED for event in ("accepted", "pending", "failed")},
     "response.audio.delta": _SOUND,
     "response.audio.done": _SOUND,
     "response.audio.transcript.delta": _SOUND,

@@ -209,14 +209,16 @@ def _function(
         definition["strict"] = tool.strict
     elif tool.strict:
         build.losses.add(f"{path}.strict", "dropped", f"{build.profile.title} does not take it")
-    for name in _UNHEARD:
-        if getattr(tool, name, None):
+    for name, attribute in _UNHEARD.items():
+        if getattr(tool, attribute, None):
             build.losses.add(f"{path}.{name}", "dropped", LEFT_OUT[name], Severity.IMMATERIAL)
     build.offer(path, Target(tool.name, namespace), definition)
 
 
-# Members of a tool that no Chat function has.
-_UNHEARD = ("output_schema", "defer_loading", "allowed_callers")
+# Members of a tool that no Chat function has -> their names in the models.
+_UNHEARD = {name: name for name in ("output_schema", "defer_loading", "allowed_callers")} | {
+    "async": "async_"
+}
 
 
 def _plain(value: Any) -> Any:

@@ -132,10 +132,17 @@ def _own(build: _Build, name: str, _: Any) -> None:
     del build.body[name]
 
 
+_FOREGROUND = "responses are not made in the background"
+
+
 def _background(build: _Build, name: str, value: Any) -> None:
     del build.body[name]
     if value:
-        raise refused(name, "responses are not made in the background")
+        raise refused(name, _FOREGROUND)
+
+
+def _background_options(_: _Build, name: str, __: Any) -> None:
+    raise refused(name, _FOREGROUND)
 
 
 def _prompt(build: _Build, name: str, _: Any) -> None:
@@ -204,13 +211,16 @@ FIELDS: Mapping[str, FieldRule] = {
     "store": _STATE,
     "previous_response_id": _STATE,
     "conversation": _STATE,
-    "background": Rule(How.REFUSED, _background, "responses are not made in the background"),
+    "background": Rule(How.REFUSED, _background, _FOREGROUND),
+    "background_options": Rule(How.REFUSED, _background_options, _FOREGROUND),
     "prompt": Rule(How.NATIVE, _prompt, "refused where the upstream is not complete"),
     "context_management": Rule(How.NATIVE, _context_management, "refused where there is no compaction"),
     **dict.fromkeys(
         (
+            "access_programs",
             "client_metadata",
             "frequency_penalty",
+            "image",
             "max_output_tokens",
             "max_tool_calls",
             "metadata",
