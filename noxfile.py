@@ -101,7 +101,7 @@ def fresh(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def refresh(session: nox.Session) -> None:
-    """Take a newer OpenAPI document or Codex CLI: `nox -s refresh -- FILE` or `-- codex@VERSION`."""
+    """Take newer contracts: `nox -s refresh -- FILE`, `-- codex@VERSION`, `-- openai@VERSION`, or several of them."""
     install(session, "generate", project=False)
     session.run("python", "-m", "codegen.refresh", *session.posargs)
     session.run("python", "-m", "codegen.generate")
@@ -232,7 +232,7 @@ def deploy(session: nox.Session) -> None:
     install(session, "deploy", project=False)
     session.run("hadolint", "deploy/Dockerfile")
     session.run("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "deploy/compose.yaml")
-    workflows = ("deploy/github-actions.yaml", "deploy/github-release.yaml")
+    workflows = ["deploy/github-actions.yaml", "deploy/github-release.yaml", ".github/workflows/refresh.yml"]
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
     session.run("kubernetes-validate", "--strict", "deploy/kubernetes.yaml")
     answers = (

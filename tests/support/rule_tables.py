@@ -204,7 +204,13 @@ TABLES: Sequence[Rules] = (
     tagged("ResponseErrorCode", upstream_events, "CODES"),
     fielded("ResponseUsage", upstream_events, "COUNTS", "DETAILS"),
     *(
-        Rules(f"ResponseUsage.{name}", file_of(upstream_events), "DETAILS", frozenset(counts), of_fields=True)
+        Rules(
+            f"ResponseUsage.{name}",
+            file_of(upstream_events),
+            "DETAILS",
+            frozenset({*counts, *upstream_events.OPTIONAL_DETAILS.get(name, ())}),
+            of_fields=True,
+        )
         for name, counts in upstream_events.DETAILS.items()
     ),
     tagged("ResponseErrorCode", failures, "RESPONSE_CODES", partial=True),

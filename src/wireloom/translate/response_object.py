@@ -101,10 +101,13 @@ ABSENT: Mapping[str, str] = {
     "access_programs": "only the vendor has such programs",
     "conversation": "added where the response belongs to one",
     "image": "no picture is made here",
+    "input_transformations": "the input goes on as it came, or a loss is reported",
     "moderation": "no moderation is asked for",
     "output_text": "the SDKs put it together from the output",
     "prompt": "stored prompts live at the provider that stores them",
+    "prompt_cache_diagnostics": "only the upstream knows its cache",
     "prompt_cache_options": "the upstream caches as it likes",
     "prompt_cache_retention": "the upstream caches as it likes",
+    "tool_usage": "the usage of the response has every count that the upstream sends",
 }
 """Fields that `opening` does not set, and why."""

@@ -65,7 +65,13 @@ ANNOTATIONS: Mapping[str, tuple[How, str]] = {
     "file_path": (How.IGNORED, LOGGED),
 }
 """Every type of annotation of a text."""
-FINISHED: Mapping[str, FinishReason] = {"max_output_tokens": "length", "content_filter": "content_filter"}
+FINISHED: Mapping[str, FinishReason] = {
+    "max_output_tokens": "length",
+    "max_messages": "length",
+    "content_filter": "content_filter",
+    # The client itself sent a newer message, so nothing cut the text short.
+    "steered": "stop",
+}
 """Why a response is incomplete, and the finish reason for it."""
 BETWEEN = "\n\n"
 """Between two messages, or two parts of what a model thinks: Chat has one of each."""

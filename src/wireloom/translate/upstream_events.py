@@ -89,6 +89,7 @@ CODES: Mapping[str, int] = {
     "invalid_image_url": 400,
     "invalid_prompt": 400,
     "invalid_request": 400,
+    "misalignment_policy_violation": 400,
     "rate_limit_exceeded": 429,
     "server_error": 502,
     "server_is_overloaded": 503,
@@ -157,6 +158,8 @@ DETAILS: Mapping[str, tuple[str, ...]] = {
     "output_tokens_details": ("reasoning_tokens",),
 }
 """Every object of the usage -> its counts."""
+OPTIONAL_DETAILS: Mapping[str, tuple[str, ...]] = {"input_tokens_details": ("cache_write_tokens_details",)}
+"""Members beside the counts that an upstream may send; they stay as they are."""
 
 
 def _details(given: Any, names: tuple[str, ...]) -> Json:
