@@ -102,9 +102,10 @@ def _operations(document: Json) -> Iterator[tuple[Fact, str]]:
         name = operation["operationId"]
         yield Fact("operations", name), f"{method.upper()} {path}"
         for parameter in operation.get("parameters", []):
-            place = f"{name}({parameter['name']})"
-            yield Fact("fields", place, name), f"{parameter['in']} {definition(parameter['schema'])}"
-            yield from _within(place, place, parameter["schema"])
+            place = f"{name}({parameter.get('name') or _target(parameter)})"
+            schema = parameter.get("schema", {})
+            yield Fact("fields", place, name), f"{parameter.get('in', '')} {definition(schema)}".strip()
+            yield from _within(place, place, schema)
             if parameter.get("required"):
                 yield Fact("required", place, name), ""
         yield from _content(f"{name} request", name, operation.get("requestBody", {}))

@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from codegen import generate, news, sources, stubs, trial
+from codegen.failure import sentence
 from codegen.sources import DOCUMENTS, Found, SourceError
 
 Json = Any
 
 KEPT = ("file", "origin", "licence", "command")
+UNREAD = "nothing was written, because the source is not of the form that codegen/ expects"
 NEXT = "Next: nox -s generate, then nox -s tests contract, whose failures name each rule that is missing."
 
 
@@ -43,11 +45,12 @@ def main(argv: list[str] | None = None) -> int:
     for source in given.sources:
         try:
             found = read(source, given.commit, given.published_sha256)
-        except SourceError as error:
-            print(f"# {source}: not read", error, "", sep="\n")
+            report = take(found)
+        except Exception as error:  # noqa: BLE001 - a source may be of any form; the maintainer needs a sentence
+            reason = str(error) if isinstance(error, SourceError) else sentence(error, UNREAD)
+            print(f"# {source}: not read", reason, "", sep="\n")
             failed = True
             continue
-        report = take(found)
         changed |= bool(report)
         print(f"# {source}: {found.about['version']}", *(report or ["nothing new"]), "", sep="\n")
         to_change += found.to_change
@@ -79,9 +82,9 @@ def read(source: str, commit: str | None = None, published: str | None = None) -
 
 def take(found: Found) -> list[str]:
     """Write what a source gives; return the report on what is new."""
-    before, after = news.facts(found.before), news.facts(found.after)
+    report = news.lines(news.facts(found.before), news.facts(found.after))
     record(found)
-    return news.lines(before, after)
+    return report
 
 
 def record(found: Found) -> None:

@@ -191,6 +191,12 @@ OPERATION_CHANGES: list[tuple[str, Any, Any, list[str]]] = [
         ["new", "fields", "op(p): query string"],
     ),
     (
+        "parameter of another place",
+        ("get", "/a", {}),
+        ("get", "/a", {"parameters": [{"$ref": "#/components/parameters/P"}]}),
+        ["new", "fields", "op(P)"],
+    ),
+    (
         "word of a parameter",
         ("get", "/a", {"parameters": [{**PARAMETER, "schema": {**STRING, "enum": ["x"]}}]}),
         ("get", "/a", {"parameters": [{**PARAMETER, "schema": {**STRING, "enum": ["x", "y"]}}]}),

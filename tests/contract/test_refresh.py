@@ -122,7 +122,9 @@ def test_the_same_codex_is_nothing_new(project: Path, run: Run, codex: Any, know
 
 def test_a_method_that_is_gone_is_a_sentence(project: Path, run: Run, codex: Any, known: Json) -> None:
     union = known["definitions"]["ServerRequest"]["oneOf"]
-    (gone,) = [branch for branch in union if branch["properties"]["method"]["enum"] == ["attestation/generate"]]
+    (gone,) = [
+        branch for branch in union if branch["properties"]["method"]["enum"] == ["attestation/generate"]
+    ]
     union.remove(gone)
     for news in ("gone\n  methods\n    server_requests attestation/generate: Attestation", "nothing new\n"):
         code, printed = run(codex(known))
@@ -352,6 +354,18 @@ def test_what_is_no_document(name: str, text: str | None, said: str, project: Pa
     code, printed = run(path)
     assert code == 1
     assert said in printed
+    assert contents(project) == before
+
+
+@pytest.mark.usefixtures("untried")
+def test_a_document_of_another_form(project: Path, run: Run, document: Any) -> None:
+    content = base(project, "openai.json")
+    content["paths"]["/models"]["get"]["responses"] = {"200": {"$ref": "#/components/responses/Gone"}}
+    path = document(content)
+    before = contents(project)
+    code, printed = run(path)
+    assert code == 1
+    assert f"{refresh.UNREAD}: KeyError: Gone (codegen/select.py, line " in printed
     assert contents(project) == before
 
 
