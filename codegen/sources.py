@@ -65,13 +65,18 @@ def from_document(path: Path, commit: str | None, published: str | None) -> Foun
     about = {"version": document["info"]["version"], "sha256": hashlib.sha256(data).hexdigest()}
     about |= {key: value for key, value in (("commit", commit), ("published_sha256", published)) if value}
     content = select.surface(select.facts(document), wanted)
-    gone = [
+    to_change = [
         f"{OPERATIONS} [surface]: {name!r} is not in {path.name} any more; remove it, and the overlay actions, the"
         " entry of `served` and the stub that belong to it"
         for name in listed["surface"]
         if name not in known
     ]
-    return Found("openai", about, _recorded("openai.json"), content, as_text(content), gone)
+    to_change += [
+        f"{OPERATIONS}: {name!r} is new in {path.name}; add it to `surface` or, with a reason, to [left_out]"
+        for name in wanted
+        if name not in listed["surface"]
+    ]
+    return Found("openai", about, _recorded("openai.json"), content, as_text(content), to_change)
 
 
 def _document(path: Path) -> tuple[bytes, Json]:

@@ -238,16 +238,6 @@ def test_operations_come_and_go() -> None:
     assert compared(contract(one | two), contract(one)) == ["gone", "operations", "b: GET /b"]
 
 
-def test_what_is_left_out_has_a_name_too() -> None:
-    old = news.facts(contract(), ["a", "b"])
-    new = news.facts(contract({"a": ("get", "/a", {})}), ["c"])
-    assert [line.strip() for line in news.lines(old, new)] == [
-        *("new", "operations", "c: not compiled"),
-        *("gone", "operations", "b: not compiled"),
-        *("redefined", "operations", "a: not compiled -> GET /a"),
-    ]
-
-
 def messages(*methods: str, **types: Any) -> Any:
     """An app-server base file with some requests of the server."""
     rows = {name: {"params": "AParams", "result": "AResponse"} for name in methods}

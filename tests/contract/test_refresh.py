@@ -237,9 +237,9 @@ def document(project: Path) -> Callable[[Json], Path]:
 
     def write(content: Json, suffix: str = ".json") -> Path:
         path = project / f"document{suffix}"
-        others = base(project, "other_operations.json")
-        paths = {f"/others/{name}": {"get": {"operationId": name, "responses": {}}} for name in others}
-        whole = {**content, "paths": {**content["paths"], **paths}}
+        listed = tomllib.loads((project / "openapi/operations.toml").read_text())["left_out"]
+        others = {f"/models/{name}": {"get": {"operationId": name, "responses": {}}} for name in listed}
+        whole = {**content, "paths": {**content["paths"], **others}}
         path.write_text(json.dumps(whole) if suffix == ".json" else yaml.safe_dump(whole, sort_keys=False))
         return path
 
@@ -283,10 +283,13 @@ def test_an_operation_that_is_gone(project: Path, run: Run, document: Any) -> No
 @pytest.mark.usefixtures("untried")
 def test_an_operation_that_is_new(project: Path, run: Run, document: Any) -> None:
     content = base(project, "openai.json")
-    content["paths"]["/songs"] = {"post": {"operationId": "createSong", "responses": {}}}
+    content["paths"]["/responses/songs"] = {"post": {"operationId": "createSong", "responses": {}}}
     code, printed = run(document(content))
-    assert code == 0
-    assert printed.splitlines()[1:4] == ["new", "  operations", "    createSong: not compiled"]
+    assert code == 1
+    assert printed.splitlines()[1:4] == ["new", "  operations", "    createSong: POST /responses/songs"]
+    assert to_change(printed) == [
+        "openapi/operations.toml: 'createSong' is new in document.json; add it to `surface` or, with a reason, to [left_out]"
+    ]
 
 
 @pytest.mark.usefixtures("untried")

@@ -207,8 +207,8 @@ TABLES: Sequence[Rules] = (
         Rules(
             f"ResponseUsage.{name}",
             file_of(upstream_events),
-            "DETAILS",
-            frozenset({*counts, *upstream_events.OPTIONAL_DETAILS.get(name, ())}),
+            "DETAILS or NESTED",
+            frozenset({*counts, *upstream_events.NESTED.get(name, ())}),
             of_fields=True,
         )
         for name, counts in upstream_events.DETAILS.items()

@@ -45,6 +45,12 @@ def saying(*parts: Json, role: str = "user") -> list[Json]:
 # (param, code, what differs from a plain request, provider)
 REFUSED: list[tuple[str, str, Json, str]] = [
     ("background", "unsupported_parameter", {"background": True}, "generic"),
+    (
+        "background_options",
+        "unsupported_parameter",
+        {"background_options": {"completion_window": "soonest"}},
+        "generic",
+    ),
     ("prompt", "unsupported_parameter", {"prompt": {"id": "pmpt_1"}}, "generic"),
     (
         "context_management",

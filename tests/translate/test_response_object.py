@@ -111,6 +111,11 @@ def test_a_setting_that_is_null_has_its_default(name: str) -> None:
     assert opened(**{name: None}) == BARE
 
 
+def test_a_tool_is_echoed_by_the_names_that_it_has_in_json() -> None:
+    tool = {"type": "custom", "name": "c", "async": True}
+    assert opened(tools=[tool])["tools"] == [tool]
+
+
 def test_a_tool_nobody_knows_is_not_among_those_in_use() -> None:
     tool = {"type": "telepathy", "name": "t", "range": 7}
     assert opened(tools=[tool, {"type": "custom", "name": "c"}])["tools"] == [{"type": "custom", "name": "c"}]

@@ -193,7 +193,13 @@ def test_a_refusal() -> None:
 
 @pytest.mark.parametrize(
     ("why", "finish"),
-    [("max_output_tokens", "length"), ("content_filter", "content_filter"), ("new", "length")],
+    [
+        ("max_output_tokens", "length"),
+        ("max_messages", "length"),
+        ("content_filter", "content_filter"),
+        ("steered", "stop"),
+        ("new", "length"),
+    ],
 )
 def test_an_answer_that_was_cut_short(why: Any, finish: str) -> None:
     def speak(stream: ResponseStream) -> None:

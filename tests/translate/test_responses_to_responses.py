@@ -643,6 +643,22 @@ def test_usage_has_every_member_and_keeps_what_else_is_counted() -> None:
     assert counted(None) is counted({}) is counted([]) is None
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ({"ttl_12h_tokens": 5, "ttl_30m_tokens": 6}, {"ttl_12h_tokens": 5, "ttl_30m_tokens": 6}),
+        ({"ttl_30m_tokens": "many"}, {"ttl_12h_tokens": 0, "ttl_30m_tokens": 0}),
+        (None, None),
+        ("none", None),
+    ],
+)
+def test_what_was_written_to_the_cache_is_counted_by_its_time(given: Any, kept: Any) -> None:
+    usage = counted({**USAGE, "input_tokens_details": {"cache_write_tokens_details": given}})
+    assert usage is not None
+    details = {"cached_tokens": 0, "cache_write_tokens": 0}
+    assert usage["input_tokens_details"] == details | ({"cache_write_tokens_details": kept} if kept else {})
+
+
 def test_every_event_of_the_contract_has_a_rule() -> None:
     assert set(EVENTS) == contract.tags(m.ResponseStreamEvent)
     assert set(OUTPUT) == contract.tags(m.OutputItem)

@@ -71,7 +71,11 @@ def _echo(value: Any, default: Any) -> Any:
     """The JSON of a setting as the request has it: its model was validated by the same contract."""
     if value is None:
         return default
-    return value.model_dump(mode="json", exclude_unset=True) if hasattr(value, "model_dump") else value
+    return (
+        value.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        if hasattr(value, "model_dump")
+        else value
+    )
 
 
 def _reasoning(value: m.Reasoning | None) -> Any:
@@ -98,16 +102,16 @@ def _tool(tool: Any) -> Json:
 
 
 ABSENT: Mapping[str, str] = {
-    "access_programs": "only the vendor has such programs",
+    "access_programs": "the upstream has none",
     "conversation": "added where the response belongs to one",
-    "image": "no picture is made here",
-    "input_transformations": "the input goes on as it came, or a loss is reported",
+    "image": "the upstream treats images as it likes",
+    "input_transformations": "nothing of the input is taken out",
     "moderation": "no moderation is asked for",
     "output_text": "the SDKs put it together from the output",
     "prompt": "stored prompts live at the provider that stores them",
-    "prompt_cache_diagnostics": "only the upstream knows its cache",
+    "prompt_cache_diagnostics": "the upstream does not report on its cache",
     "prompt_cache_options": "the upstream caches as it likes",
     "prompt_cache_retention": "the upstream caches as it likes",
-    "tool_usage": "the usage of the response has every count that the upstream sends",
+    "tool_usage": "no tool runs inside the gateway",
 }
 """Fields that `opening` does not set, and why."""

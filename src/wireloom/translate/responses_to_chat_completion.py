@@ -70,6 +70,7 @@ FINISHED: Mapping[str, FinishReason] = {
     "max_messages": "length",
     "content_filter": "content_filter",
     # The client itself sent a newer message, so nothing cut the text short.
+    # The client sent a newer message itself, so nothing cut the text short.
     "steered": "stop",
 }
 """Why a response is incomplete, and the finish reason for it."""

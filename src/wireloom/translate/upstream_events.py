@@ -143,7 +143,9 @@ def counted(usage: Any) -> replies.ResponseUsage | None:
     ):
         return None
     counts = {name: _number(usage.get(name)) for name in COUNTS}
-    details = {name: _details(usage.get(name), names) for name, names in DETAILS.items()}
+    details = {
+        name: _details(usage.get(name), names, NESTED.get(name, {})) for name, names in DETAILS.items()
+    }
     counts["total_tokens"] = counts["total_tokens"] or counts["input_tokens"] + counts["output_tokens"]
     # Members that the contract does not know survive, so this is the place where the object gets its type.
     whole: Any = {**usage, **counts, **details}
@@ -158,13 +160,23 @@ DETAILS: Mapping[str, tuple[str, ...]] = {
     "output_tokens_details": ("reasoning_tokens",),
 }
 """Every object of the usage -> its counts."""
-OPTIONAL_DETAILS: Mapping[str, tuple[str, ...]] = {"input_tokens_details": ("cache_write_tokens_details",)}
-"""Members beside the counts that an upstream may send; they stay as they are."""
 
 
-def _details(given: Any, names: tuple[str, ...]) -> Json:
+NESTED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "input_tokens_details": {"cache_write_tokens_details": ("ttl_12h_tokens", "ttl_30m_tokens")},
+}
+"""Objects that may be within those, with their counts."""
+
+
+def _details(given: Any, names: tuple[str, ...], nested: Mapping[str, tuple[str, ...]]) -> Json:
     details = given if isinstance(given, dict) else {}
-    return {**details, **{name: _number(details.get(name)) for name in names}}
+    kept = {name: value for name, value in details.items() if name not in nested}
+    inner = {
+        name: {**details[name], **{count: _number(details[name].get(count)) for count in counts}}
+        for name, counts in nested.items()
+        if isinstance(details.get(name), dict)
+    }
+    return {**kept, **{name: _number(details.get(name)) for name in names}, **inner}
 
 
 LARGEST = 2**53
