@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from codegen import review
+from tests.support.app_server_edits import EDITS
 from tests.support.contract_edits import CHAT, RESPONSES, Edit, edited
 from tests.support.rule_tables import MEMBERS, TABLES
 
@@ -37,8 +38,13 @@ A decision is in one of four places:
 So after a refresh: give each new name a rule, read what has a new type, change what depends on it, note the document as
 reviewed.
 
-The tables below are played by a test: each edit is made on a copy of the document, and the review reports these
-sentences. The new names in them (`tempo`, `dance_call`) are made up.
+The app-server contract (`openapi/app_server.json`, `nox -s refresh -- codex@VERSION`) has tables of its own:
+`openapi/app_server_methods.toml` for the methods that are compiled and those that stay out, `openapi/app_server_read.toml`
+for the members that are read and sent, and the rules in `src/wireloom/translate/app_server_*.py`.
+`codegen/review_app_server.py` compares them; `tests/contract/test_app_server_review.py` fails with its sentences.
+
+The tables below are played by tests: each edit is made on a copy of the document, and the review reports these
+sentences. The new names in them (`tempo`, `dance_call`, `hologram`) are made up.
 """
 
 
@@ -54,6 +60,8 @@ def page(table: Table) -> str:
         f"\n## {title}\n\n" + table(("edit", "sentences"), _rows(contract, edits))
         for title, edits in sections
     ]
+    app_server = ((title, "<br>".join(sentences)) for title, (_, sentences) in EDITS.items())
+    parts.append("\n## The app-server contract\n\n" + table(("edit", "sentences"), app_server))
     return HEAD + "".join(parts)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from codegen import app_server, app_server_read, overlay, review_app_server
 from codegen.review_app_server import READ_FILE, Tables
-from tests.contract.app_server_edits import EDITS, HOMES, Edit
+from tests.support.app_server_edits import EDITS, HOMES, Edit
 from wireloom.backends import app_server_calls
 from wireloom.translate import (
     answer_display,

@@ -69,7 +69,6 @@ FINISHED: Mapping[str, FinishReason] = {
     "max_output_tokens": "length",
     "max_messages": "length",
     "content_filter": "content_filter",
-    # The client itself sent a newer message, so nothing cut the text short.
     # The client sent a newer message itself, so nothing cut the text short.
     "steered": "stop",
 }
