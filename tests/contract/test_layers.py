@@ -47,7 +47,8 @@ HTTP_CLIENT_MODULES = {
     # The demo speaks as a client does, from outside the gateway.
     "cli.exchange",
     "cli.walkthrough",
-    "cli.contract_check",
+    "cli.check.deployment",
+    "cli.check.fuzz",
 }
 IMPURE = {"asyncio", "httpx", "fastapi", "time", "uuid", "os", "random", "secrets"}
 LOADERS = {"app", "cli.lazy", "config.keyring", ""}  # the places that load by path, from a table

@@ -27,7 +27,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "launch": ("wireloom.cli.launch:group", "Start a client against this gateway."),
     "models": ("wireloom.cli.models:command", "List the models of the upstream."),
     "history": ("wireloom.cli.history:group", "Look into what is stored, and remove it."),
-    "check": ("wireloom.cli.check:command", "Hold a deployment to the contract that it serves."),
+    "check": ("wireloom.cli.check.command:command", "Hold a deployment to the contract of this release."),
     "as": ("wireloom.cli.dropin:group", "Run with the command line of another tool."),
     "service": ("wireloom.cli.unit:group", "Print a unit for systemd or launchd."),
     "completion": ("wireloom.cli.completion:command", "Print the completion for a shell."),

@@ -1,0 +1,294 @@
+"""Cases of the Responses face: whole and streamed answers, context, calls, limits, refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from wireloom.cli.check.answer import Answer, Json
+from wireloom.cli.check.cases.base import (
+    FEW_TOKENS,
+    LONG,
+    TOO_FEW_TOKENS,
+    TOOL_NAME,
+    TOOL_PARAMETERS,
+    TOOL_TASK,
+    WORD,
+    Broken,
+    Case,
+    Probe,
+    Skipped,
+)
+from wireloom.cli.check.rules import errors, response, stream, usage
+
+CREATE = "createResponse"
+# What cases keep for later ones.
+WHOLE, STREAMED, CONTINUED, CALL = "a whole answer", "a streamed answer", "a continued answer", "a call"
+INSTRUCTIONS = "Be brief."
+QUESTION = "Which word?"
+"""Shorter than the request that it continues, so that its context shows in the tokens that are read."""
+TOOL: Json = {"type": "function", "name": TOOL_NAME, "parameters": TOOL_PARAMETERS, "strict": False}
+
+
+def task(probe: Probe) -> str:
+    """Return the input of the first request: a word to remember, and an answer of one word."""
+    return f"Remember the word {secret(probe)}. {WORD}"
+
+
+def secret(probe: Probe) -> str:
+    """Return the word to remember, another one for each run."""
+    return f"w{probe.mark[:6]}"
+
+
+def body(probe: Probe, text: Any, **more: Any) -> Json:
+    """Return a request for a short answer that is not stored unless it says so."""
+    made = {"model": probe.model, "input": text, "max_output_tokens": FEW_TOKENS, "store": False}
+    return made | {"metadata": probe.metadata} | more
+
+
+def finished(answer: Answer) -> Iterator[str]:
+    """Yield what is wrong with the answer to a request for a response, streamed or whole."""
+    made = answer.object
+    if answer.sent.get("stream"):
+        found, made = stream.read(answer.text)
+        yield from found
+        if not made:
+            return
+    yield from response.findings(made, answer.sent, answer.lost)
+
+
+def made_by(answer: Answer) -> Json:
+    """Return the finished response of an answer, streamed or whole."""
+    return stream.read(answer.text)[1] if answer.sent.get("stream") else answer.object
+
+
+def whole(probe: Probe) -> Iterator[str]:
+    """A whole answer, stored."""
+    answer = probe.obtain(CREATE, body(probe, task(probe), store=True, instructions=INSTRUCTIONS))
+    probe.keep(WHOLE, answer.object)
+    yield from finished(answer)
+
+
+def streamed(probe: Probe) -> Iterator[str]:
+    """A streamed answer, stored."""
+    asked = body(probe, task(probe), store=True, instructions=INSTRUCTIONS, stream=True)
+    answer = probe.obtain(CREATE, asked)
+    made = made_by(answer)
+    if made:
+        probe.keep(STREAMED, made)
+    yield from finished(answer)
+
+
+def alike(probe: Probe) -> Iterator[str]:
+    """Whole and streamed answers have the same structure."""
+    yield from response.differences(probe.recall(WHOLE), probe.recall(STREAMED))
+
+
+def continued(probe: Probe) -> Iterator[str]:
+    """A request that goes on from a stored response has its context."""
+    before = stored(probe, WHOLE)
+    asked = body(probe, QUESTION, store=True, instructions=INSTRUCTIONS, previous_response_id=before["id"])
+    answer = probe.obtain(CREATE, asked)
+    made = answer.object
+    probe.keep(CONTINUED, made)
+    yield from finished(answer)
+    if _remembers(probe, made) or _read(made) is None:
+        return
+    if _read(made) > (_read(before) or 0):
+        return
+    yield from _lost_context(probe, before, made)
+
+
+def _lost_context(probe: Probe, before: Json, made: Json) -> Iterator[str]:
+    """Send the same context without state: if more is read then, the state was dropped."""
+    items = [
+        {"role": "user", "content": task(probe)},
+        *({"role": "assistant", "content": text} for text in response.texts(before)),
+        {"role": "user", "content": QUESTION},
+    ]
+    control = _read(probe.obtain(CREATE, body(probe, items, instructions=INSTRUCTIONS)).object)
+    if control is None or control <= (_read(made) or 0):
+        raise Skipped("The tokens that are counted do not depend on the input, so nothing shows the context.")
+    yield (
+        f"previous_response_id brings no context: {_read(made)} tokens are read, "
+        f"{control} where the same context is sent as input"
+    )
+
+
+def _remembers(probe: Probe, made: Json) -> bool:
+    return secret(probe) in "".join(response.texts(made))
+
+
+def _read(made: Json) -> int | None:
+    used = made.get("usage")
+    read = used.get("input_tokens") if isinstance(used, dict) else None
+    return read if type(read) is int else None
+
+
+def stored(probe: Probe, name: str) -> Json:
+    """Return a response that an earlier case has kept.
+
+    Raises:
+        NotRun: there is none.
+        Skipped: the deployment says that it stores none.
+    """
+    made: Json = probe.recall(name)
+    if not response.stored(made):
+        raise Skipped("The deployment says that it stores nothing (store is false).")
+    return made
+
+
+def called(probe: Probe) -> Iterator[str]:
+    """A streamed call of a function."""
+    asked = body(probe, TOOL_TASK, tools=[TOOL], stream=True)
+    answer = probe.attempt(CREATE, asked)
+    made = made_by(answer)
+    yield from finished(answer)
+    found = [item for item in response.items(made) if item.get("type") == "function_call"]
+    for item in found:
+        if item.get("name") != TOOL_NAME:
+            yield f"a function named {item.get('name')!r} is called, which is not offered"
+        if not item.get("call_id"):
+            yield "the call has no call_id"
+    if found:
+        probe.keep(CALL, response.items(made))
+
+
+def returned(probe: Probe) -> Iterator[str]:
+    """The answer to what a function returned."""
+    items = probe.find(CALL)
+    if items is None:
+        raise Skipped("The model has called no function.")
+    outputs = [
+        {"type": "function_call_output", "call_id": item["call_id"], "output": "Paris is sunny."}
+        for item in items
+        if item.get("type") == "function_call"
+    ]
+    history = [{"role": "user", "content": TOOL_TASK}, *items, *outputs]
+    yield from finished(probe.attempt(CREATE, body(probe, history, tools=[TOOL])))
+
+
+def cut(probe: Probe) -> Iterator[str]:
+    """A streamed answer that its limit cuts off."""
+    asked = body(probe, LONG, stream=True, max_output_tokens=TOO_FEW_TOKENS)
+    yield from _limited(probe.attempt(CREATE, asked))
+
+
+def cut_whole(probe: Probe) -> Iterator[str]:
+    """A whole answer that its limit cuts off."""
+    yield from _limited(probe.attempt(CREATE, body(probe, LONG, max_output_tokens=TOO_FEW_TOKENS)))
+
+
+def _limited(answer: Answer) -> Iterator[str]:
+    found = list(finished(answer))
+    yield from found
+    if not found and response.LIMIT in answer.lost:
+        raise Skipped("The backend takes no limit (max_output_tokens is declared lost).")
+
+
+def counted(probe: Probe) -> Iterator[str]:
+    """The tokens of an input: more for a longer one."""
+    short, long = (
+        probe.obtain("countInputTokens", {"model": probe.model, "input": text}).object.get("input_tokens")
+        for text in (WORD, f"{WORD} {LONG}")
+    )
+    if type(short) is not int or type(long) is not int or short < 1:
+        yield f"input_tokens is {short!r}, {long!r} for a longer input"
+    elif long <= short:
+        yield f"input_tokens is {short}, and {long} for a longer input"
+
+
+def compacted(probe: Probe) -> Iterator[str]:
+    """A conversation that is summed up."""
+    answer = probe.attempt("compactResponse", {"model": probe.model, "input": WORD})
+    made = answer.object
+    found = [item for item in response.items(made) if item.get("type") == "compaction"]
+    if not found:
+        raise Broken("output holds no item of type compaction")
+    if not found[-1].get("encrypted_content"):
+        yield "the compaction has no encrypted_content"
+    if not made.get("id"):
+        yield f"id is {made.get('id')!r}"
+    yield from usage.findings(made.get("usage"), usage.RESPONSES, wrote=True)
+
+
+# -- refusals --------------------------------------------------------------------------------------------------------
+
+
+def no_key(probe: Probe) -> Iterator[str]:
+    """A request without a key."""
+    yield from probe.refused(errors.NO_KEY, CREATE, body(probe, WORD), key="")
+
+
+def wrong_key(probe: Probe) -> Iterator[str]:
+    """A request with a key that nobody has."""
+    yield from probe.refused(errors.WRONG_KEY, CREATE, body(probe, WORD), key=f"none-{probe.mark}")
+
+
+def wrong_type(probe: Probe) -> Iterator[str]:
+    """An input that is a number."""
+    wanted = errors.Refusal(400, "invalid_type", "input")
+    yield from probe.refused(wanted, CREATE, body(probe, 7))
+
+
+def no_json(probe: Probe) -> Iterator[str]:
+    """A body that is no JSON."""
+    yield from probe.refused(errors.NO_JSON, CREATE, b'{"model": ')
+
+
+def no_method(probe: Probe) -> Iterator[str]:
+    """A method that the path has not."""
+    answer = probe.send_elsewhere(CREATE, "PUT", "/v1/responses", body=body(probe, WORD))
+    yield from errors.findings(answer, errors.NO_METHOD)
+
+
+def unknown_model(probe: Probe) -> Iterator[str]:
+    """A model that is nowhere; some upstreams answer for any name."""
+    answer = probe.send(CREATE, body(probe, WORD) | {"model": f"none-{probe.mark}"})
+    yield from refused_model(answer)
+    if answer.ok:
+        yield from finished(answer)
+
+
+def refused_model(answer: Answer) -> Iterator[str]:
+    """Yield what is wrong with an answer to a request for a model that is nowhere."""
+    if answer.ok or answer.error.get("type") == "upstream_error":
+        return
+    if answer.status not in (400, 403, 404, 422):
+        yield f"the status is {answer.status}, not 404"
+    if answer.error.get("type") != "invalid_request_error":
+        yield f"error.type is {answer.error.get('type')!r}, not 'invalid_request_error'"
+
+
+def unknown_previous(probe: Probe) -> Iterator[str]:
+    """A response to go on from that is nowhere."""
+    asked = body(probe, WORD, previous_response_id=f"resp_none{probe.mark}")
+    yield from probe.refused(errors.NO_PREVIOUS, CREATE, asked)
+
+
+def unknown_conversation(probe: Probe) -> Iterator[str]:
+    """A conversation to go on from that is nowhere."""
+    asked = body(probe, WORD, conversation=f"conv_none{probe.mark}")
+    yield from probe.refused(errors.NO_CONTEXT, CREATE, asked)
+
+
+CASES = (
+    Case(CREATE, "whole", "responses", whole, keeps=(WHOLE,)),
+    Case(CREATE, "stream", "responses", streamed, keeps=(STREAMED,)),
+    Case(CREATE, "whole and stream", "responses", alike, needs=(WHOLE, STREAMED)),
+    Case(CREATE, "continued", "responses", continued, needs=(WHOLE,), keeps=(CONTINUED,)),
+    Case(CREATE, "function call", "responses", called, keeps=(CALL,)),
+    Case(CREATE, "function output", "responses", returned, needs=(CALL,)),
+    Case(CREATE, "cut", "responses", cut),
+    Case(CREATE, "cut, whole", "responses", cut_whole),
+    Case("countInputTokens", "", "responses", counted),
+    Case("compactResponse", "", "responses", compacted),
+    Case(CREATE, "no key", "responses", no_key, keyed=True),
+    Case(CREATE, "wrong key", "responses", wrong_key, keyed=True),
+    Case(CREATE, "wrong type", "responses", wrong_type),
+    Case(CREATE, "no JSON", "responses", no_json),
+    Case(CREATE, "wrong method", "responses", no_method),
+    Case(CREATE, "unknown model", "responses", unknown_model),
+    Case(CREATE, "unknown previous response", "responses", unknown_previous),
+    Case(CREATE, "unknown conversation", "responses", unknown_conversation),
+)
