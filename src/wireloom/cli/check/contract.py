@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any, Final
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError, relevance
+from jsonschema.exceptions import best_match
 
 from wireloom.cli.check.answer import DONE, Answer, Json, frames
 
@@ -43,9 +44,11 @@ class Contract:
             raise ValueError("it is no OpenAPI document with paths")
         self.document: Json = document
         self.operations = dict(_operations(document))
-        components = document.get("components")
-        self._components = _tagged(components) if isinstance(components, dict) else _NOTHING
         self._validators: dict[str, Draft202012Validator] = {}
+
+    @cached_property
+    def _components(self) -> Any:
+        return _tagged(self.document.get("components") or _NOTHING)
 
     @property
     def version(self) -> str:
@@ -132,12 +135,14 @@ class Contract:
         for number, error in enumerate(self._validators[key].iter_errors(value)):
             if number == MOST_ERRORS:
                 return
-            deepest = _deepest(error)
-            text = deepest.message
+            # Of a union's violations, the one that is closest to a match.
+            closest = best_match([error])
+            text = closest.message
             shown = text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
-            yield f"{at}{deepest.json_path}: {shown}"
+            yield f"{at}{closest.json_path}: {shown}"
 
 
+@cache
 def release() -> Contract:
     """Return the contract of this release."""
     return Contract(json.loads(files("wireloom_protocol").joinpath("contract.json").read_bytes()))
@@ -192,10 +197,3 @@ def _chosen(name: str, mapping: Mapping[str, str]) -> Json:
     ]
     known = {"type": "object", "required": [name], "properties": {name: {"enum": list(mapping)}}}
     return {**known, "allOf": branches}
-
-
-def _deepest(error: ValidationError) -> ValidationError:
-    """Of a union's violations, the one that is closest to a match."""
-    while error.context:
-        error = max(error.context, key=relevance)
-    return error

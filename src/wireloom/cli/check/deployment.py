@@ -59,6 +59,7 @@ class Deployment:
         self._client = client
         self._sleep = sleep
         self._stored: dict[tuple[str, str], None] = {}
+        self._refused: list[Answer] = []
 
     def call(
         self,
@@ -111,11 +112,17 @@ class Deployment:
             answer = self._answer(operation, request, None if isinstance(body, bytes) else body)
             self._remember(answer)
             self.budget.spend(answer)
-            if answer.status != 429 or attempt == TRIES - 1 or not self._wait(answer):
+            if answer.status != 429:
+                return answer
+            self._refused.append(answer)
+            if attempt == TRIES - 1 or not self._wait(answer):
                 break
-        if answer.status == 429:
-            raise Limited(f"{request.method} {url} is refused with 429 ({answer.error.get('code')}).")
-        return answer
+        raise Limited(f"{request.method} {url} is refused with 429 ({answer.error.get('code')}).")
+
+    def take_refused(self) -> list[Answer]:
+        """Return the refusals with 429 since the last call."""
+        refused, self._refused = self._refused, []
+        return refused
 
     def tidy(self) -> None:
         """Delete what is left of what was stored, whatever the bounds."""

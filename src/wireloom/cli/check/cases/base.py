@@ -133,6 +133,8 @@ class Probe:
 
     def take(self) -> list[str]:
         """Return the sentences about the answers since the last call."""
+        for answer in self.deployment.take_refused():
+            self._looked_at(answer, declared=True)
         found, self.found = self.found, []
         return found
 

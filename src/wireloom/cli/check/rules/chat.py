@@ -19,7 +19,7 @@ def findings(made: Json, sent: Json, lost: frozenset[str] = frozenset()) -> Iter
 
     made: the object; sent: the request; lost: paths of the request that the deployment declares lost.
     """
-    yield from identity(made)
+    yield from identity(made, "chat.completion")
     choices = [choice for choice in made.get("choices") or () if isinstance(choice, dict)]
     yield from indexes(choices)
     for choice in choices:
@@ -39,8 +39,10 @@ def says(message: Json) -> bool:
     return any(message.get(name) for name in names)
 
 
-def identity(made: Json) -> Iterator[str]:
-    """Yield what is wrong with the id, the time and the model of a completion or a chunk."""
+def identity(made: Json, kind: str) -> Iterator[str]:
+    """Yield what is wrong with the kind, the id, the time and the model of a completion or a chunk."""
+    if made.get("object") != kind:
+        yield f"object is {made.get('object')!r}, not {kind!r}"
     for name in ("id", "model"):
         if not isinstance(made.get(name), str) or not made[name]:
             yield f"{name} is {made.get(name)!r}"

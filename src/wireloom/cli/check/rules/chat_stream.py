@@ -94,8 +94,8 @@ class Reading:
         if "error" in chunk:
             self._break("error", f"the answer failed: {chunk['error'].get('code')!r}")
             return
-        for sentence in chat.identity(chunk):
-            self._break(f"identity {sentence[:2]}", sentence)
+        for sentence in chat.identity(chunk, "chat.completion.chunk"):
+            self._break(sentence, sentence)
         for name in CONSTANT:
             before = self.made.setdefault(name, chunk.get(name))
             if chunk.get(name) != before:
@@ -162,7 +162,7 @@ class Reading:
         if used is None and "stream_options" in {path.partition(".")[0] for path in self._lost}:
             return
         for sentence in usage.findings(used, usage.CHAT, wrote=self.said):
-            self._break(f"usage {sentence}", sentence)
+            self._break(sentence, sentence)
 
 
 def read(text: str, sent: Json, lost: frozenset[str] = frozenset()) -> tuple[list[str], Reading]:

@@ -29,6 +29,8 @@ def findings(response: Json, sent: Json, lost: frozenset[str] = frozenset()) -> 
         code = failure.get("code") if isinstance(failure, Mapping) else failure
         yield f"status is {status!r} in a finished answer (error: {code!r})"
         return
+    if not response.get("id"):
+        yield f"id is {response.get('id')!r}"
     yield from _ending(response, status)
     yield from _output(response, status)
     wrote = bool(texts(response) or calls(response))

@@ -108,6 +108,7 @@ class Reading:
         self._next = 0
         self._head: Json | None = None
         self._running = False
+        self._failing = False
         self._ended = False
         self._done = False
         self._at = ""
@@ -168,6 +169,9 @@ class Reading:
     def _order(self, kind: str) -> None:
         if self._ended:
             self._break("after the end", "it follows the terminal event")
+        if self._failing and kind != "response.failed":
+            self._break("after error", "it follows an error, after which only response.failed may come")
+        self._failing = kind == "error"
         if self._count == 1 and kind != "response.created":
             self._break("created", "the first event is not response.created")
         if self._count > 1 and kind == "response.created":
