@@ -35,6 +35,12 @@ def test_it_is_found(breakage: Breakage, good_url: str, transport: httpx.HTTPTra
     assert not report.ok
 
 
+@pytest.mark.parametrize("breakage", [each for each in BREAKAGES if each.missed], ids=str)
+def test_it_cannot_be_found(breakage: Breakage, good_url: str, transport: httpx.HTTPTransport) -> None:
+    """Where it is found one day, its row says so no longer."""
+    assert check(good_url, Spoiling(breakage, transport), Plan(only={breakage.case})).ok
+
+
 @pytest.mark.parametrize("face", FACES)
 def test_there_are_enough(face: str) -> None:
     rows = [breakage for breakage in BREAKAGES if breakage.face == face]

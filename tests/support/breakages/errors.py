@@ -78,6 +78,10 @@ def first(answer: Any) -> Any:
     return spoil
 
 
+def torn(_: httpx.Request) -> Reply:
+    raise httpx.RemoteProtocolError("peer closed connection without sending complete message body")
+
+
 NO_KEY, WRONG_KEY = "listModels (no key)", "listModels (wrong key)"
 CHAT_KEY, RESPOND_KEY = "createChatCompletion (no key)", "createResponse (wrong key)"
 UNKNOWN, UNKNOWN_MODEL = "getResponse (unknown)", "retrieveModel (unknown)"
@@ -183,6 +187,14 @@ BREAKAGES = (
             },
             404,
         ),
+    ),
+    row("an answer that breaks off", "listModels", "no whole answer", s.MODELS, instead=torn),
+    row(
+        "a redirect",
+        "health",
+        "status 307",
+        ("GET", "/health"),
+        instead=s.answered({}, 307, location="/healthz"),
     ),
     row("no request id", "listModels", "x-request-id", s.ANY, header("x-request-id", None)),
     row(

@@ -127,6 +127,27 @@ def oldest_first(request: httpx.Request, body: Json) -> tuple[httpx.URL, Json]:
     return request.url.copy_set_param("order", "asc"), body
 
 
+def forget_instructions(body: Json) -> None:
+    body.pop("instructions", None)
+
+
+def repeat_instructions(reply: Reply) -> None:
+    whole(put(instructions=reply.sent.get("instructions")))(reply)
+
+
+def first_item(body: Json) -> None:
+    if isinstance(body.get("input"), list):
+        body["input"] = body["input"][:1]
+
+
+def stored_anyway(reply: Reply) -> None:
+    whole(put(store=reply.sent.get("store", True)))(reply)
+
+
+def question_marks(reply: Reply) -> None:
+    reply.body = reply.body.decode().encode("ascii", "replace")
+
+
 LIST = {"object": "list", "data": [], "has_more": False, "first_id": None, "last_id": None}
 DELETED = {"id": "{id}", "object": "response", "deleted": True}
 ENDED = {"id": "{id}", "object": "conversation.deleted", "deleted": True}
@@ -192,7 +213,37 @@ BREAKAGES = (
         put(previous_response_id=None),
         CONTINUED,
     ),
+    row(
+        "instructions are dropped",
+        "createResponse (instructions)",
+        "change nothing",
+        s.RESPOND,
+        repeat_instructions,
+        ask=s.asked(forget_instructions),
+    ),
+    row(
+        "all items but the first are dropped",
+        "createResponse (function output)",
+        "are not read",
+        s.RESPOND,
+        ask=s.asked(first_item),
+    ),
+    row(
+        "tools are dropped",
+        "createResponse (function call)",
+        "tools are",
+        s.RESPOND,
+        ask=s.asked(lambda body: body.pop("tools", None)),
+    ),
     # -- stored responses
+    row(
+        "stored although it should not be",
+        "getResponse (not stored)",
+        "status is 200",
+        s.RESPOND,
+        stored_anyway,
+        ask=s.asked(put(store=True)),
+    ),
     row("a stored response is lost", "getResponse (stored)", "404", s.STORED, lost),
     row(
         "a stored response has another text",
@@ -377,6 +428,13 @@ BREAKAGES = (
         "status is 200",
         s.ITEMS,
         still_there(LIST),
+    ),
+    row(
+        "letters beyond ASCII are lost",
+        "listConversationItems (order)",
+        "messages of the list",
+        s.ITEMS,
+        question_marks,
     ),
     # -- counts, compaction, models
     row(

@@ -66,8 +66,8 @@ def gap(found: list[Event]) -> None:
 
 def numbers(start: int, step: int) -> Spoil:
     def spoil(found: list[Event]) -> None:
-        for place, event in enumerate(found[:-1]):
-            event.data["sequence_number"] = start + step * place
+        for at, event in enumerate(found[:-1]):
+            event.data["sequence_number"] = start + step * at
 
     return streamed(spoil)
 

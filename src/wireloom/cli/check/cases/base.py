@@ -22,6 +22,7 @@ LONG = (
     "Write the numbers from one to sixty in words, one after another, separated by commas, "
     "and write nothing else before them or after them."
 )
+LONGER = f"{LONG} {LONG}"
 TOOL_NAME = "look_up_city"
 TOOL_PARAMETERS: Json = {
     "type": "object",
@@ -102,7 +103,10 @@ class Probe:
             Skipped: it is refused.
             Broken: it fails.
         """
-        answer = self.send(operation, body, **more)
+        return self.taken(self.send(operation, body, **more))
+
+    def taken(self, answer: Answer) -> Answer:
+        """Return an answer to a request that not every model takes; see `attempt`."""
         if answer.status in REFUSABLE:
             raise Skipped(f"The model or its backend does not take such a request: {_refused(answer)}.")
         if not answer.ok:
@@ -127,16 +131,18 @@ class Probe:
             raise NotRun(f"It needs {name}, which no case before it obtained.")
         return self._kept[name]
 
-    def find(self, name: str) -> Any:
-        """Return something that an earlier case has kept, None where there is nothing."""
-        return self._kept.get(name)
-
     def take(self) -> list[str]:
         """Return the sentences about the answers since the last call."""
         for answer in self.deployment.take_refused():
             self._looked_at(answer, declared=True)
         found, self.found = self.found, []
         return found
+
+    @property
+    def unknown_model(self) -> str:
+        """The name of a model that is nowhere, of the backend that is asked."""
+        name = f"none-{self.mark}"
+        return name if self.backend is None else f"{self.backend}/{name}"
 
     @property
     def metadata(self) -> dict[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from wireloom.cli.check.answer import Answer, Json
 from wireloom.cli.check.cases.base import (
     LONG,
+    LONGER,
     REFUSABLE,
     TOO_FEW_TOKENS,
     TOOL_NAME,
@@ -18,7 +19,7 @@ from wireloom.cli.check.cases.base import (
     Probe,
     Skipped,
 )
-from wireloom.cli.check.cases.responses import refused_model
+from wireloom.cli.check.cases.responses import QUESTION, refused_model, task
 from wireloom.cli.check.rules import chat, chat_stream, errors
 
 CREATE = "createChatCompletion"
@@ -66,8 +67,34 @@ def alike(probe: Probe) -> Iterator[str]:
     yield from chat.differences(probe.recall(WHOLE), probe.recall(STREAMED))
 
 
+def remembered(probe: Probe) -> Iterator[str]:
+    """A conversation in the request: all of its messages are read."""
+    history = [
+        {"role": "user", "content": task(probe)},
+        {"role": "assistant", "content": "ok"},
+        {"role": "user", "content": QUESTION},
+    ]
+    answer = probe.obtain(CREATE, body(probe, QUESTION) | {"messages": history})
+    yield from finished(answer)
+    read, before = read_tokens(answer.object), read_tokens(probe.recall(WHOLE))
+    if read is None or before is None or read > before:
+        return
+    control = read_tokens(probe.obtain(CREATE, body(probe, f"{LONGER} {WORD}")).object)
+    if control is None or control <= before:
+        raise Skipped("The tokens that are counted do not depend on the input, so they show no context.")
+    yield f"the messages before the last are not read: {read} tokens with them, {before} for one longer message"
+
+
+def read_tokens(made: Json) -> int | None:
+    """Return the tokens that were read for a completion, None where that is unknown."""
+    used = made.get("usage")
+    read = used.get("prompt_tokens") if isinstance(used, dict) else None
+    return read if type(read) is int else None
+
+
 def called(probe: Probe) -> Iterator[str]:
     """A streamed call of a function."""
+    probe.keep(CALLS, None)
     answer = probe.attempt(CREATE, body(probe, TOOL_TASK, tools=[TOOL], **WITH_USAGE))
     found, reading = chat_stream.read(answer.text, answer.sent, answer.lost)
     yield from found
@@ -80,7 +107,7 @@ def called(probe: Probe) -> Iterator[str]:
 
 def returned(probe: Probe) -> Iterator[str]:
     """The answer to what a function returned."""
-    calls = probe.find(CALLS)
+    calls = probe.recall(CALLS)
     if calls is None:
         raise Skipped("The model has called no function.")
     made = [
@@ -160,7 +187,7 @@ def no_method(probe: Probe) -> Iterator[str]:
 
 def unknown_model(probe: Probe) -> Iterator[str]:
     """A model that is nowhere; some upstreams answer for any name."""
-    answer = probe.send(CREATE, body(probe, WORD) | {"model": f"none-{probe.mark}"})
+    answer = probe.send(CREATE, body(probe, WORD) | {"model": probe.unknown_model})
     yield from refused_model(answer)
 
 
@@ -169,6 +196,7 @@ CASES = (
     Case(CREATE, "stream", "chat", streamed, keeps=(STREAMED,)),
     Case(CREATE, "stream without usage", "chat", plain_stream),
     Case(CREATE, "whole and stream", "chat", alike, needs=(WHOLE, STREAMED)),
+    Case(CREATE, "history", "chat", remembered, needs=(WHOLE,)),
     Case(CREATE, "function call", "chat", called, keeps=(CALLS,)),
     Case(CREATE, "function output", "chat", returned, needs=(CALLS,)),
     Case(CREATE, "cut", "chat", cut),

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from wireloom.cli.check.answer import Json
-from wireloom.cli.check.cases.base import WORD, Case, Probe, Skipped
-from wireloom.cli.check.cases.responses import CREATE, body, finished
+from wireloom.cli.check.cases.base import LONGER, WORD, Case, Probe, Skipped
+from wireloom.cli.check.cases.responses import CREATE, WHOLE, body, finished, reads_more
 from wireloom.cli.check.rules import errors, lists, response
 
-BEGUN, ADDED, ANSWERED, ENDED = "a conversation", "its items", "its answer", "a deleted conversation"
-FIRST_TEXTS = ("one", "two")
+BEGUN, ADDED, ENDED = "a conversation", "its items", "a deleted conversation"
+FIRST_TEXTS = (LONGER, "two, zwei, deux: \u4e8c \U0001f642")
+"""The first is longer than the request of the case `whole`, so that it shows in the tokens that are read."""
 MORE_TEXTS = ("three", "four", "five")
 PAGE = 2
 """Items of a page when pages are looked at."""
@@ -154,9 +155,9 @@ def answered(probe: Probe) -> Iterator[str]:
     new = after[len(lists.entries(before)) :]
     texts = ["".join(response.content_texts(item)) for item in new if item.get("type") == "message"]
     expected = [WORD, *response.texts(made)]
-    if "".join(texts) != "".join(expected) or texts[:1] != [WORD]:
+    if "".join(texts) != "".join(expected) or texts[:1] != [WORD]:  # the answer may be several messages
         yield f"the messages {texts} were added to the conversation, not {expected}"
-    probe.keep(ANSWERED, made)
+    yield from reads_more(probe, made, probe.recall(WHOLE), "the conversation brings no context")
 
 
 def ended(probe: Probe) -> Iterator[str]:
@@ -223,7 +224,7 @@ CASES = (
     Case("getConversationItem", "", "responses", one, needs=(BEGUN, ADDED)),
     Case("getConversationItem", "unknown", "responses", unknown_item, needs=(BEGUN,)),
     Case("deleteConversationItem", "", "responses", dropped, needs=(BEGUN, ADDED)),
-    Case(CREATE, "conversation", "responses", answered, needs=(BEGUN,), keeps=(ANSWERED,)),
+    Case(CREATE, "conversation", "responses", answered, needs=(BEGUN, WHOLE)),
     Case("deleteConversation", "", "responses", ended, needs=(BEGUN,), keeps=(ENDED,)),
     Case("getConversation", "deleted", "responses", gone, needs=(ENDED,)),
     Case("updateConversation", "deleted", "responses", update_gone, needs=(ENDED,)),

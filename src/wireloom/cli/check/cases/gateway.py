@@ -76,7 +76,7 @@ def model(probe: Probe) -> Iterator[str]:
 
 def unknown_model(probe: Probe) -> Iterator[str]:
     """A model that is nowhere."""
-    path = {"model": f"none-{probe.mark}"}
+    path = {"model": probe.unknown_model}
     yield from probe.refused(errors.NO_MODEL, "retrieveModel", path=path)
 
 

@@ -9,6 +9,8 @@ from wireloom.cli.check.answer import Answer, Json
 from wireloom.cli.check.cases.base import (
     FEW_TOKENS,
     LONG,
+    LONGER,
+    REFUSABLE,
     TOO_FEW_TOKENS,
     TOOL_NAME,
     TOOL_PARAMETERS,
@@ -23,7 +25,8 @@ from wireloom.cli.check.rules import errors, response, stream, usage
 
 CREATE = "createResponse"
 # What cases keep for later ones.
-WHOLE, STREAMED, CONTINUED, CALL = "a whole answer", "a streamed answer", "a continued answer", "a call"
+WHOLE, STREAMED, CONTINUED = "a whole answer", "a streamed answer", "a continued answer"
+CALL, UNSTORED = "a call", "an answer that is not stored"
 INSTRUCTIONS = "Be brief."
 QUESTION = "Which word?"
 """Shorter than the request that it continues, so that its context shows in the tokens that are read."""
@@ -92,34 +95,39 @@ def continued(probe: Probe) -> Iterator[str]:
     made = answer.object
     probe.keep(CONTINUED, made)
     yield from finished(answer)
-    if _remembers(probe, made) or _read(made) is None:
+    if secret(probe) not in "".join(response.texts(made)):
+        yield from reads_more(probe, made, before, "previous_response_id brings no context")
+
+
+def instructed(probe: Probe) -> Iterator[str]:
+    """Longer instructions; the answer is not stored."""
+    answer = probe.obtain(CREATE, body(probe, task(probe), instructions=LONGER))
+    probe.keep(UNSTORED, answer.object)
+    yield from finished(answer)
+    yield from reads_more(probe, answer.object, probe.recall(WHOLE), "longer instructions change nothing")
+
+
+def reads_more(probe: Probe, more: Json, less: Json, otherwise: str) -> Iterator[str]:
+    """Yield where the model has read no more tokens for one response than for another with less context.
+
+    otherwise: what that means.
+
+    Raises:
+        Skipped: the tokens that are counted do not depend on the input, so they show nothing.
+    """
+    read, before = read_tokens(more), read_tokens(less)
+    if read is None or before is None or read > before:
         return
-    if _read(made) > (_read(before) or 0):
-        return
-    yield from _lost_context(probe, before, made)
+    control = probe.obtain(CREATE, body(probe, LONGER, max_output_tokens=TOO_FEW_TOKENS)).object
+    longer = read_tokens(control)
+    shorter = read_tokens(probe.recall(WHOLE))
+    if longer is None or shorter is None or longer <= shorter:
+        raise Skipped("The tokens that are counted do not depend on the input, so they show no context.")
+    yield f"{otherwise}: {read} tokens are read with it, {before} without"
 
 
-def _lost_context(probe: Probe, before: Json, made: Json) -> Iterator[str]:
-    """Send the same context without state: if more is read then, the state was dropped."""
-    items = [
-        {"role": "user", "content": task(probe)},
-        *({"role": "assistant", "content": text} for text in response.texts(before)),
-        {"role": "user", "content": QUESTION},
-    ]
-    control = _read(probe.obtain(CREATE, body(probe, items, instructions=INSTRUCTIONS)).object)
-    if control is None or control <= (_read(made) or 0):
-        raise Skipped("The tokens that are counted do not depend on the input, so nothing shows the context.")
-    yield (
-        f"previous_response_id brings no context: {_read(made)} tokens are read, "
-        f"{control} where the same context is sent as input"
-    )
-
-
-def _remembers(probe: Probe, made: Json) -> bool:
-    return secret(probe) in "".join(response.texts(made))
-
-
-def _read(made: Json) -> int | None:
+def read_tokens(made: Json) -> int | None:
+    """Return the tokens that were read for a response, None where that is unknown."""
     used = made.get("usage")
     read = used.get("input_tokens") if isinstance(used, dict) else None
     return read if type(read) is int else None
@@ -141,6 +149,7 @@ def stored(probe: Probe, name: str) -> Json:
 def called(probe: Probe) -> Iterator[str]:
     """A streamed call of a function."""
     asked = body(probe, TOOL_TASK, tools=[TOOL], stream=True)
+    probe.keep(CALL, None)
     answer = probe.attempt(CREATE, asked)
     made = made_by(answer)
     yield from finished(answer)
@@ -151,21 +160,24 @@ def called(probe: Probe) -> Iterator[str]:
         if not item.get("call_id"):
             yield "the call has no call_id"
     if found:
-        probe.keep(CALL, response.items(made))
+        probe.keep(CALL, made)
 
 
 def returned(probe: Probe) -> Iterator[str]:
     """The answer to what a function returned."""
-    items = probe.find(CALL)
-    if items is None:
+    before = probe.recall(CALL)
+    if before is None:
         raise Skipped("The model has called no function.")
+    items = response.items(before)
     outputs = [
         {"type": "function_call_output", "call_id": item["call_id"], "output": "Paris is sunny."}
         for item in items
         if item.get("type") == "function_call"
     ]
     history = [{"role": "user", "content": TOOL_TASK}, *items, *outputs]
-    yield from finished(probe.attempt(CREATE, body(probe, history, tools=[TOOL])))
+    answer = probe.attempt(CREATE, body(probe, history, tools=[TOOL]))
+    yield from finished(answer)
+    yield from reads_more(probe, answer.object, before, "the call and its output are not read")
 
 
 def cut(probe: Probe) -> Iterator[str]:
@@ -200,8 +212,10 @@ def counted(probe: Probe) -> Iterator[str]:
 
 def compacted(probe: Probe) -> Iterator[str]:
     """A conversation that is summed up."""
-    answer = probe.attempt("compactResponse", {"model": probe.model, "input": WORD})
-    made = answer.object
+    answer = probe.send("compactResponse", {"model": probe.model, "input": WORD})
+    if answer.error.get("code") == "upstream_incomplete":
+        raise Skipped("The model writes no summary.")
+    made = probe.taken(answer).object
     found = [item for item in response.items(made) if item.get("type") == "compaction"]
     if not found:
         raise Broken("output holds no item of type compaction")
@@ -244,7 +258,7 @@ def no_method(probe: Probe) -> Iterator[str]:
 
 def unknown_model(probe: Probe) -> Iterator[str]:
     """A model that is nowhere; some upstreams answer for any name."""
-    answer = probe.send(CREATE, body(probe, WORD) | {"model": f"none-{probe.mark}"})
+    answer = probe.send(CREATE, body(probe, WORD) | {"model": probe.unknown_model})
     yield from refused_model(answer)
     if answer.ok:
         yield from finished(answer)
@@ -254,10 +268,11 @@ def refused_model(answer: Answer) -> Iterator[str]:
     """Yield what is wrong with an answer to a request for a model that is nowhere."""
     if answer.ok or answer.error.get("type") == "upstream_error":
         return
-    if answer.status not in (400, 403, 404, 422):
+    if answer.status not in (*REFUSABLE, 404):
         yield f"the status is {answer.status}, not 404"
-    if answer.error.get("type") != "invalid_request_error":
-        yield f"error.type is {answer.error.get('type')!r}, not 'invalid_request_error'"
+    wanted = "permission_error" if answer.status == 403 else "invalid_request_error"
+    if answer.error.get("type") != wanted:
+        yield f"error.type is {answer.error.get('type')!r}, not {wanted!r}"
 
 
 def unknown_previous(probe: Probe) -> Iterator[str]:
@@ -277,8 +292,9 @@ CASES = (
     Case(CREATE, "stream", "responses", streamed, keeps=(STREAMED,)),
     Case(CREATE, "whole and stream", "responses", alike, needs=(WHOLE, STREAMED)),
     Case(CREATE, "continued", "responses", continued, needs=(WHOLE,), keeps=(CONTINUED,)),
+    Case(CREATE, "instructions", "responses", instructed, needs=(WHOLE,), keeps=(UNSTORED,)),
     Case(CREATE, "function call", "responses", called, keeps=(CALL,)),
-    Case(CREATE, "function output", "responses", returned, needs=(CALL,)),
+    Case(CREATE, "function output", "responses", returned, needs=(WHOLE, CALL)),
     Case(CREATE, "cut", "responses", cut),
     Case(CREATE, "cut, whole", "responses", cut_whole),
     Case("countInputTokens", "", "responses", counted),

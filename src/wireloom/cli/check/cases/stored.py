@@ -11,6 +11,7 @@ from wireloom.cli.check.cases.responses import (
     CREATE,
     QUESTION,
     STREAMED,
+    UNSTORED,
     WHOLE,
     body,
     stored,
@@ -52,13 +53,19 @@ def continued_inputs(probe: Probe) -> Iterator[str]:
     first, second = stored(probe, WHOLE), stored(probe, CONTINUED)
     listed = _inputs(probe, second)
     yield from lists.whole(listed)
-    answered = ["".join(response.content_texts(item)) for item in response.items(first)]
-    context = [task(probe), *(text for text in answered if text)]
-    yield from lists.holds(listed, [*context, QUESTION])
+    answered = [item for item in response.items(first) if item.get("type") == "message"]
+    texts = ["".join(response.content_texts(item)) for item in answered]
+    yield from lists.holds(listed, [task(probe), *texts, QUESTION])
 
 
 def _inputs(probe: Probe, of: Json) -> Json:
     return probe.obtain("listInputItems", path={"response_id": of["id"]}, query=OLDEST_FIRST).object
+
+
+def unstored(probe: Probe) -> Iterator[str]:
+    """A response that was asked for with store false."""
+    path = {"response_id": str(probe.recall(UNSTORED).get("id"))}
+    yield from probe.refused(errors.NO_RESPONSE, "getResponse", path=path)
 
 
 def unknown(probe: Probe) -> Iterator[str]:
@@ -126,6 +133,7 @@ def _deleted(probe: Probe) -> dict[str, str]:
 CASES = (
     Case("getResponse", "stored", "responses", whole, needs=(WHOLE,)),
     Case("getResponse", "stored stream", "responses", streamed, needs=(STREAMED,)),
+    Case("getResponse", "not stored", "responses", unstored, needs=(UNSTORED,)),
     Case("getResponse", "no key", "responses", no_key, needs=(WHOLE,), keyed=True),
     Case("getResponse", "unknown", "responses", unknown),
     Case("listInputItems", "stored", "responses", inputs, needs=(WHOLE,)),

@@ -142,6 +142,10 @@ def _repeated(response: Json, sent: Json, lost: frozenset[str]) -> Iterator[str]
     for name in REPEATED:
         if name in sent and name not in lost and response.get(name) != sent[name]:
             yield f"{name} is {response.get(name)!r}, although the request has {sent[name]!r}"
+    tools = [tool.get("name") for tool in response.get("tools") or ()]
+    offered = [tool.get("name") for tool in sent.get("tools") or ()]
+    if tools != offered and not any(path.startswith("tools") for path in lost):
+        yield f"tools are {tools}, although the request offers {offered}"
     if sent.get("store") is False and response.get("store") is True:
         yield "store is true, although the request has false"
 
@@ -165,8 +169,9 @@ def cut(limit: int | None, written: int | None, *, is_cut: bool, says: str) -> I
     if written is None:
         return
     least = CUT_TOKENS if limit is None else limit / 2
-    if is_cut and written < least:
+    expected = limit is not None and limit <= CUT_TOKENS
+    if is_cut and not expected and written < least:
         at_most = "no limit" if limit is None else f"a limit of {limit}"
         yield f"{says} as if the answer was cut, after {written} tokens with {at_most}"
-    if not is_cut and limit is not None and written == limit <= CUT_TOKENS:
+    if not is_cut and expected and written == limit:
         yield f"{says} as if the answer was whole, although it has exactly the {limit} tokens of the limit"
