@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from itertools import chain
 from types import TracebackType
@@ -75,9 +75,14 @@ def offered(body: Json) -> list[Json]:
 
 
 class VariedUpstream:
-    """Serves on a free loopback port in a thread of its own; `bodies` holds every request that came."""
+    """Serves on a free loopback port in a thread of its own; `bodies` holds every request that came.
 
-    def __init__(self) -> None:
+    Args:
+        turn: gives the answer to a request, by its body and its number.
+    """
+
+    def __init__(self, turn: Callable[[Json, int], Turn] = turn_for) -> None:
+        self._turn = turn
         self.bodies: list[Json] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         app = Starlette(
@@ -115,9 +120,11 @@ class VariedUpstream:
         body: Json = await request.json()
         self.bodies.append(body)
         number = len(self.bodies)
-        turn = turn_for(body, number)
+        turn = self._turn(body, number)
         if body.get("stream"):
-            return StreamingResponse(_stream(turn, number), media_type="text/event-stream")
+            include_usage = bool((body.get("stream_options") or {}).get("include_usage"))
+            chunks = _stream(turn, number, include_usage=include_usage)
+            return StreamingResponse(chunks, media_type="text/event-stream")
         return JSONResponse(completion(turn, MODEL, number))
 
     async def _models(self, _: Request) -> Response:
@@ -125,8 +132,8 @@ class VariedUpstream:
         return JSONResponse({"object": "list", "data": [listed]})
 
 
-async def _stream(turn: Turn, number: int) -> AsyncIterator[bytes]:
-    parts = [stage(turn, MODEL, number, include_usage=True) for stage in (opening, closing)]
+async def _stream(turn: Turn, number: int, *, include_usage: bool) -> AsyncIterator[bytes]:
+    parts = [stage(turn, MODEL, number, include_usage=include_usage) for stage in (opening, closing)]
     for chunk in chain(*parts):
         yield f"data: {json.dumps(chunk)}\n\n".encode()
     yield b"data: [DONE]\n\n"

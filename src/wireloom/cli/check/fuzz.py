@@ -133,10 +133,17 @@ def _known_model(fuzz: Fuzz, case: Case[Any]) -> None:
     case.path_parameters["model"] = fuzz.model
 
 
-def _respond(fuzz: Fuzz, case: Case[Any], *, stream: bool, store: bool) -> None:
+def _alone(case: Case[Any]) -> Json:
+    """A generated body without the context that it names, which is nowhere."""
     body = _body(case)
-    for name in ("background", "previous_response_id", "conversation"):
-        body.pop(name, None)
+    context = [body.pop(name, None) for name in ("previous_response_id", "conversation")]
+    # With a context the contract allows inputs that mean nothing alone.
+    return body if context == [None, None] else body | {"input": WORD}
+
+
+def _respond(fuzz: Fuzz, case: Case[Any], *, stream: bool, store: bool) -> None:
+    body = _alone(case)
+    body.pop("background", None)
     if not fuzz.wide:
         body = {name: body[name] for name in HARMLESS if name in body}
         body |= {"input": WORD, "max_output_tokens": FEW_TOKENS}
@@ -177,10 +184,7 @@ def _chat_streamed(fuzz: Fuzz, case: Case[Any]) -> None:
 
 
 def _counted(fuzz: Fuzz, case: Case[Any]) -> None:
-    body = _body(case)
-    for name in ("previous_response_id", "conversation"):
-        body.pop(name, None)
-    asked: Json = body if fuzz.wide else {"input": WORD}
+    asked: Json = _alone(case) if fuzz.wide else {"input": WORD}
     case.body = asked | {"model": fuzz.model}
 
 
@@ -229,7 +233,7 @@ def _responses_stream(text: str, _: Json) -> list[str]:
 
 
 def _chat_stream(text: str, sent: Json) -> list[str]:
-    return chat_stream.read(text, sent)[0]
+    return chat_stream.read(text, sent, answers=False)[0]
 
 
 class Run:

@@ -25,15 +25,16 @@ class _Choice:
 class Reading:
     """Reads one stream, frame by frame; `found` holds a sentence for each rule that it breaks.
 
-    sent: the request; lost: paths of the request that the deployment declares lost. `made` is the head of the completion
-    with its usage.
+    sent: the request; lost: paths of the request that the deployment declares lost; answers: whether there has to be an
+    answer, with its usage if that was asked for. `made` is the head of the completion with its usage.
     """
 
-    def __init__(self, sent: Json, lost: frozenset[str] = frozenset()) -> None:
+    def __init__(self, sent: Json, lost: frozenset[str] = frozenset(), *, answers: bool = True) -> None:
         self.found: dict[str, str] = {}
         self.made: Json = {}
         self._sent = sent
         self._lost = lost
+        self._answers = answers
         options = sent.get("stream_options") or {}
         self._asked_usage = bool(options.get("include_usage"))
         self._choices: dict[Any, _Choice] = {}
@@ -77,7 +78,8 @@ class Reading:
         for sentence in chat.indexes([{"index": index} for index in self._choices]):
             self._break("index", sentence)
         for choice in self._choices.values():
-            ending = chat.ending(choice.finish, content=choice.said, calls=choice.calls)
+            said = choice.said or not self._answers
+            ending = chat.ending(choice.finish, content=said, calls=choice.calls)
             for sentence in ending:
                 self._break("finish", sentence)
             self._whole_calls(choice)
@@ -157,7 +159,7 @@ class Reading:
 
     def _usage(self) -> None:
         used = self.made.get("usage")
-        if used is None and not self._asked_usage:
+        if used is None and not (self._asked_usage and self._answers):
             return
         if used is None and "stream_options" in {path.partition(".")[0] for path in self._lost}:
             return
@@ -165,12 +167,11 @@ class Reading:
             self._break(sentence, sentence)
 
 
-def read(text: str, sent: Json, lost: frozenset[str] = frozenset()) -> tuple[list[str], Reading]:
-    """Return the rules that a stream breaks, a sentence each, and what was read.
-
-    sent: the request; lost: paths of the request that the deployment declares lost.
-    """
-    reading = Reading(sent, lost)
+def read(
+    text: str, sent: Json, lost: frozenset[str] = frozenset(), *, answers: bool = True
+) -> tuple[list[str], Reading]:
+    """Return the rules that a stream breaks, a sentence each, and what was read; see `Reading`."""
+    reading = Reading(sent, lost, answers=answers)
     for frame in frames(text):
         reading.feed(frame)
     return reading.close(), reading
