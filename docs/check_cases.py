@@ -13,8 +13,9 @@ Table: TypeAlias = Callable[[tuple[str, ...], Iterator[tuple[str, ...]]], str]
 INTRODUCTION = """\
 # What `wireloom check` looks at
 
-{count} cases, in the order in which they run. Generated requests to each operation follow. [checking.md](checking.md) says what every answer is held
-to, and what is not held against a deployment. `--face responses` and `--face chat` run the cases of that face and the shared ones.
+{count} cases, in the order in which they run; generated requests to each operation follow. [checking.md](checking.md) says
+what every answer is held to, and what is not held against a deployment. `--face responses` and `--face chat` run the cases
+of that face and the shared ones.
 
 """
 

@@ -28,7 +28,7 @@ class Frame(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a deployment answered to one request.
+    """An answer to one request.
 
     operation: id of the operation; request: method and path; sent: the JSON that was sent, or None; headers: names in
     lower case; body: bytes, after decompression.
@@ -91,7 +91,7 @@ def frames(text: str) -> Iterator[Frame]:
     """Return the frames of an event stream, comments left out.
 
     text: the whole stream. Only line feeds and carriage returns end a line, as the specification of server-sent events
-    says; what a model writes may hold other characters that Python takes for line ends.
+    requires; the text of a model may hold other characters that Python takes for line ends.
     """
     name: str | None = None
     data: list[str] = []
@@ -115,7 +115,7 @@ def frames(text: str) -> Iterator[Frame]:
 
 
 def events(text: str) -> list[Json]:
-    """Return the JSON objects of an event stream in order; what is no object is left out."""
+    """Return the JSON objects of an event stream in order; other values are left out."""
     found = []
     for frame in frames(text):
         if frame.data == DONE:

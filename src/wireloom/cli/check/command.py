@@ -73,9 +73,9 @@ def command(given: Mapping[str, Any], url: str, report: str, output: str | None,
     """Check the gateway at URL against the contract of this release; exit code 1 unless it passes.
 
     Each operation gets a few requests. Every answer is held to the contract's schemas and to the rules that no schema
-    holds: the grammar of streams, deltas that are the final text, what is stored, usage, models, errors by status,
-    headers. Meant for a live system: models are asked for one word, all that is sent is marked
-    (`metadata.wireloom_check`, user agent `wireloom-check`), and only what the check has stored is deleted.
+    holds: the grammar of streams, deltas that are the final text, stored objects, usage, models, errors by status,
+    headers. Meant for a live system: models are asked for one word, every request is marked (`metadata.wireloom_check`, user
+    agent `wireloom-check`), and the check deletes everything that it has stored, and nothing else.
 
     The token is taken from WIRELOOM_TOKEN or the config file.
     """

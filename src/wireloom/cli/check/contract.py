@@ -158,7 +158,7 @@ def _operations(document: Json) -> Iterator[tuple[str, Operation]]:
 
 
 def _contents(node: Any) -> Iterator[Json]:
-    """Schemas of what the data of events holds."""
+    """Schemas of the data of events."""
     if isinstance(node, dict):
         inner = node.get("contentSchema")
         if isinstance(inner, dict):

@@ -1,4 +1,4 @@
-"""The deployment that is checked: sends requests within the bounds, waits where a 429 asks it to, deletes what it stored."""
+"""The deployment: requests within the bounds, a wait where a 429 asks for one, everything stored deleted in the end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import httpx
 
-from wireloom.cli.check.answer import Answer, Json, events
+from wireloom.cli.check.answer import Answer, events
 from wireloom.cli.check.bounds import ASKING, Budget, OutOfBounds
 from wireloom.cli.check.contract import Contract
 from wireloom.cli.check.rules import headers as header_rules
@@ -27,7 +27,7 @@ LONGEST_WAIT = 15.0
 """Seconds that the check waits at most for one 429, and tries again."""
 TRIES = 3
 STORES = {"createResponse": "responses", "createConversation": "conversations"}
-"""Operation -> where what it stores is found under its id."""
+"""Operation -> path under which its stored object is found by id."""
 
 
 class Limited(Exception):
@@ -35,7 +35,7 @@ class Limited(Exception):
 
 
 class NoAnswer(Exception):
-    """A request got no whole answer; the message says why."""
+    """A request got no whole answer; the message gives the reason."""
 
 
 class Deployment:
@@ -125,7 +125,7 @@ class Deployment:
         return refused
 
     def tidy(self) -> None:
-        """Delete what is left of what was stored, whatever the bounds."""
+        """Delete everything stored that is still there, whatever the bounds."""
         for kind, name in self._stored:
             url = f"/v1/{kind}/{quote(name, safe='')}"
             try:
@@ -175,15 +175,16 @@ class Deployment:
         return True
 
     def _remember(self, answer: Answer) -> None:
-        """Keep the ids of what was stored, before anybody judges the answer."""
+        """Keep the ids of stored objects, before the answer is judged."""
         kind = STORES.get(answer.operation)
         unstored = isinstance(answer.sent, dict) and answer.sent.get("store") is False
         if kind is None or not answer.ok or unstored:
             return
         for found in events(answer.text) if answer.streamed else [answer.object]:
-            inner: Json = found.get("response") if isinstance(found.get("response"), dict) else found
-            if isinstance(inner.get("id"), str) and inner["id"]:
-                self._stored[kind, inner["id"]] = None
+            response = found.get("response")
+            name = (response if isinstance(response, dict) else found).get("id")
+            if isinstance(name, str) and name:
+                self._stored[kind, name] = None
 
 
 def client(url: str) -> Client:
@@ -195,7 +196,7 @@ def client(url: str) -> Client:
 
 
 def fetch(client: Client, path: str) -> Answer:
-    """Return what a deployment answers to a GET without a key.
+    """Return a deployment's answer to a GET without a key.
 
     Raises:
         NoAnswer: the deployment cannot be reached.

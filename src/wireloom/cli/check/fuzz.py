@@ -17,6 +17,7 @@ from schemathesis import Case, GenerationMode
 from schemathesis.checks import positive_data_acceptance
 from schemathesis.core.failures import Failure as Finding
 from schemathesis.core.failures import FailureGroup
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import ignored_auth
 
 from wireloom.cli.acceptance import acceptable
@@ -39,7 +40,7 @@ After: TypeAlias = "Callable[[Fuzz, Any], None]"
 
 
 class Wrong(Exception):
-    """An answer is not what it has to be."""
+    """An answer breaks a rule."""
 
 
 class Fuzz:
@@ -71,10 +72,10 @@ class Fuzz:
     def send(self, operation: str, case: Case[Any], after: After | None = None) -> Any:
         """Send a request, and hold its answer to the contract.
 
-        after: receives an answer that is no refusal before it is judged, so that what was stored is deleted in any case.
+        after: receives an answer that is no refusal before it is judged, so that everything stored is deleted in any case.
 
         Raises:
-            Wrong: the answer is not what it has to be.
+            Wrong: the answer breaks a rule.
             OutOfBounds: the request may not be sent.
         """
         self._budget.take(asks=operation in ASKING)
@@ -82,7 +83,7 @@ class Fuzz:
             timeout = min(ANSWER_SECONDS, max(self._budget.left, 1.0))
             response = case.call(session=self._session, headers=self._headers, timeout=timeout)
             if after is not None and response.status_code < 300:
-                with suppress(ValueError, KeyError, TypeError):  # what has another form fails below
+                with suppress(ValueError, KeyError, TypeError):  # an answer of another form fails below
                     after(self, response.json())
             self._spend(operation, case, response)
             case.validate_response(response, headers=self._headers, excluded_checks=self._excluded)
@@ -102,7 +103,7 @@ class Fuzz:
         self._budget.spend(Answer(operation, "", body, response.status_code, heads, response.content))
 
     def tidy(self) -> None:
-        """Delete what is left of what was stored, whatever the bounds."""
+        """Delete everything stored that is still there, whatever the bounds."""
         with suppress(requests.RequestException):
             for kind, names in (("responses", self.responses), ("conversations", self.conversations)):
                 for name in names:
@@ -239,7 +240,7 @@ def _chat_stream(text: str, sent: Json) -> list[str]:
 class Run:
     """How an operation is fuzzed.
 
-    face: whose it is; prepare: makes a generated request safe; name: what is varied, empty where that is nothing; look:
+    face: of the operation; prepare: makes a generated request safe; name: of the variation, empty without one; look:
     yields the rules that a stream breaks; after: keeps something of an answer; once: whether one request is enough.
     """
 
@@ -261,7 +262,7 @@ class Run:
         self.once = once
 
 
-# In this order: what is there is made first and deleted last.
+# In this order: creation first, deletion last.
 RUNS: dict[str, tuple[Run, ...]] = {
     "health": (Run("gateway", once=True),),
     "ready": (Run("gateway", once=True),),
@@ -309,7 +310,7 @@ def run(check: Check, *, wide: bool = False, examples: int = 3, number: int = 1)
 
 
 def _operations(fuzz: Fuzz, face: str, examples: int, number: int) -> Iterator[Result]:
-    found = (each.ok() for each in fuzz.schema.get_all_operations())
+    found = (each.ok() for each in fuzz.schema.get_all_operations() if isinstance(each, Ok))
     served = {operation.definition.raw["operationId"]: operation for operation in found}
     for name, runs in RUNS.items():
         for each in runs if name in served else ():
@@ -323,15 +324,15 @@ def _operations(fuzz: Fuzz, face: str, examples: int, number: int) -> Iterator[R
             yield _run(fuzz, (name, operation), each, result, (count, number))
 
 
-def _run(fuzz: Fuzz, what: tuple[str, Any], how: Run, result: Result, asked: tuple[int, int]) -> Result:
+def _run(fuzz: Fuzz, target: tuple[str, Any], how: Run, result: Result, asked: tuple[int, int]) -> Result:
     begun = time.monotonic()
-    name, operation = what
+    name, operation = target
     try:
         for case in _cases(operation, *asked):
             how.prepare(fuzz, case)
             response = fuzz.send(name, case, how.after)
             result.requests += 1
-            found = how.look(response.text, case.body) if how.look and response.status_code < 300 else []
+            found = how.look(response.text, _body(case)) if how.look and response.status_code < 300 else []
             if found:
                 raise Wrong("\n".join(found))
         result.state = "passed"

@@ -1,4 +1,4 @@
-"""What came of a check, for people, for programs and for pipelines."""
+"""The outcome of a check, for people, for programs and for pipelines."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ MOST_SENTENCES = 8
 
 @dataclass(slots=True)
 class Result:
-    """What came of one case.
+    """The outcome of one case.
 
-    operation: id of the operation, with what is looked at; path: with its method; told: why, where it did not pass; face:
-    whose the case is.
+    operation: id of the operation, with the name of the case; path: with its method; told: the reason, if the case did not
+    pass; face: of the case.
     """
 
     operation: str
@@ -33,10 +33,10 @@ class Result:
 
 @dataclass(slots=True)
 class Report:
-    """What came of a check.
+    """The outcome of a check.
 
     url: of the deployment; contract: which contract it is held to; differs: how the contract that the deployment serves
-    differs from that of this release; results: of each case, in order; requests, tokens, seconds: what the check took.
+    differs from that of this release; results: of each case, in order; requests, tokens, seconds: that the check used.
     """
 
     url: str

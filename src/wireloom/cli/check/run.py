@@ -1,4 +1,4 @@
-"""The run of a check: which contract, which model, which cases, and what must never pass."""
+"""The run of a check: which contract, which model, which cases; and nothing passes unseen."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wireloom.cli.check.report import Report, Result, State, joined
 from wireloom.cli.check.rules import lists
 from wireloom.cli.options import Failure
 
-# In this order: what later cases need comes first, what is deleted is deleted last.
+# In this order: cases that others need come first, deletion comes last.
 CASES: tuple[Case, ...] = (
     *gateway.CASES,
     *responses.CASES,
@@ -26,12 +26,12 @@ CASES: tuple[Case, ...] = (
 COUNTED_FACES = ("responses", "chat")
 """Faces of which at least one case has to run."""
 MALFORMED = (KeyError, TypeError, AttributeError, IndexError, ValueError)
-"""What a case raises where an answer is not of the form that it reads."""
+"""Errors of a case where an answer has another form than it reads."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is checked.
+    """The choices of one check.
 
     model: that is asked, the first of the list if None; backend: whose model, where there are several; face: see `FACES`;
     served: whether the contract that the deployment serves is the measure; keyless: whether it asks clients for no key on
@@ -101,7 +101,7 @@ class Check:
             self.report.results.append(self._case(case))
 
     def close(self) -> Report:
-        """Delete what was stored, and judge whether enough was looked at."""
+        """Delete everything stored, and judge whether enough was looked at."""
         self.deployment.tidy()
         report = self.report
         report.results += self._unknown()
@@ -122,7 +122,7 @@ class Check:
         found: list[str] = []
         try:
             for sentence in case.run(probe):
-                found.append(sentence)  # what was found before an error counts too
+                found.append(sentence)  # sentences before an error count too
             result.state = "passed"
         except Skipped as reason:
             result.state, result.told = "skipped", str(reason)
@@ -165,9 +165,9 @@ class Check:
         known = {case.operation for case in CASES}
         for name, operation in self.contract.operations.items():
             if name not in known:
-                told = "This release's check has no case for the operation."
+                reason = "This release's check has no case for the operation."
                 state: State = "skipped" if self.plan.served else "failed"
-                yield Result(name, f"{operation.method} {operation.path}", state, told=told)
+                yield Result(name, f"{operation.method} {operation.path}", state, told=reason)
 
 
 def _served(client: Client) -> Contract | str:

@@ -12,7 +12,7 @@ from wireloom.cli.check.rules import errors, headers
 from wireloom.cli.check.rules.errors import Refusal
 
 MARK = "wireloom_check"
-"""Key of the metadata that marks what the check stores."""
+"""Key of the metadata that marks everything the check stores."""
 WORD = "Reply with the word ok."
 FEW_TOKENS = 256
 """Limit of an answer: few, and enough for a model that thinks before it writes a word."""
@@ -44,20 +44,20 @@ FACES: Mapping[str, frozenset[str]] = {
 
 
 class Broken(Exception):
-    """A case ends because an answer is not what the next step needs; the message says how."""
+    """A case ends early, because the next step needs another answer; the message names the fault."""
 
 
 class Skipped(Exception):
-    """A case has nothing to look at, by what the deployment declares; the message says why."""
+    """A case has nothing to look at, by the deployment's own declaration; the message gives the reason."""
 
 
 class NotRun(Exception):
-    """A case cannot run; the message says why."""
+    """A case cannot run; the message gives the reason."""
 
 
 @dataclass(slots=True)
 class Probe:
-    """Sends the requests of cases, and holds every answer to what holds for all.
+    """Sends the requests of cases, and holds every answer to the rules that hold for all.
 
     deployment: where they go; model: that is asked; backend: name of the backend whose model that is, or None; mark: value
     of the metadata `MARK`; keyless: whether the deployment asks clients for no key on purpose.
@@ -79,7 +79,7 @@ class Probe:
         return self._looked_at(self.deployment.call(operation, body, **more), declared=True)
 
     def send_elsewhere(self, operation: str, method: str, url: str, **more: Any) -> Answer:
-        """Send a request to what is no operation of the contract, see `Deployment.send`.
+        """Send a request to a path or a method outside the contract, see `Deployment.send`.
 
         operation: under whose name the answer is looked at.
         """
@@ -146,7 +146,7 @@ class Probe:
 
     @property
     def metadata(self) -> dict[str, str]:
-        """The metadata of what is stored."""
+        """The metadata of everything that is stored."""
         return {MARK: self.mark}
 
     def _looked_at(self, answer: Answer, *, declared: bool) -> Answer:
@@ -167,9 +167,9 @@ Run: TypeAlias = Callable[[Probe], Iterator[str]]
 class Case:
     """One look at one operation.
 
-    operation: its id; name: what is looked at, unique for the operation; face: whose it is; run: sends the requests and
-    yields a sentence for each rule that is broken; needs: names of what earlier cases keep; keeps: what this one keeps;
-    keyed: whether it is about keys, so that it means nothing where none is asked for.
+    operation: its id; name: of the case, unique for the operation; face: of the operation; run: sends the requests and
+    yields a sentence for each rule that is broken; needs: names of values that earlier cases keep; keeps: names of values
+    that this one keeps; keyed: whether it is about keys, so that it means nothing where none is asked for.
     """
 
     operation: str
@@ -182,7 +182,7 @@ class Case:
 
     @property
     def label(self) -> str:
-        """The operation with what is looked at."""
+        """The operation with the name of the case."""
         return f"{self.operation} ({self.name})" if self.name else self.operation
 
 

@@ -34,7 +34,7 @@ def body(probe: Probe, text: str, **more: object) -> Json:
 
 
 def finished(answer: Answer) -> Iterator[str]:
-    """Yield what is wrong with a completion, streamed or whole."""
+    """Yield the faults of a completion, streamed or whole."""
     if answer.sent.get("stream"):
         found, _ = chat_stream.read(answer.text, answer.sent, answer.lost)
         yield from found
@@ -106,7 +106,7 @@ def called(probe: Probe) -> Iterator[str]:
 
 
 def returned(probe: Probe) -> Iterator[str]:
-    """The answer to what a function returned."""
+    """The answer to the output of a function."""
     calls = probe.recall(CALLS)
     if calls is None:
         raise Skipped("The model has called no function.")
@@ -158,7 +158,7 @@ def no_key(probe: Probe) -> Iterator[str]:
 
 
 def wrong_key(probe: Probe) -> Iterator[str]:
-    """A request with a key that nobody has."""
+    """A request with an unknown key."""
     yield from probe.refused(errors.WRONG_KEY, CREATE, body(probe, WORD), key=f"none-{probe.mark}")
 
 

@@ -124,7 +124,7 @@ def dropped(probe: Probe) -> Iterator[str]:
 
 
 def bad_limit(probe: Probe) -> Iterator[str]:
-    """A page of no items."""
+    """A page with a limit of 0."""
     answer = probe.send("listConversationItems", path=_of(probe), query={"limit": "0"})
     if answer.status != 400:
         yield f"the status is {answer.status}, not 400"
@@ -147,7 +147,7 @@ def answered(probe: Probe) -> Iterator[str]:
     yield from finished(answer)
     made = answer.object
     if not response.stored(made):
-        raise Skipped("The deployment says that it stores nothing (store is false).")
+        raise Skipped("The deployment stores nothing (store is false in its answer).")
     given = made.get("conversation")
     if not isinstance(given, dict) or given.get("id") != name:
         yield f"conversation is {given!r}, not that of the request"

@@ -1,4 +1,4 @@
-"""Cases of the gateway itself: how it is, its models, its keys, and what it does not serve."""
+"""Cases of the gateway itself: health, models, keys, unknown paths and methods."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def no_key(probe: Probe) -> Iterator[str]:
 
 
 def wrong_key(probe: Probe) -> Iterator[str]:
-    """A request with a key that nobody has."""
+    """A request with an unknown key."""
     yield from probe.refused(errors.WRONG_KEY, "listModels", key=f"none-{probe.mark}")
 
 

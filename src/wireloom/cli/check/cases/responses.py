@@ -24,7 +24,7 @@ from wireloom.cli.check.cases.base import (
 from wireloom.cli.check.rules import errors, response, stream, usage
 
 CREATE = "createResponse"
-# What cases keep for later ones.
+# Names of the values that cases keep for later ones.
 WHOLE, STREAMED, CONTINUED = "a whole answer", "a streamed answer", "a continued answer"
 CALL, UNSTORED = "a call", "an answer that is not stored"
 INSTRUCTIONS = "Be brief."
@@ -44,13 +44,13 @@ def secret(probe: Probe) -> str:
 
 
 def body(probe: Probe, text: Any, **more: Any) -> Json:
-    """Return a request for a short answer that is not stored unless it says so."""
+    """Return a request for a short answer that is not stored by default."""
     made = {"model": probe.model, "input": text, "max_output_tokens": FEW_TOKENS, "store": False}
     return made | {"metadata": probe.metadata} | more
 
 
 def finished(answer: Answer) -> Iterator[str]:
-    """Yield what is wrong with the answer to a request for a response, streamed or whole."""
+    """Yield the faults of a response, streamed or whole."""
     made = answer.object
     if answer.sent.get("stream"):
         found, made = stream.read(answer.text)
@@ -110,7 +110,7 @@ def instructed(probe: Probe) -> Iterator[str]:
 def reads_more(probe: Probe, more: Json, less: Json, otherwise: str) -> Iterator[str]:
     """Yield where the model has read no more tokens for one response than for another with less context.
 
-    otherwise: what that means.
+    otherwise: the fault, in words.
 
     Raises:
         Skipped: the tokens that are counted do not depend on the input, so they show nothing.
@@ -138,11 +138,11 @@ def stored(probe: Probe, name: str) -> Json:
 
     Raises:
         NotRun: there is none.
-        Skipped: the deployment says that it stores none.
+        Skipped: the deployment declares that nothing is stored.
     """
     made: Json = probe.recall(name)
     if not response.stored(made):
-        raise Skipped("The deployment says that it stores nothing (store is false).")
+        raise Skipped("The deployment stores nothing (store is false in its answer).")
     return made
 
 
@@ -164,7 +164,7 @@ def called(probe: Probe) -> Iterator[str]:
 
 
 def returned(probe: Probe) -> Iterator[str]:
-    """The answer to what a function returned."""
+    """The answer to the output of a function."""
     before = probe.recall(CALL)
     if before is None:
         raise Skipped("The model has called no function.")
@@ -235,7 +235,7 @@ def no_key(probe: Probe) -> Iterator[str]:
 
 
 def wrong_key(probe: Probe) -> Iterator[str]:
-    """A request with a key that nobody has."""
+    """A request with an unknown key."""
     yield from probe.refused(errors.WRONG_KEY, CREATE, body(probe, WORD), key=f"none-{probe.mark}")
 
 
@@ -265,7 +265,7 @@ def unknown_model(probe: Probe) -> Iterator[str]:
 
 
 def refused_model(answer: Answer) -> Iterator[str]:
-    """Yield what is wrong with an answer to a request for a model that is nowhere."""
+    """Yield the faults of an answer to a request for an unknown model."""
     if answer.ok or answer.error.get("type") == "upstream_error":
         return
     if answer.status not in (*REFUSABLE, 404):

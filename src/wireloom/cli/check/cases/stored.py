@@ -1,4 +1,4 @@
-"""Cases of the store: what was answered and sent is there as it was, and gone once it is deleted."""
+"""Cases of the store: answers and inputs are there unchanged, and gone once they are deleted."""
 
 from __future__ import annotations
 

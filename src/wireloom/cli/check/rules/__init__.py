@@ -1,1 +1,1 @@
-"""The rules of the check: each takes what a deployment answered and yields a sentence for each rule that is broken."""
+"""The rules of the check: each module takes answers and yields a sentence for each rule that is broken."""

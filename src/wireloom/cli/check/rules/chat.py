@@ -15,7 +15,7 @@ CALLED = ("tool_calls", "function_call")
 
 
 def findings(made: Json, sent: Json, lost: frozenset[str] = frozenset()) -> Iterator[str]:
-    """Yield what is wrong with a whole completion.
+    """Yield the faults of a whole completion.
 
     made: the object; sent: the request; lost: paths of the request that the deployment declares lost.
     """
@@ -27,20 +27,22 @@ def findings(made: Json, sent: Json, lost: frozenset[str] = frozenset()) -> Iter
         message = message if isinstance(message, dict) else {}
         if message.get("role") != "assistant":
             yield f"the role of the message is {message.get('role')!r}, not 'assistant'"
-        yield from ending(choice.get("finish_reason"), content=says(message), calls=message.get("tool_calls"))
-    wrote = any(says(choice.get("message") or {}) for choice in choices)
+        yield from ending(
+            choice.get("finish_reason"), content=answers(message), calls=message.get("tool_calls")
+        )
+    wrote = any(answers(choice.get("message") or {}) for choice in choices)
     yield from usage.findings(made.get("usage"), usage.CHAT, wrote=wrote)
     yield from length(choices, made.get("usage"), sent, lost)
 
 
-def says(message: Json) -> bool:
+def answers(message: Json) -> bool:
     """Whether a message holds a text, a refusal or a call."""
     names = ("content", "refusal", "tool_calls", "function_call", "audio")
     return any(message.get(name) for name in names)
 
 
 def identity(made: Json, kind: str) -> Iterator[str]:
-    """Yield what is wrong with the kind, the id, the time and the model of a completion or a chunk."""
+    """Yield the faults of a completion's or a chunk's kind, id, time and model."""
     if made.get("object") != kind:
         yield f"object is {made.get('object')!r}, not {kind!r}"
     for name in ("id", "model"):
@@ -58,7 +60,7 @@ def indexes(choices: list[Json]) -> Iterator[str]:
 
 
 def ending(reason: Any, *, content: bool, calls: Any) -> Iterator[str]:
-    """Yield where a finish reason does not fit what was answered.
+    """Yield where a finish reason does not fit the answer.
 
     content: whether there is a text, a refusal or a call; calls: the calls, if any.
     """
@@ -73,18 +75,18 @@ def ending(reason: Any, *, content: bool, calls: Any) -> Iterator[str]:
 
 
 def length(choices: list[Json], used: Any, sent: Json, lost: frozenset[str]) -> Iterator[str]:
-    """Yield where a completion says that it was cut and was not, or was cut and does not say so."""
+    """Yield where a completion's finish reason and its tokens disagree on whether it was cut."""
     if lost & set(LIMITS):
         return
     limit = next((sent[name] for name in LIMITS if name in sent), None)
     written = usage.spent(used, usage.CHAT)
     for choice in choices:
         reason = choice.get("finish_reason")
-        yield from cut(limit, written, is_cut=reason == LENGTH, says=f"finish_reason is {reason!r}")
+        yield from cut(limit, written, is_cut=reason == LENGTH, shown=f"finish_reason is {reason!r}")
 
 
 def differences(whole: Json, streamed: Json) -> Iterator[str]:
-    """Yield how a whole completion differs from a streamed one in what does not depend on the model's words.
+    """Yield how a whole completion differs from a streamed one, apart from the model's words.
 
     streamed: the chunks of a stream added up, see `chat_stream.Reading`.
     """

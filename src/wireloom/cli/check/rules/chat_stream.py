@@ -17,7 +17,7 @@ TEXTS = ("content", "refusal", "reasoning_content", "reasoning")
 @dataclass(slots=True)
 class _Choice:
     begun: bool = False
-    said: bool = False
+    wrote: bool = False
     finish: Any = None
     calls: list[Json] = field(default_factory=list)
 
@@ -48,9 +48,9 @@ class Reading:
         return self._choices[0].calls if 0 in self._choices else []
 
     @property
-    def said(self) -> bool:
+    def wrote(self) -> bool:
         """Whether there was a text, a refusal or a call."""
-        return any(choice.said for choice in self._choices.values())
+        return any(choice.wrote for choice in self._choices.values())
 
     def feed(self, frame: Frame) -> None:
         """Read the next frame."""
@@ -78,8 +78,8 @@ class Reading:
         for sentence in chat.indexes([{"index": index} for index in self._choices]):
             self._break("index", sentence)
         for choice in self._choices.values():
-            said = choice.said or not self._answers
-            ending = chat.ending(choice.finish, content=said, calls=choice.calls)
+            wrote = choice.wrote or not self._answers
+            ending = chat.ending(choice.finish, content=wrote, calls=choice.calls)
             for sentence in ending:
                 self._break("finish", sentence)
             self._whole_calls(choice)
@@ -128,7 +128,7 @@ class Reading:
         if role not in (None, "assistant"):
             self._break("role", f"the role is {role!r}, not 'assistant'")
         known.begun = True
-        known.said = known.said or chat.says(delta) or any(delta.get(name) for name in TEXTS)
+        known.wrote = known.wrote or chat.answers(delta) or any(delta.get(name) for name in TEXTS)
         for fragment in delta.get("tool_calls") or ():
             self._fragment(known, fragment)
         known.finish = known.finish or choice.get("finish_reason")
@@ -163,14 +163,14 @@ class Reading:
             return
         if used is None and "stream_options" in {path.partition(".")[0] for path in self._lost}:
             return
-        for sentence in usage.findings(used, usage.CHAT, wrote=self.said):
+        for sentence in usage.findings(used, usage.CHAT, wrote=self.wrote):
             self._break(sentence, sentence)
 
 
 def read(
     text: str, sent: Json, lost: frozenset[str] = frozenset(), *, answers: bool = True
 ) -> tuple[list[str], Reading]:
-    """Return the rules that a stream breaks, a sentence each, and what was read; see `Reading`."""
+    """Return the rules that a stream breaks, a sentence each, and the reading; see `Reading`."""
     reading = Reading(sent, lost, answers=answers)
     for frame in frames(text):
         reading.feed(frame)

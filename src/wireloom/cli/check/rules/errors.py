@@ -46,7 +46,7 @@ NO_CONTEXT = Refusal(400, "conversation_not_found", "conversation")
 
 
 def form(answer: Answer) -> Iterator[str]:
-    """Yield what is wrong with the error object of an answer with a status from 400 on, whatever it refuses."""
+    """Yield the faults of a refusal's error object, whatever the refusal is about."""
     if answer.status < 400:
         return
     error = answer.error

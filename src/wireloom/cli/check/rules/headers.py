@@ -15,7 +15,7 @@ _LOSS = re.compile(r"[^;,]+;[a-z_]+;[^,]*|more=\d+")
 
 
 def findings(headers: Mapping[str, str], seen: MutableSet[str]) -> Iterator[str]:
-    """Yield what is wrong with the headers of an answer.
+    """Yield the faults of an answer's headers.
 
     headers: names in lower case; seen: ids of the answers before, to which this one's is added.
     """

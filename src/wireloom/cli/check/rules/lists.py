@@ -21,7 +21,7 @@ def ids(listed: Json) -> list[Any]:
 
 
 def findings(listed: Json) -> Iterator[str]:
-    """Yield what is wrong with a page of items, whatever it holds."""
+    """Yield the faults of a page of items, whatever the items are."""
     found = ids(listed)
     if any(not each for each in found):
         yield "an item of the list has no id"
@@ -35,7 +35,7 @@ def findings(listed: Json) -> Iterator[str]:
 
 
 def whole(listed: Json) -> Iterator[str]:
-    """Yield what is wrong with a list that has no further page."""
+    """Yield the faults of a list that has no further page."""
     yield from findings(listed)
     if listed.get("has_more") is not False:
         yield f"has_more is {listed.get('has_more')!r}, although nothing follows"

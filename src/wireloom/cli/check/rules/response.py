@@ -9,7 +9,7 @@ from wireloom.cli.check.rules import usage
 
 FINISHED = ("completed", "incomplete")
 LIMIT = "max_output_tokens"
-# Of what a request sets, the members that its response repeats.
+# Members of a request that its response repeats.
 REPEATED = ("model", "metadata", "instructions", "previous_response_id", LIMIT)
 CUT_TOKENS = 32
 """An answer that is cut without a limit in the request has at least so many tokens. A limit up to this is one that no
@@ -19,7 +19,7 @@ COMPARED = ("message",)
 
 
 def findings(response: Json, sent: Json, lost: frozenset[str] = frozenset()) -> Iterator[str]:
-    """Yield what is wrong with a finished response.
+    """Yield the faults of a finished response.
 
     response: the object; sent: the request; lost: paths of the request that the deployment declares lost.
     """
@@ -68,20 +68,20 @@ def calls(response: Json) -> list[Json]:
 
 
 def items(response: Json) -> list[Json]:
-    """Return the items of a response's output, what is no object left out."""
+    """Return the items of a response's output, other values left out."""
     output = response.get("output")
     return [item for item in output if isinstance(item, dict)] if isinstance(output, list) else []
 
 
 def stored(response: Json) -> bool:
-    """Whether a response says that it is kept."""
+    """Whether a response is declared stored."""
     return response.get("store") is True
 
 
 def differences(whole: Json, streamed: Json) -> Iterator[str]:
     """Yield how the structure of a whole answer differs from that of a streamed one.
 
-    What models may answer differently from one time to the next, such as texts and reasoning, is not compared.
+    Texts and reasoning are not compared: models answer differently from one time to the next.
     """
     for name in sorted(whole.keys() ^ streamed.keys()):
         where, other = ("whole", "streamed") if name in whole else ("streamed", "whole")
@@ -151,20 +151,22 @@ def _repeated(response: Json, sent: Json, lost: frozenset[str]) -> Iterator[str]
 
 
 def _limit(response: Json, sent: Json, lost: frozenset[str]) -> Iterator[str]:
-    """Whether the response was cut if it says so, and only then."""
+    """Yield where the status and the tokens of a response disagree on whether it was cut."""
     if LIMIT in lost:
         return
     written = usage.spent(response.get("usage"), usage.RESPONSES)
     details = response.get("incomplete_details")
     reason = details.get("reason") if isinstance(details, Mapping) else None
-    yield from cut(sent.get(LIMIT), written, is_cut=reason == LIMIT, says=f"status is {response['status']!r}")
+    yield from cut(
+        sent.get(LIMIT), written, is_cut=reason == LIMIT, shown=f"status is {response['status']!r}"
+    )
 
 
-def cut(limit: int | None, written: int | None, *, is_cut: bool, says: str) -> Iterator[str]:
-    """Yield where an answer says that it was cut and was not, or was cut and does not say so.
+def cut(limit: int | None, written: int | None, *, is_cut: bool, shown: str) -> Iterator[str]:
+    """Yield where an answer is marked as cut and is not, or is cut and not marked.
 
-    limit: tokens at most, None without one; written: tokens of the answer, None where unknown; is_cut: whether it says
-    that it was cut; says: how it says so. A model that ignores the limit is not at fault here.
+    limit: tokens at most, None without one; written: tokens of the answer, None where unknown; is_cut: whether the
+    answer is marked as cut; shown: the mark, in words. A model that ignores the limit is not at fault here.
     """
     if written is None:
         return
@@ -172,6 +174,6 @@ def cut(limit: int | None, written: int | None, *, is_cut: bool, says: str) -> I
     expected = limit is not None and limit <= CUT_TOKENS
     if is_cut and not expected and written < least:
         at_most = "no limit" if limit is None else f"a limit of {limit}"
-        yield f"{says} as if the answer was cut, after {written} tokens with {at_most}"
+        yield f"{shown} as if the answer was cut, after {written} tokens with {at_most}"
     if not is_cut and expected and written == limit:
-        yield f"{says} as if the answer was whole, although it has exactly the {limit} tokens of the limit"
+        yield f"{shown} as if the answer was whole, although it has exactly the {limit} tokens of the limit"

@@ -43,7 +43,7 @@ class Parts(NamedTuple):
     """Where an item keeps parts: the member, the index that events give, the prefix of the part's events."""
 
     member: str
-    index: str
+    place: str
     events: str
 
 
@@ -130,7 +130,7 @@ class Reading:
             self._break("frame", "the data is no JSON object with a type")
             return
         if frame.name != kind:
-            self._break("name", f"its event line says {frame.name!r}")
+            self._break("name", f"its event line is {frame.name!r}")
         self._number(event)
         self._order(kind)
         try:
@@ -247,7 +247,7 @@ class Reading:
         item.last = last
 
     def _settled(self, item: _Item, last: Json) -> None:
-        """The finished item holds what its events wrote."""
+        """The finished item holds the text that its events wrote."""
         called = CALLED.get(last.get("type", ""))
         if called is not None:
             self._same("item text", last.get(called), item.called, f"item.{called}")
@@ -278,7 +278,7 @@ class Reading:
         """A new part, with no text in it."""
         item, part = self._item(event), event["part"]
         there = item.parts[parts.member]
-        self._same("part index", event.get(parts.index), len(there), parts.index)
+        self._same("part index", event.get(parts.place), len(there), parts.place)
         text = TEXT_OF.get(part["type"])
         if text is not None and part.get(text.key):
             self._break("part empty", f"the part begins with {_short(part[text.key])}")
@@ -316,12 +316,12 @@ class Reading:
     def _part(self, event: Json, parts: Parts) -> _Part:
         """The part that an event is about, an empty one where it was not added."""
         there = self._item(event).parts[parts.member]
-        index = event.get(parts.index)
+        index = event.get(parts.place)
         if type(index) is int and 0 <= index < len(there):
             if index != len(there) - 1 or there[index].closed is not None:
-                self._break("part closed", f"{parts.index} {index} is a part that is done")
+                self._break("part closed", f"{parts.place} {index} is a part that is done")
             return there[index]
-        self._break("part added", f"{parts.index} {_short(index)} is no part that was added")
+        self._break("part added", f"{parts.place} {_short(index)} is no part that was added")
         return there[-1] if there else _Part()
 
     # -- calls -------------------------------------------------------------------------------------------------------

@@ -23,9 +23,9 @@ REASONING = "reasoning_tokens"
 
 
 def findings(usage: Any, names: Names, *, wrote: bool) -> Iterator[str]:
-    """Yield what is wrong with the usage of a finished answer.
+    """Yield the faults of a finished answer's usage.
 
-    usage: the object, or what stands in its place; names: of the face; wrote: whether the answer holds text or a call.
+    usage: the object, or any value in its place; names: of the face; wrote: whether the answer holds text or a call.
     """
     if not isinstance(usage, Mapping):
         shown = "null" if usage is None else repr(usage)
@@ -44,7 +44,7 @@ def findings(usage: Any, names: Names, *, wrote: bool) -> Iterator[str]:
             yield f"usage.{path} is {count!r}, not a count"
             return
     reasoning = _detail(usage, names.written_details, REASONING)
-    # Some providers count reasoning beside what was written, others within it.
+    # Some providers count reasoning within the written tokens, others beside them.
     apart = total == read + written + reasoning
     if total != read + written and not apart:
         yield f"usage.total_tokens is {total}, not {read} + {written}"
