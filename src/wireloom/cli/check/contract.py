@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
+from itertools import islice
 from typing import Any, Final
+from urllib.parse import quote
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
+from jsonschema.exceptions import SchemaError, UnknownType, best_match
+from referencing.exceptions import Unresolvable
 
 from wireloom.cli.check.answer import DONE, Answer, Json, frames
 
@@ -19,6 +23,8 @@ MOST_ERRORS = 3
 """Of one body or event, the violations that are reported."""
 LONGEST = 240
 """Characters of a violation at most; the rest may be a whole answer."""
+UNUSABLE = (Unresolvable, SchemaError, UnknownType, re.error)
+"""Errors of a schema itself, which a deployment may serve."""
 UNIONS = ("oneOf", "anyOf")
 _NOTHING: Final[Json] = {}
 
@@ -30,6 +36,15 @@ class Operation:
     method: str
     path: str
     responses: Mapping[str, Json]
+
+    def url(self, values: Mapping[str, str]) -> str:
+        """Return the path with values in the place of its names.
+
+        values: by the names that this release uses, in order. Another contract may use other names.
+        """
+        names = re.findall(r"{([^}]*)}", self.path)
+        given = [quote(value, safe="") for value in values.values()]
+        return self.path.format_map(dict(zip(names, given, strict=False)))
 
 
 class Contract:
@@ -132,11 +147,14 @@ class Contract:
         if key not in self._validators:
             whole = {**_tagged(schema), "components": self._components}
             self._validators[key] = Draft202012Validator(whole)
-        for number, error in enumerate(self._validators[key].iter_errors(value)):
-            if number == MOST_ERRORS:
-                return
+        try:
+            errors = list(islice(self._validators[key].iter_errors(value), MOST_ERRORS))
+        except UNUSABLE as error:
+            yield f"{at}the contract has a schema that cannot be applied ({type(error).__name__}: {error})"
+            return
+        for each in errors:
             # Of a union's violations, the one that is closest to a match.
-            closest = best_match([error])
+            closest = best_match([each])
             text = closest.message
             shown = text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
             yield f"{at}{closest.json_path}: {shown}"

@@ -74,7 +74,7 @@ class Deployment:
     ) -> Answer:
         """Send a request to an operation of the contract.
 
-        body: JSON, or bytes that go out as they are; path: values of the names in the path; key: another than the
+        body: JSON, or bytes that go out as they are; path: values of the names in the path, in order; key: another than the
         deployment's, empty for none; asks: whether a model is asked, by the operation where it is None.
 
         Raises:
@@ -83,7 +83,7 @@ class Deployment:
             NoAnswer: there is no whole answer.
         """
         where = self.contract.operations[operation]
-        url = where.path.format_map({name: quote(value, safe="") for name, value in (path or {}).items()})
+        url = where.url(path or {})
         asking = operation in ASKING if asks is None else asks
         return self.send(
             operation, where.method, url, body, query=query, headers=headers, key=key, asks=asking

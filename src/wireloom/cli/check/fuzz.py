@@ -18,6 +18,7 @@ from schemathesis.checks import positive_data_acceptance
 from schemathesis.core.failures import Failure as Finding
 from schemathesis.core.failures import FailureGroup
 from schemathesis.core.result import Ok
+from schemathesis.errors import SchemathesisError
 from schemathesis.specs.openapi.checks import ignored_auth
 
 from wireloom.cli.acceptance import acceptable
@@ -300,7 +301,12 @@ def run(check: Check, *, wide: bool = False, examples: int = 3, number: int = 1)
     wide: whether models are asked all that the contract allows; examples: requests to each operation, one to those that
     ask a model unless wide; number: another one makes other requests.
     """
-    fuzz = Fuzz(check, wide=wide)
+    try:
+        fuzz = Fuzz(check, wide=wide)
+    except SchemathesisError as error:
+        reason = f"No requests can be made from the contract: {error}"
+        check.report.results.append(Result("contract (fuzzed)", "", "failed", told=reason))
+        return
     with tempfile.TemporaryDirectory() as folder:
         set_hypothesis_home_dir(folder)
         try:

@@ -23,16 +23,20 @@ def findings(made: Json, sent: Json, lost: frozenset[str] = frozenset()) -> Iter
     choices = [choice for choice in made.get("choices") or () if isinstance(choice, dict)]
     yield from indexes(choices)
     for choice in choices:
-        message = choice.get("message")
-        message = message if isinstance(message, dict) else {}
+        message = _message(choice)
         if message.get("role") != "assistant":
             yield f"the role of the message is {message.get('role')!r}, not 'assistant'"
         yield from ending(
             choice.get("finish_reason"), content=answers(message), calls=message.get("tool_calls")
         )
-    wrote = any(answers(choice.get("message") or {}) for choice in choices)
+    wrote = any(answers(_message(choice)) for choice in choices)
     yield from usage.findings(made.get("usage"), usage.CHAT, wrote=wrote)
     yield from length(choices, made.get("usage"), sent, lost)
+
+
+def _message(choice: Json) -> Json:
+    found = choice.get("message")
+    return found if isinstance(found, dict) else {}
 
 
 def answers(message: Json) -> bool:
