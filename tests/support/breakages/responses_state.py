@@ -113,7 +113,7 @@ def still_there(value: Json) -> Spoil:
 
 def keep_metadata(request: httpx.Request) -> Reply:
     """Answer an update as if it had been made."""
-    sent = s._json(request.content)
+    sent = s.decoded(request.content)
     name = request.url.path.rsplit("/", 1)[-1]
     found = {"id": name, "object": "conversation", "created_at": 1, "metadata": sent["metadata"]}
     return s.answered(found)(request)

@@ -104,7 +104,7 @@ class Spoiling(httpx.BaseTransport):
             return self._inner.handle_request(request)
         if breakage.instead is not None:
             return response_of(breakage.instead(request))
-        sent = _json(request.content)
+        sent = decoded(request.content)
         asked = request
         if breakage.ask is not None:
             url, body = breakage.ask(request, dict(sent) if isinstance(sent, dict) else {})
@@ -134,7 +134,7 @@ def response_of(reply: Reply) -> httpx.Response:
     return httpx.Response(reply.status, headers=headers, content=reply.body)
 
 
-def _json(content: bytes) -> Any:
+def decoded(content: bytes) -> Any:
     try:
         return json.loads(content)
     except ValueError:
