@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import nox
@@ -19,6 +20,15 @@ CODE = ("src", "codegen", "tests", "benchmarks", "docs", "noxfile.py")
 # Most tests wait more than they compute. Those of e2e also measure times and start many processes, so fewer run at once.
 AT_ONCE = ("-n", "4", "-q")
 FEW_AT_ONCE = ("-n", "2", "--dist", "loadfile", "-q")
+CONTRACTS = tuple(f"generated/wireloom_protocol/{name}.json" for name in ("contract", "contract-3.1"))
+LINTERS = "tests/contract/lint"
+QUIET = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
+# The end-to-end tests that start the Codex CLI.
+CODEX_TESTS = sorted(
+    str(path.relative_to(ROOT))
+    for pattern in ("test_app_server.py", "test_codex*.py", "test_launch.py")
+    for path in (ROOT / "tests" / "e2e").glob(pattern)
+)
 GROUPS = ("generate", "lint", "types", "test", "contract", "deploy")
 
 
@@ -37,12 +47,12 @@ def uv(session: nox.Session, *arguments: str) -> None:
     session.run("uv", "pip", "install", "-q", "--python", python, *arguments, silent=True)
 
 
-def npm(session: nox.Session, folder: str) -> None:
+def npm(session: nox.Session, folder: str, *options: str) -> None:
     """Install exactly what a folder's lock file says."""
     if shutil.which("npm") is None:
         session.error("Node.js with npm is needed here: install Node 20 or later.")
     with session.chdir(folder):
-        session.run("npm", "ci", "--silent", "--no-audit", "--no-fund", external=True)
+        session.run("npm", "ci", "--silent", "--no-audit", "--no-fund", *options, external=True)
 
 
 @nox.session
@@ -54,11 +64,25 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session
+def lint_contract(session: nox.Session) -> None:
+    """Hold both served documents to three linters; none of them calls another host."""
+    install(session, "lint", project=False)
+    # A package below spectral reports its installation to its maker, by a script.
+    npm(session, LINTERS, "--ignore-scripts")
+    session.run("openapi-spec-validator", *CONTRACTS)
+    run = partial(session.run, external=True, env=QUIET)
+    run(f"{LINTERS}/node_modules/.bin/redocly", "lint", "--config", f"{LINTERS}/redocly.yaml", *CONTRACTS)
+    spectral = (f"{LINTERS}/node_modules/.bin/spectral", "lint", "--ruleset", f"{LINTERS}/spectral.yaml")
+    run(*spectral, "--fail-severity", "hint", *CONTRACTS)
+
+
+@nox.session
 def types(session: nox.Session) -> None:
-    """Strict type checking of everything that is written by hand, and of what is generated."""
+    """Strict type checking of all code, generated code included, and of snippets that have to fail."""
     install(session, "types")
-    session.run("mypy", "-p", "wireloom", "-p", "wireloom_protocol")
+    session.run("mypy", "-p", "wireloom", "-p", "wireloom_runtime", "-p", "wireloom_protocol")
     session.run("mypy", "codegen", "tests", "benchmarks", "docs", "noxfile.py")
+    session.run("pytest", "tests/types", "-q")
 
 
 @nox.session(default=False)
@@ -83,12 +107,26 @@ def refresh(session: nox.Session) -> None:
     session.run("python", "-m", "codegen.generate")
 
 
+@nox.session(default=False)
+def contract_diff(session: nox.Session) -> None:
+    """Print what the contract changes of an older one: `nox -s contract_diff -- TAG`, or a file."""
+    install(session, "generate", project=False)
+    session.run("python", "-m", "codegen.contract_diff", *session.posargs)
+
+
+@nox.session(default=False)
+def publish(session: nox.Session) -> None:
+    """Write what a release has of its contract: `nox -s publish -- DIR [--since TAG]`."""
+    install(session, "generate", project=False)
+    session.run("python", "-m", "codegen.publish", *session.posargs)
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
     """Everything that needs no other program, with the coverage of src."""
     install(session, "test")
     session.run("coverage", "erase")
-    elsewhere = [f"--ignore=tests/{folder}" for folder in ("contract", "e2e", "consumers", "live")]
+    elsewhere = [f"--ignore=tests/{folder}" for folder in ("contract", "e2e", "consumers", "live", "types")]
     session.run("coverage", "run", "-m", "pytest", *AT_ONCE, *elsewhere, *session.posargs)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
@@ -107,6 +145,25 @@ def e2e(session: nox.Session) -> None:
     install(session, "test")
     npm(session, "tests/e2e/node")
     session.run("pytest", "tests/e2e", *FEW_AT_ONCE, *session.posargs)
+
+
+@nox.session(default=False)
+def codex(session: nox.Session) -> None:
+    """The tests of the Codex CLI with other releases of it: `nox -s codex -- 0.169.0`; more arguments go to pytest."""
+    install(session, "test")
+    versions = [word for word in session.posargs if word[:1].isdigit()]
+    if not versions:
+        session.error("Name the releases of @openai/codex to test with, such as 0.169.0.")
+    npm(session, "tests/e2e/node")
+    for version in versions:
+        folder = Path(session.create_tmp()) / f"codex-{version}"
+        package = f"@openai/codex@{version}"
+        quiet = ("--silent", "--no-audit", "--no-fund")
+        session.run("npm", "install", *quiet, "--prefix", str(folder), package, external=True)
+        program = folder / "node_modules" / ".bin" / "codex"
+        more = [word for word in session.posargs if word not in versions]
+        run = ("pytest", *CODEX_TESTS, *FEW_AT_ONCE, *more)
+        session.run(*run, env={"WIRELOOM_TEST_CODEX": str(program.resolve())})
 
 
 @nox.session(default=False)
@@ -150,7 +207,7 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Check the generated pages of docs/; with `-- --write` write them."""
-    install(session, "test")
+    install(session, "contract")
     session.run("python", "-m", "docs.make", *session.posargs)
 
 

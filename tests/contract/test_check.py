@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from wireloom_protocol import routes
+from wireloom_protocol.operations import OPERATIONS as SERVED
 
 from tests.contract.varied_upstream import API_KEY, MODEL, VariedUpstream, turn_for
 from tests.support import breakages, chat_server, responses_server
@@ -38,7 +38,7 @@ def test_good_demonstration(tmp_path: Path) -> None:
             check=False,
         )
     assert {result["operation"].partition(" ")[0] for result in report["results"]} == {
-        operation for _, _, operation, _ in routes.OPERATIONS
+        operation for _, _, operation, _ in SERVED
     }
     assert report["contract"].startswith("held to the contract of this release")
     assert report["differs"] == []

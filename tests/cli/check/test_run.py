@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from wireloom_protocol import routes
+from wireloom_protocol.operations import OPERATIONS as SERVED
 
 from tests.support.breakages.spoiling import Breakage, Reply, Spoiling, answered
 from tests.support.threaded import KEY
@@ -110,7 +110,7 @@ def test_operations_that_another_version_has(good_url: str, transport: httpx.HTT
     assert states["later"] == states["metrics (text)"] == "skipped"
 
 
-@pytest.mark.parametrize(("method", "path", "operation"), [route[:3] for route in routes.OPERATIONS])
+@pytest.mark.parametrize(("method", "path", "operation"), [route[:3] for route in SERVED])
 def test_an_operation_that_is_not_served(
     method: str, path: str, operation: str, good_url: str, transport: httpx.HTTPTransport
 ) -> None:
@@ -129,7 +129,7 @@ def split(path: str) -> list[str]:
 
 
 def test_every_operation_has_a_case() -> None:
-    assert {case.operation for case in CASES} == {operation for _, _, operation, _ in routes.OPERATIONS}
+    assert {case.operation for case in CASES} == {operation for _, _, operation, _ in SERVED}
 
 
 def test_cases_have_names_of_their_own() -> None:
