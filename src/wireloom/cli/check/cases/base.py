@@ -23,6 +23,11 @@ LONG = (
     "and write nothing else before them or after them."
 )
 LONGER = f"{LONG} {LONG}"
+NOTE = (
+    "A note that asks for nothing: the sea was calm, the boats lay in the harbour, and the baker opened the shop "
+    "at six in the morning, long before the first train left the station for the city on the other side of the bay."
+)
+"""Longer than any other request of the check except `LONGER`, so that it shows in the tokens that are read."""
 TOOL_NAME = "look_up_city"
 TOOL_PARAMETERS: Json = {
     "type": "object",

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from wireloom.cli.check.answer import Json
-from wireloom.cli.check.cases.base import LONGER, WORD, Case, Probe, Skipped
+from wireloom.cli.check.cases.base import NOTE, WORD, Case, Probe, Skipped
 from wireloom.cli.check.cases.responses import CREATE, WHOLE, body, finished, reads_more
 from wireloom.cli.check.rules import errors, lists, response
 
 BEGUN, ADDED, ENDED = "a conversation", "its items", "a deleted conversation"
-FIRST_TEXTS = (LONGER, "two, zwei, deux: \u4e8c \U0001f642")
+FIRST_TEXTS = (NOTE, "two, zwei, deux: \u4e8c \U0001f642")
 """The first is longer than the request of the case `whole`, so that it shows in the tokens that are read."""
 MORE_TEXTS = ("three", "four", "five")
 PAGE = 2

@@ -28,6 +28,10 @@ CREATE = "createResponse"
 WHOLE, STREAMED, CONTINUED = "a whole answer", "a streamed answer", "a continued answer"
 CALL, UNSTORED = "a call", "an answer that is not stored"
 INSTRUCTIONS = "Be brief."
+LONGER_INSTRUCTIONS = (
+    "Be brief. Use plain words, no lists, no tables and no code. Do not repeat the question, do not explain the answer, "
+    "do not ask for anything, and do not add a greeting or a farewell."
+)
 QUESTION = "Which word?"
 """Shorter than the request that it continues, so that its context shows in the tokens that are read."""
 TOOL: Json = {"type": "function", "name": TOOL_NAME, "parameters": TOOL_PARAMETERS, "strict": False}
@@ -101,7 +105,7 @@ def continued(probe: Probe) -> Iterator[str]:
 
 def instructed(probe: Probe) -> Iterator[str]:
     """Longer instructions; the answer is not stored."""
-    answer = probe.obtain(CREATE, body(probe, task(probe), instructions=LONGER))
+    answer = probe.obtain(CREATE, body(probe, task(probe), instructions=LONGER_INSTRUCTIONS))
     probe.keep(UNSTORED, answer.object)
     yield from finished(answer)
     yield from reads_more(probe, answer.object, probe.recall(WHOLE), "longer instructions change nothing")
