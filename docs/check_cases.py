@@ -1,4 +1,4 @@
-"""The page of what `wireloom check` looks at, from the table of its cases."""
+"""The page of the cases of `wireloom check`, from their table."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from wireloom.cli.check.run import CASES
 Table: TypeAlias = Callable[[tuple[str, ...], Iterator[tuple[str, ...]]], str]
 
 INTRODUCTION = """\
-# What `wireloom check` looks at
+# Cases of `wireloom check`
 
-{count} cases, in the order in which they run; generated requests to each operation follow. [checking.md](checking.md) says
-what every answer is held to, and what is not held against a deployment. `--face responses` and `--face chat` run the cases
+{count} cases, in the order in which they run; generated requests to each operation follow. [checking.md](checking.md) has
+the rules that every answer is held to, and those that no deployment is held to. `--face responses` and `--face chat` run the cases
 of that face and the shared ones.
 
 """
