@@ -179,6 +179,7 @@ def test_refusals() -> None:
 
 def test_a_response_that_was_cut() -> None:
     assert list(response.cut(256, 200, is_cut=True, shown="s")) == []
+    assert list(response.cut(150_000, 4096, is_cut=True, shown="s")) == [], "the ceiling of the server"
     assert list(response.cut(256, 20, is_cut=True, shown="s"))
     assert list(response.cut(256, 256, is_cut=False, shown="s")) == []
     assert list(response.cut(16, 16, is_cut=False, shown="s"))

@@ -170,7 +170,8 @@ def cut(limit: int | None, written: int | None, *, is_cut: bool, shown: str) -> 
     """
     if written is None:
         return
-    least = CUT_TOKENS if limit is None else limit / 2
+    # A server may have a lower ceiling of its own, so a cut is in doubt only after a handful of tokens.
+    least = CUT_TOKENS if limit is None else min(CUT_TOKENS, limit / 2)
     expected = limit is not None and limit <= CUT_TOKENS
     if is_cut and not expected and written < least:
         at_most = "no limit" if limit is None else f"a limit of {limit}"
