@@ -5,7 +5,6 @@ import gc
 import itertools
 import ssl
 import subprocess
-import time
 import weakref
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -14,10 +13,10 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.manual_clock import ManualClock
 from tests.support.scripted_http import (
     LONG,
     OK,
-    SEEN_SECONDS,
     Reader,
     Script,
     Writer,
@@ -35,7 +34,6 @@ from tests.support.scripted_http import (
     silent,
     until,
 )
-from wireloom.backends import http_transport
 from wireloom.backends.http_transport import Transport
 
 
@@ -135,26 +133,39 @@ async def test_as_many_requests_run_at_once_as_are_asked_for() -> None:
 
 @on_both_loops
 async def test_unused_connections_are_closed_in_time() -> None:
-    closed: list[float] = []
-
-    async def script(reader: Reader, writer: Writer) -> None:
-        await received(reader)
-        writer.write(OK)
-        await gone(reader)
-        closed.append(time.monotonic())
-
-    async with exchange(script, idle_seconds=0.2) as (transport, server):
+    clock = ManualClock()
+    async with exchange(replying(OK), idle_seconds=8.0, clock=clock) as (transport, server):
         first, second = request(server), request(server)
         second.url = second.url.copy_with(host="localhost")
-        begun = time.monotonic()
         await fetch(transport, first)
-        await asyncio.sleep(0.1)
+        clock.advance(5.0)
         await fetch(transport, second)
-        await until(lambda: len(closed) == 2)
-        assert not transport._open
-        assert not transport._idle
-    assert 0.19 <= closed[0] - begun < 0.2 + SEEN_SECONDS
-    assert 0.19 <= closed[1] - begun - 0.1 < 0.2 + SEEN_SECONDS
+        clock.advance(2.5)
+        await asyncio.sleep(0.05)
+        assert len(transport._open) == 2
+        clock.advance(0.5)
+        await until(lambda: len(transport._open) == 1)
+        clock.advance(4.5)
+        await asyncio.sleep(0.05)
+        assert len(transport._open) == 1
+        clock.advance(0.5)
+        await until(lambda: not transport._open)
+        assert not any(transport._idle.values())
+    assert clock.timers == []
+
+
+@on_both_loops
+async def test_an_unused_connection_that_was_used_meanwhile_is_kept_as_long_again() -> None:
+    clock = ManualClock()
+    async with exchange(replying(OK, OK, OK), idle_seconds=8.0, clock=clock) as (transport, server):
+        for _ in range(3):
+            await fetch(transport, request(server))
+            clock.advance(7.5)
+            await asyncio.sleep(0.05)
+            assert len(transport._open) == 1
+        clock.advance(0.5)
+        await until(lambda: not transport._open)
+    assert server.connections == 1
 
 
 @pytest.mark.parametrize("last_words", [b"", b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"])
@@ -215,27 +226,46 @@ async def test_a_request_is_sent_again_only_once() -> None:
     assert server.connections == 2
 
 
-@pytest.mark.parametrize("reason", ["stream", "answered", "late"])
+@pytest.mark.parametrize(("reason", "after"), [("stream", 0.0), ("answered", 0.0), ("late", 1.0)])
 @on_both_loops
-async def test_a_request_that_may_have_been_acted_on_is_not_sent_again(
-    reason: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_request_that_may_have_been_acted_on_is_not_sent_again(reason: str, after: float) -> None:
+    clock = ManualClock()
+
     async def script(reader: Reader, writer: Writer) -> None:
         await received(reader)
         writer.write(OK)
         await received(reader)
         if reason == "answered":
             writer.write(b"H")
-        if reason == "late":
-            await asyncio.sleep(0.1)
+        clock.advance(after)
 
-    monkeypatch.setattr(http_transport, "_STALE_SECONDS", 0.05)
-    async with exchange(script) as (transport, server):
+    async with exchange(script, clock=clock) as (transport, server):
         await fetch(transport, request(server))
         content = parts(b"a") if reason == "stream" else b"a"
         with pytest.raises(httpx.RemoteProtocolError, match=r"without a response|incomplete head"):
             await fetch(transport, request(server, content=content))
     assert server.connections == 1
+
+
+@on_both_loops
+async def test_a_request_on_a_connection_that_is_gone_within_a_second_is_sent_again() -> None:
+    clock = ManualClock()
+    numbers = itertools.count(1)
+
+    async def script(reader: Reader, writer: Writer) -> None:
+        number = next(numbers)
+        await received(reader)
+        writer.write(OK)
+        if number == 1:
+            await received(reader)
+            clock.advance(0.75)
+        else:
+            await gone(reader)
+
+    async with exchange(script, clock=clock) as (transport, server):
+        for _ in range(2):
+            assert (await fetch(transport, request(server)))[1] == [b"ok"]
+    assert server.connections == 2
 
 
 # Leaving early
@@ -259,8 +289,7 @@ class Leaving:
         self.left.set()
 
     async def seen(self) -> None:
-        async with asyncio.timeout(SEEN_SECONDS):
-            await self.left.wait()
+        await self.left.wait()
 
 
 @pytest.mark.parametrize("phase", ["handshake", "headers", "write", "stream", "body"])
@@ -322,18 +351,19 @@ async def test_a_response_that_is_all_here_keeps_its_connection() -> None:
 @on_both_loops
 async def test_closing_the_transport_closes_what_it_holds() -> None:
     connecting = Leaving(read=False)
+    clock = ManualClock()
     async with (
         serving(connecting.script) as mute,
-        exchange(replying(OK, LONG + b"ok")) as (transport, server),
+        exchange(replying(OK, LONG + b"ok"), clock=clock) as (transport, server),
     ):
         await asyncio.gather(*[fetch(transport, request(server)) for _ in range(2)])
         stream = body(await transport.handle_async_request(request(server)))
         sent = request(mute)
         waiting = asyncio.create_task(transport.handle_async_request(sent))
         await connecting.arrived.wait()
-        assert transport._sweeper is not None
+        assert len(clock.timers) == 1
         await transport.aclose()
-        assert transport._sweeper.cancelled()
+        assert clock.timers == []
         assert not transport._open
         await connecting.seen()
         assert await anext(stream) == b"ok"

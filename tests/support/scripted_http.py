@@ -16,11 +16,11 @@ import httpx
 import pytest
 import uvloop
 
+from tests.support.manual_clock import ManualClock
 from wireloom.backends import http_transport
 from wireloom.backends.http_transport import Transport
 
-SCENARIO_SECONDS = 10.0
-SEEN_SECONDS = 0.25
+SCENARIO_SECONDS = 30.0
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -123,9 +123,9 @@ async def serving(script: Script, tls: ssl.SSLContext | None = None) -> AsyncIte
 
 @asynccontextmanager
 async def exchange(script: Script, **options: Any) -> AsyncIterator[tuple[Transport, Server]]:
-    """A transport and the server it talks to."""
+    """A transport and the server it talks to; its clock stands still unless one is given."""
     async with serving(script) as server:
-        transport = Transport(**options)
+        transport = Transport(**{"clock": ManualClock(), **options})
         try:
             yield transport, server
         finally:

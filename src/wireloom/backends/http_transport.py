@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
-from typing import cast
+from typing import Protocol, cast
 
 import httptools
 import httpx
@@ -30,6 +30,25 @@ _Origin = tuple[str, str, int]
 _Parts = AsyncGenerator[bytes, None]
 
 
+class Timer(Protocol):
+    """A call that is due later."""
+
+    def cancel(self) -> None:
+        """Drop the call."""
+
+
+class Clock(Protocol):
+    """Measures silence and idleness. Every event loop is a clock."""
+
+    def time(self) -> float:
+        """Seconds since any fixed moment."""
+        ...
+
+    def call_at(self, when: float, callback: Callable[[], object], /) -> Timer:
+        """Call back once `time()` has reached `when`."""
+        ...
+
+
 class Transport(httpx.AsyncBaseTransport):
     """Sends requests over kept-alive connections, as many at once as are asked for.
 
@@ -37,6 +56,7 @@ class Transport(httpx.AsyncBaseTransport):
     max_idle: unused connections kept open, over all origins.
     idle_seconds: how long an unused connection is kept.
     max_header_bytes: ceiling for the head of a reply with its trailers, and for framing without content.
+    clock: counts silence and idleness; None takes the event loop of each connection.
     """
 
     def __init__(
@@ -46,6 +66,7 @@ class Transport(httpx.AsyncBaseTransport):
         max_idle: int = 256,
         idle_seconds: float = 30.0,
         max_header_bytes: int = 65536,
+        clock: Clock | None = None,
     ) -> None:
         if ssl_context is not None:
             ssl_context.set_alpn_protocols(["http/1.1"])
@@ -53,9 +74,10 @@ class Transport(httpx.AsyncBaseTransport):
         self._max_idle = max_idle
         self._idle_seconds = idle_seconds
         self._max_header_bytes = max_header_bytes
+        self._clock = clock
         self._idle: dict[_Origin, list[_Connection]] = {}
         self._open: set[_Connection] = set()
-        self._sweeper: asyncio.TimerHandle | None = None
+        self._sweeper: Timer | None = None
         self._emptied: asyncio.Future[None] | None = None
         self._closed = False
 
@@ -97,10 +119,11 @@ class Transport(httpx.AsyncBaseTransport):
         scheme, host, port = origin
         tls = self._tls() if scheme == "https" else None
         loop = asyncio.get_running_loop()
+        clock = self._timing()
         try:
             async with asyncio.timeout(_limit(request, "connect")):
                 _, connection = await loop.create_connection(
-                    lambda: _Connection(self, origin, loop), host, port, ssl=tls
+                    lambda: _Connection(self, origin, clock), host, port, ssl=tls
                 )
         except TimeoutError as error:
             raise httpx.ConnectTimeout(f"No connection to {host}:{port} in time", request=request) from error
@@ -119,6 +142,9 @@ class Transport(httpx.AsyncBaseTransport):
             self._ssl_context.set_alpn_protocols(["http/1.1"])
         return self._ssl_context
 
+    def _timing(self) -> Clock:
+        return self._clock or asyncio.get_running_loop()
+
     def _take(self, origin: _Origin) -> _Connection | None:
         kept = self._idle.get(origin, [])
         while kept:
@@ -130,14 +156,14 @@ class Transport(httpx.AsyncBaseTransport):
     def _sweep(self) -> None:
         """Close what idled too long; the oldest of each origin comes first."""
         self._sweeper = None
-        loop = asyncio.get_running_loop()
+        clock = self._timing()
         for kept in self._idle.values():
-            while kept and kept[0].last + self._idle_seconds <= loop.time():
+            while kept and kept[0].last + self._idle_seconds <= clock.time():
                 kept.pop(0).abort()
         self._idle = {origin: kept for origin, kept in self._idle.items() if kept}
         if self._idle:
             oldest = min(kept[0].last for kept in self._idle.values())
-            self._sweeper = loop.call_at(oldest + self._idle_seconds, self._sweep)
+            self._sweeper = clock.call_at(oldest + self._idle_seconds, self._sweep)
 
     def keep(self, connection: _Connection) -> None:
         """Hold a connection whose exchange is over for the next request to its origin."""
@@ -146,7 +172,7 @@ class Transport(httpx.AsyncBaseTransport):
             return
         self._idle.setdefault(connection.origin, []).append(connection)
         if self._sweeper is None:
-            self._sweeper = asyncio.get_running_loop().call_later(self._idle_seconds, self._sweep)
+            self._sweeper = self._timing().call_at(connection.last + self._idle_seconds, self._sweep)
 
     def forget(self, connection: _Connection) -> None:
         """Take note that a socket is gone."""
@@ -163,16 +189,16 @@ class _Connection(asyncio.Protocol):
 
     socket: asyncio.Transport
 
-    def __init__(self, pool: Transport, origin: _Origin, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, pool: Transport, origin: _Origin, clock: Clock) -> None:
         self.origin = origin
-        self.last = 0.0  # loop time of the last sign of life
+        self.last = 0.0  # time of the last sign of life
         self.lost = False
         self.blocked = False
+        self.time = clock.time
         self._pool = pool
-        self._loop = loop
-        self._time = loop.time
+        self._clock = clock
         self._exchange: _Exchange | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Timer | None = None
         self._due = 0.0
         self._unsent = 0
 
@@ -189,7 +215,7 @@ class _Connection(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Queue bytes; `blocked` says that the peer does not take them."""
-        self.last = self._time()
+        self.last = self.time()
         if self.lost:
             self._end(None)
         else:
@@ -211,7 +237,7 @@ class _Connection(asyncio.Protocol):
         if exchange is None:  # unasked for: nobody can tell which request it would answer
             self.socket.abort()
             return
-        self.last = self._time()
+        self.last = self.time()
         exchange.feed(data)
         if exchange.reply.complete:
             self._finish(exchange)
@@ -231,7 +257,7 @@ class _Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self.blocked = False
-        self.last = self._time()
+        self.last = self.time()
         if self._exchange is not None:
             self._exchange.wake()
 
@@ -255,14 +281,14 @@ class _Connection(asyncio.Protocol):
                 return
             self._timer.cancel()
         self._due = due
-        self._timer = self._loop.call_at(due, self._look)
+        self._timer = self._clock.call_at(due, self._look)
 
     def _look(self) -> None:
         self._timer = None
         exchange = self._exchange
         if exchange is None or exchange.period is None:
             return
-        now = self._time()
+        now = self.time()
         unsent, self._unsent = self._unsent, self.socket.get_write_buffer_size()
         if exchange.waiter is None or (self.blocked and self._unsent < unsent):
             self.last = now  # it is not the peer that keeps still
@@ -361,7 +387,7 @@ class _Exchange(httpx.AsyncByteStream):
         """Take note that the peer hung up, or that the socket failed with an error."""
         self.detach()
         reply = self.reply
-        self.stale = not reply.started and self._loop.time() - self.began < _STALE_SECONDS
+        self.stale = not reply.started and connection.time() - self.began < _STALE_SECONDS
         if error is not None:
             kind = httpx.WriteError if connection.blocked else httpx.ReadError
             self._failure = kind(str(error), request=self._request)
