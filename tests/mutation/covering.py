@@ -33,7 +33,7 @@ disable_warnings = no-ctracer
 TIMES = "MUTATION_TIMES"
 
 
-class Test(msgspec.Struct):
+class Ran(msgspec.Struct):
     """A test: how long it took in seconds, and the lines it ran of each module, as a number in hex: bit 7 is line 7."""
 
     seconds: float
@@ -54,7 +54,7 @@ class Map(msgspec.Struct):
     rest: str = ""
     modules: dict[str, str] = {}
     files: dict[str, str] = {}
-    tests: dict[str, Test] = {}
+    tests: dict[str, Ran] = {}
     imported: dict[str, str] = {}
 
     def at_import(self, module: str) -> int:
@@ -146,7 +146,7 @@ def _run(known: Map, files: list[str]) -> None:
 
 def _add(known: Map, data: Path, times: dict[str, float]) -> None:
     """Read coverage's database: its schema is documented, its interface has no way to ask for one test's lines."""
-    known.tests |= {node: Test(seconds, {}) for node, seconds in times.items()}
+    known.tests |= {node: Ran(seconds, {}) for node, seconds in times.items()}
     query = (
         "select context.context, file.path, numbits from line_bits join context on context.id = context_id"
     )

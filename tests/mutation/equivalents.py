@@ -48,7 +48,7 @@ class Equivalents:
             for mutant in mutants(name, path.read_bytes())
         }
         return [
-            f"{FILE.name}: {module} {within}: {was!r} -> {becomes!r} is no mutant now; remove the entry or adapt it."
+            f"{FILE.name}: {module} {within}: {was!r} -> {becomes!r} is no mutant now; remove or adapt it."
             for module, within, was, becomes in self.reasons
             if (module, within, was, becomes) not in there
         ] + [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -55,8 +56,9 @@ def _fork(job: Job, run: Callable[[Job], int], log: Path) -> int:
         print_to(log)
         status = run(job)
     except BaseException:  # noqa: BLE001 - the process ends here, whatever came
-        traceback.print_exc()
+        os.write(2, traceback.format_exc().encode())
     finally:
+        sys.stdout.flush()
         os._exit(status)
 
 

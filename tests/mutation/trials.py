@@ -17,7 +17,7 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -54,6 +54,10 @@ DEPENDENCIES = (
         "wireloom_protocol.routes",
     ),
 )
+
+
+# Path, dotted name and first line of a function.
+_Place = tuple[str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +113,12 @@ def _options(files: Sequence[str]) -> list[str]:
     return [*plain, "-W", "ignore::pytest.PytestAssertRewriteWarning", *files]
 
 
+def _file(test: tuple[str, float]) -> str:
+    return test[0].partition("::")[0]
+
+
 def _files(tests: Sequence[tuple[str, float]]) -> list[str]:
-    return list(dict.fromkeys(node.partition("::")[0] for node, _ in tests))
+    return list(dict.fromkeys(map(_file, tests)))
 
 
 def _own_folder(folder: Path) -> None:
@@ -152,18 +160,17 @@ class _Warm:
         self._trials = trials
         self._folder = folder
         self._writing = writing
-        self._functions: dict[tuple[str, str, int], list[FunctionType]] = {}
         self._failed = False
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         items = {item.nodeid: item for item in session.items}
-        self._functions = _functions()
+        alive = functions()
         gc.freeze()  # so that forks share what is there
 
         def run(index: int) -> int:
             trial = self._trials[index]
             _own_folder(self._folder)
-            if not self._exchange(trial.mutant):
+            if not exchanged(alive, trial.mutant):
                 return NOT_WARM
             chosen = [(items[node], seconds) for node, seconds in trial.tests]
             return self._run(session, chosen)
@@ -186,23 +193,10 @@ class _Warm:
                 return KILLED
         return SURVIVED
 
-    def _exchange(self, mutant: Mutant) -> bool:
-        """Give every function object around the fault its faulty code."""
-        path = str(PACKAGE / mutant.module)
-        innermost = False
-        for code in _around(compile(mutant.source, path, "exec", dont_inherit=True), mutant):
-            functions = self._functions.get((path, code.co_qualname, code.co_firstlineno), [])
-            innermost = bool(functions) or innermost
-            for function in functions:
-                if code.co_freevars != function.__code__.co_freevars:
-                    return False
-                function.__code__ = code
-        return innermost
 
-
-def _functions() -> dict[tuple[str, str, int], list[FunctionType]]:
+def functions() -> dict[_Place, list[FunctionType]]:
     """Every function of the package that is alive, by path, name and first line."""
-    found: dict[tuple[str, str, int], list[FunctionType]] = {}
+    found: dict[_Place, list[FunctionType]] = {}
     for thing in gc.get_objects():
         if type(thing) is FunctionType and thing.__code__.co_filename.startswith(str(PACKAGE)):
             code = thing.__code__
@@ -210,17 +204,37 @@ def _functions() -> dict[tuple[str, str, int], list[FunctionType]]:
     return found
 
 
+def exchanged(alive: Mapping[_Place, Sequence[FunctionType]], mutant: Mutant) -> bool:
+    """Give every function object around a fault its faulty code; returns whether that was possible.
+
+    Args:
+        alive: what `functions` found.
+        mutant: the fault.
+    """
+    path = str(PACKAGE / mutant.module)
+    any_found = False
+    for code in _around(compile(mutant.source, path, "exec", dont_inherit=True), mutant):
+        for function in alive.get((path, code.co_qualname, code.co_firstlineno), ()):
+            if code.co_freevars != function.__code__.co_freevars:
+                return False
+            function.__code__ = code
+            any_found = True
+    return any_found
+
+
 def _around(code: CodeType, mutant: Mutant) -> Iterator[CodeType]:
-    """The functions around a fault, from the outside in."""
+    """The functions around a fault, from the outside in; of those that share a name, as a property's, the right one."""
     names = mutant.within.split(".")
     for inner in code.co_consts:
-        if isinstance(inner, CodeType):
-            plain = inner.co_qualname.replace(".<locals>", "").split(".")
-            lines = [line for _, _, line in inner.co_lines() if line]
-            if plain == names[: len(plain)] and min(lines) <= mutant.line <= max(lines):
-                if inner.co_flags & inspect.CO_OPTIMIZED:
-                    yield inner
-                yield from _around(inner, mutant)
+        if not isinstance(inner, CodeType):
+            continue
+        plain = inner.co_qualname.replace(".<locals>", "").split(".")
+        lines = [line for _, _, line in inner.co_lines() if line]
+        is_right = len(plain) < len(names) or min(lines) <= mutant.line <= max(lines)
+        if plain == names[: len(plain)] and is_right:
+            if inner.co_flags & inspect.CO_OPTIMIZED:
+                yield inner
+            yield from _around(inner, mutant)
 
 
 def _limit(seconds: float) -> None:
@@ -235,13 +249,12 @@ def _limit(seconds: float) -> None:
 def _cold(trial: Trial, folder: Path) -> int:
     """Import the faulty module and run the tests: those of a few files first, which are collected sooner."""
     _own_folder(folder)
-    sys.meta_path.insert(0, _Faulty(trial.mutant))
+    parts = ["wireloom", *Path(trial.mutant.module).with_suffix("").parts]
+    sys.meta_path.insert(0, _Faulty(trial.mutant, ".".join(parts).removesuffix(".__init__")))
     first = set(_files(trial.tests)[:FIRST_FILES])
-    parts = [
-        [test for test in trial.tests if (test[0].partition("::")[0] in first) is early]
-        for early in (True, False)
-    ]
-    for tests in filter(None, parts):
+    early = [test for test in trial.tests if _file(test) in first]
+    late = [test for test in trial.tests if _file(test) not in first]
+    for tests in filter(None, (early, late)):
         status = pytest.main(_options(_files(tests)), plugins=[_Chosen(tests)])
         if status:
             return int(status)
@@ -265,11 +278,10 @@ class _Chosen:
 class _Faulty(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
     """Finds and loads one module, from the source with the fault."""
 
-    def __init__(self, mutant: Mutant) -> None:
+    def __init__(self, mutant: Mutant, name: str) -> None:
         self._mutant = mutant
+        self._name = name
         self._path = PACKAGE / mutant.module
-        parts = ["wireloom", *Path(mutant.module).with_suffix("").parts]
-        self._name = ".".join(parts).removesuffix(".__init__")
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         if name != self._name:
