@@ -109,8 +109,8 @@ def _import_dependencies() -> None:
 
 
 def _options(files: Sequence[str]) -> list[str]:
-    plain = ["-q", "-x", "--capture=sys", "-p", "no:cacheprovider", "-p", "no:xdist"]
-    return [*plain, "-W", "ignore::pytest.PytestAssertRewriteWarning", *files]
+    plugins = ["-p", "no:cacheprovider", "-p", "pytest_asyncio.plugin", "-p", "_hypothesis_pytestplugin"]
+    return ["-q", "-x", "--capture=sys", "--assert=plain", "--disable-plugin-autoload", *plugins, *files]
 
 
 def _file(test: tuple[str, float]) -> str:
@@ -273,6 +273,9 @@ class _Chosen:
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         _limit(self._seconds[nodeid])
+
+    def pytest_runtest_logfinish(self) -> None:
+        signal.alarm(0)
 
 
 class _Faulty(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
