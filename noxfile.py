@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
 from functools import partial
@@ -30,21 +31,30 @@ CODEX_TESTS = sorted(
     for path in (ROOT / "tests" / "e2e").glob(pattern)
 )
 GROUPS = ("generate", "lint", "types", "test", "contract", "deploy")
+UV = ROOT / ".nox" / "uv"
+# The sessions start hundreds of processes, and each of them would compile all that it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def install(session: nox.Session, lock: str, *, project: bool = True) -> None:
     """Install a lock with its hashes, and the project itself without its dependencies."""
-    session.install("uv")
     packages = ["-r", f"requirements/{lock}.txt"]
-    uv(session, "--require-hashes", *packages)
+    uv_install(session, Path(session.bin) / "python", "--require-hashes", *packages)
     if project:
-        uv(session, "--no-deps", "-e", ".")
+        uv_install(session, Path(session.bin) / "python", "--no-deps", "-e", ".")
 
 
 def uv(session: nox.Session, *arguments: str) -> None:
-    """`uv pip install` into the session's environment: the same packages as pip, in a tenth of the time."""
-    python = str(Path(session.bin) / "python")
-    session.run("uv", "pip", "install", "-q", "--python", python, *arguments, silent=True)
+    """Run uv: the one of this system, else one that is installed once for all sessions."""
+    program = shutil.which("uv") or str(UV / "bin" / "uv")
+    if not Path(program).exists():
+        session.run("python", "-m", "pip", "install", "-q", "--target", str(UV), "uv", silent=True)
+    session.run(program, *arguments, external=True, silent=True)
+
+
+def uv_install(session: nox.Session, python: Path, *packages: str) -> None:
+    """`uv pip install` into the environment of an interpreter: the same packages as pip, in a tenth of the time."""
+    uv(session, "pip", "install", "-q", "--python", str(python), *packages)
 
 
 def npm(session: nox.Session, folder: str, *options: str) -> None:
@@ -139,6 +149,22 @@ def contract(session: nox.Session) -> None:
     session.run("pytest", "tests/contract", *AT_ONCE, *session.posargs)
 
 
+@nox.session(default=False)
+def fuzz(session: nox.Session) -> None:
+    """Fuzz every operation for long: `nox -s fuzz -- EXAMPLES SEED`, 1000 examples each and a seed of this run."""
+    install(session, "contract")
+    given = dict(zip(("WIRELOOM_FUZZ_EXAMPLES", "WIRELOOM_FUZZ_SEED"), session.posargs, strict=False))
+    unless_given = {"WIRELOOM_FUZZ_EXAMPLES": "1000", "WIRELOOM_FUZZ_SEED": str(secrets.randbelow(10**6))}
+    session.run("pytest", "tests/contract/test_schemathesis.py", *AT_ONCE, env=unless_given | given)
+
+
+@nox.session(default=False)
+def mutation(session: nox.Session) -> None:
+    """Put faults into the modules that differ from main, and see whether the tests notice each of them."""
+    install(session, "test")
+    session.run("python", "-m", "tests.mutation", *session.posargs)
+
+
 @nox.session
 def e2e(session: nox.Session) -> None:
     """The real Codex CLI and the official SDKs against real processes."""
@@ -195,12 +221,11 @@ def live(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure beside other gateways, in one run; nginx and wrk come from the system."""
     install(session, "test")
-    uv(session, "-r", "benchmarks/requirements.txt")
+    uv_install(session, Path(session.bin) / "python", "-r", "benchmarks/requirements.txt")
     alone = Path(session.create_tmp()) / "alone" / "bin" / "python"
-    session.run("uv", "venv", "-q", "--clear", str(alone.parent.parent))
-    install_alone = ("uv", "pip", "install", "-q", "--python", str(alone))
-    session.run(*install_alone, "--require-hashes", "-r", "requirements/run.txt")
-    session.run(*install_alone, "--no-deps", ".")
+    uv(session, "venv", "-q", "--clear", str(alone.parent.parent))
+    uv_install(session, alone, "--require-hashes", "-r", "requirements/run.txt")
+    uv_install(session, alone, "--no-deps", ".")
     session.run("python", "-m", "benchmarks", *session.posargs, env={"BENCH_WIRELOOM_PYTHON": str(alone)})
 
 
@@ -215,16 +240,14 @@ def docs(session: nox.Session) -> None:
 def build(session: nox.Session) -> None:
     """Build the wheel, install it alone, run it as a new user would."""
     install(session, "lint", project=False)
-    uv(session, "build")
     dist = Path(session.create_tmp()) / "dist"
     shutil.rmtree(dist, ignore_errors=True)
     session.run("python", "-m", "build", "--quiet", "--wheel", "--outdir", str(dist), str(ROOT))
     (wheel,) = dist.glob("*.whl")
     session.run("python", "-m", "tests.wheel", str(wheel))
     alone = Path(session.create_tmp()) / "alone"
-    session.run("uv", "venv", "-q", "--clear", str(alone))
-    python = alone / "bin" / "python"
-    session.run("uv", "pip", "install", "-q", "--python", str(python), str(wheel))
+    uv(session, "venv", "-q", "--clear", str(alone))
+    uv_install(session, alone / "bin" / "python", str(wheel))
     environment = {"PATH": os.environ["PATH"], "HOME": session.create_tmp()}
     session.run(
         str(alone / "bin" / "wireloom"),
@@ -260,10 +283,9 @@ def deploy(session: nox.Session) -> None:
 @nox.session(default=False)
 def lock(session: nox.Session) -> None:
     """Resolve the dependencies anew into requirements/, with hashes and without any index."""
-    session.install("uv")
-    common = ["uv", "pip", "compile", "-q", "--universal", "--python-version", "3.11", "--generate-hashes"]
+    common = ["pip", "compile", "-q", "--universal", "--python-version", "3.11", "--generate-hashes"]
     common += ["--no-header", "--no-annotate", *session.posargs]
-    session.run(*common, "pyproject.toml", "-o", "requirements/run.txt")
+    uv(session, *common, "pyproject.toml", "-o", "requirements/run.txt")
     for group in GROUPS:
         project = [] if group in ("generate", "lint", "deploy") else ["pyproject.toml"]
-        session.run(*common, *project, "--group", group, "-o", f"requirements/{group}.txt")
+        uv(session, *common, *project, "--group", group, "-o", f"requirements/{group}.txt")

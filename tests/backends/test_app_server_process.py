@@ -88,22 +88,80 @@ async def test_a_program_that_is_not_there_is_tried_again_later(tmp_path: Path) 
         assert caught.value.retry_after is not None
 
 
-async def test_pauses_grow_and_end_with_success(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app_server_process, "SHORTEST_PAUSE", 0.01)
-    tries: list[float] = []
+class Pauses:
+    """Time that passes only while nothing is done: notes each pause; the last of them never ends."""
+
+    def __init__(self, at_most: int) -> None:
+        self.now = 100.0
+        self.slept: list[float] = []
+        self.over = asyncio.Event()
+        self._at_most = at_most
+
+    def time(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+        if len(self.slept) == self._at_most:
+            self.over.set()
+            await asyncio.Event().wait()
+
+
+async def test_pauses_double_up_to_half_a_minute() -> None:
+    pauses = Pauses(at_most=10)
 
     async def opened() -> Channel:
-        tries.append(asyncio.get_running_loop().time())
+        raise UpstreamError("not yet")
+
+    server = AppServer(opened, now=pauses.time, sleep=pauses.sleep)
+    server.start()
+    await pauses.over.wait()
+    with pytest.raises(GatewayError, match="not yet") as caught:
+        await server.connection()
+    assert caught.value.retry_after == 30
+    await server.aclose()
+    assert pauses.slept == [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
+
+
+@pytest.mark.parametrize(("lived", "pause"), [(10.0, 1.0), (10.5, 0.25)])
+async def test_one_that_lived_for_a_while_is_begun_anew_after_the_shortest_pause(
+    lived: float, pause: float
+) -> None:
+    pauses = Pauses(at_most=3)
+    tries: list[int] = []
+
+    async def opened() -> Channel:
+        tries.append(1)
+        if len(tries) == 3:
+            pauses.now += lived
+        raise UpstreamError("not yet")
+
+    server = AppServer(opened, now=pauses.time, sleep=pauses.sleep)
+    server.start()
+    await pauses.over.wait()
+    await server.aclose()
+    assert pauses.slept == [0.25, 0.5, pause]
+
+
+async def test_it_is_there_as_soon_as_it_starts() -> None:
+    pauses = Pauses(at_most=4)
+    tries: list[int] = []
+
+    async def opened() -> Channel:
+        tries.append(1)
         if len(tries) < 4:
             raise UpstreamError("not yet")
         return FakeAppServer()
 
-    async with kept(opened) as server:
+    server = AppServer(opened, now=pauses.time, sleep=pauses.sleep)
+    server.start()
+    async with asyncio.timeout(30):
         while len(tries) < 4:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0)
         assert (await server.connection()).alive
-    pauses = [after - before for before, after in zip(tries, tries[1:], strict=False)]
-    assert pauses[0] < pauses[1] < pauses[2]
+    await server.aclose()
+    assert pauses.slept == [0.25, 0.5, 1.0]
 
 
 async def test_one_that_does_not_answer_is_no_app_server(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 
@@ -40,10 +41,20 @@ class AppServer:
 
     Args:
         open_channel: starts or finds one.
+        now: seconds since any fixed moment.
+        sleep: waits for so many seconds.
     """
 
-    def __init__(self, open_channel: Callable[[], Awaitable[Channel]]) -> None:
+    def __init__(
+        self,
+        open_channel: Callable[[], Awaitable[Channel]],
+        *,
+        now: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._open = open_channel
+        self._now = now
+        self._sleep = sleep
         self._live: Connection | None = None
         self._failure: GatewayError | None = None
         self._changed = asyncio.Event()
@@ -85,17 +96,17 @@ class AppServer:
         self._tell(None, Unavailable("The gateway is not serving now.", retry_after=1))
 
     async def _keep(self) -> None:
-        pause, loop = SHORTEST_PAUSE, asyncio.get_running_loop()
+        pause = SHORTEST_PAUSE
         while True:
-            begun = loop.time()
+            begun = self._now()
             try:
                 await self._live_once()
             except GatewayError as error:
                 log.error("codex app-server: %s", error.message)
                 self._tell(None, Unavailable(error.message, code=error.code, retry_after=max(1.0, pause)))
-            if loop.time() - begun > STEADY_SECONDS:
+            if self._now() - begun > STEADY_SECONDS:
                 pause = SHORTEST_PAUSE
-            await asyncio.sleep(pause)
+            await self._sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
             if self._failure is not None:
                 self._tell(None, None)  # there is another try, which may be waited for
