@@ -87,7 +87,7 @@ def asked(text: object, **fields: object) -> m.CreateResponse:
     return m.CreateResponse.model_validate({"model": "m", "input": text, **fields})
 
 
-def answered(response_id: str, text: str, **fields: object) -> dict[str, Any]:
+def answered(response_id: str, text: str, **fields: object) -> Any:
     """A finished response of one message."""
     content = [{"type": "output_text", "text": text, "annotations": [], "logprobs": []}]
     message = {"type": "message", "id": f"msg_{response_id}", "role": "assistant", "status": "completed"}
