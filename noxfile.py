@@ -30,7 +30,7 @@ CODEX_TESTS = sorted(
     for pattern in ("test_app_server.py", "test_codex*.py", "test_launch.py")
     for path in (ROOT / "tests" / "e2e").glob(pattern)
 )
-GROUPS = ("generate", "lint", "types", "test", "contract", "deploy")
+GROUPS = ("generate", "lint", "types", "test", "contract", "deploy", "sdks")
 UV = ROOT / ".nox" / "uv"
 # The sessions start hundreds of processes, and each of them would compile all that it imports.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -136,7 +136,9 @@ def tests(session: nox.Session) -> None:
     """Everything that needs no other program, with the coverage of src."""
     install(session, "test")
     session.run("coverage", "erase")
-    elsewhere = [f"--ignore=tests/{folder}" for folder in ("contract", "e2e", "consumers", "live", "types")]
+    elsewhere = [
+        f"--ignore=tests/{folder}" for folder in ("contract", "e2e", "consumers", "sdks", "live", "types")
+    ]
     session.run("coverage", "run", "-m", "pytest", *AT_ONCE, *elsewhere, *session.posargs)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
@@ -208,6 +210,17 @@ def consumers(session: nox.Session) -> None:
     install(session, "test")
     npm(session, "tests/consumers")
     session.run("pytest", "tests/consumers", *session.posargs)
+
+
+@nox.session(default=False)
+def sdks(session: nox.Session) -> None:
+    """Clients of six generators, each compiled and used; with `-- --write` the table of docs/sdks.md is written."""
+    install(session, "sdks")
+    npm(session, "tests/sdks", "--ignore-scripts")
+    write = {"WIRELOOM_WRITE_SDKS": "1"} if "--write" in session.posargs else {}
+    session.run("pytest", "tests/sdks", "-q", env=write)
+    if write:
+        session.run("python", "-m", "docs.make", "--write")
 
 
 @nox.session(default=False)

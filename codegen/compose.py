@@ -7,6 +7,12 @@ from typing import Any
 Json = Any
 
 REF = "#/components/schemas/"
+ADDING = frozenset({"$ref", "allOf", "properties", "required"})
+
+
+def conditional(part: Json) -> bool:
+    """Whether a part of an `allOf` sets a condition on the object instead of adding members to it."""
+    return ADDING.isdisjoint(part)
 
 
 def merged(schema: Json, schemas: Json) -> Json:

@@ -10,8 +10,6 @@ from codegen import compose, select, walk
 
 Json = Any
 
-# A part of an allOf with one of these adds to the object; one without sets a condition on it.
-ADDING = frozenset({"$ref", "allOf", "properties", "required"})
 EVENT_STREAM = "text/event-stream"
 # The statuses that the gateway itself answers with, in place of a range.
 STATUSES = {
@@ -99,7 +97,7 @@ def conditions(served: Json) -> dict[str, list[Json]]:
         served: an OpenAPI document.
     """
     found = {
-        name: [part for part in schema.get("allOf", []) if ADDING.isdisjoint(part)]
+        name: [part for part in schema.get("allOf", []) if compose.conditional(part)]
         for name, schema in served["components"]["schemas"].items()
     }
     return {name: parts for name, parts in found.items() if parts}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from codegen import walk
+from codegen import compose, walk
 
 Json = Any
 
@@ -38,6 +38,8 @@ def titled(document: Json) -> Json:
 
 def _inside(name: str, schema: Json, taken: dict[str, Json]) -> None:
     for place, child in walk.parts(schema):
+        if place[0] == "allOf" and compose.conditional(child):
+            continue  # no generator makes a type of a condition
         # A component that is nullable has the name already that its only branch would get.
         title = name + (_step(place, child, schema) or "Object" * (name.lower() in taken))
         _title(title, child, taken)
@@ -53,10 +55,10 @@ def _title(title: str, schema: Json, taken: dict[str, Json]) -> None:
 
 
 def _named(schema: Json) -> bool:
-    """Whether generators make a type of a schema: an object, an enumeration or a union."""
+    """Whether some generator makes a type of a schema: an object, an enumeration or a union."""
     if any(len(_others(schema[key])) > 1 for key in ("oneOf", "anyOf") if key in schema):
         return True
-    return any(key in schema for key in ("properties", "enum", "allOf"))
+    return schema.get("type") == "object" or any(key in schema for key in ("properties", "enum", "allOf"))
 
 
 def _others(branches: list[Json]) -> list[Json]:

@@ -1,6 +1,7 @@
 // A program on the types made from the served contract: it talks to a gateway and reports what it understood.
 import createClient from "openapi-fetch";
 
+import { events } from "./events.js";
 import type { components, paths } from "./schema.js";
 
 type Schemas = components["schemas"];
@@ -30,19 +31,6 @@ function textOf(response: Schemas["Response"]): string {
   return parts.map((part) => (part.type === "output_text" ? part.text : part.refusal)).join("");
 }
 
-async function* eventsOf<T>(body: ReadableStream<Uint8Array>): AsyncGenerator<T | "[DONE]"> {
-  const decoder = new TextDecoder();
-  let rest = "";
-  for await (const chunk of body) {
-    const frames = (rest + decoder.decode(chunk, { stream: true })).split("\n\n");
-    rest = frames.pop() ?? "";
-    for (const frame of frames) {
-      const data = /^data: (.*)$/m.exec(frame)?.[1];
-      if (data !== undefined) yield data === "[DONE]" ? data : (JSON.parse(data) as T);
-    }
-  }
-}
-
 async function listModels() {
   const { data, models } = demand(await client.GET("/v1/models"));
   return { ids: data.map((model) => model.id), slugs: models.map((model) => model.slug) };
@@ -62,12 +50,9 @@ async function call() {
 
 async function stream() {
   const body = { model: "demo", input: "hello", stream: true };
-  const events = demand(await client.POST("/v1/responses", { body, parseAs: "stream" }));
-  const seen = { types: [] as string[], numbers: [] as number[], deltas: "", text: "", final: "", done: false };
-  if (events === null) throw new Error("The stream has no body.");
-  for await (const event of eventsOf<StreamEvent>(events)) {
-    seen.done = event === "[DONE]";
-    if (event === "[DONE]") continue;
+  const stream = demand(await client.POST("/v1/responses", { body, parseAs: "stream" }));
+  const seen = { types: [] as string[], numbers: [] as number[], deltas: "", text: "", final: "" };
+  for await (const event of events<StreamEvent>(stream)) {
     seen.types.push(event.type);
     seen.numbers.push(event.sequence_number);
     if (event.type === "response.output_text.delta") seen.deltas = seen.deltas.concat(event.delta);
@@ -83,11 +68,8 @@ async function chat() {
   const whole = demand(await client.POST("/v1/chat/completions", { body }));
   const asked = { ...body, stream: true, stream_options: { include_usage: true } };
   const chunks = demand(await client.POST("/v1/chat/completions", { body: asked, parseAs: "stream" }));
-  const seen = { text: whole.choices[0]?.message.content, deltas: "", finish: "", total: 0, done: false };
-  if (chunks === null) throw new Error("The stream has no body.");
-  for await (const chunk of eventsOf<Schemas["CreateChatCompletionStreamResponse"]>(chunks)) {
-    seen.done = chunk === "[DONE]";
-    if (chunk === "[DONE]") continue;
+  const seen = { text: whole.choices[0]?.message.content, deltas: "", finish: "", total: 0 };
+  for await (const chunk of events<Schemas["CreateChatCompletionStreamResponse"]>(chunks)) {
     const { usage } = chunk;
     if (usage) seen.total = usage.total_tokens;
     for (const { delta, finish_reason } of chunk.choices) {
