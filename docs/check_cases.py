@@ -14,8 +14,8 @@ INTRODUCTION = """\
 # Cases of `wireloom check`
 
 {count} cases, in the order in which they run; generated requests to each operation follow. [checking.md](checking.md) has
-the rules that every answer is held to, and those that no deployment is held to. `--face responses` and `--face chat` run the cases
-of that face and the shared ones.
+the rules that every answer is held to, and those that no deployment is held to. `--face responses` and `--face chat` run the
+cases of that face and the shared ones.
 
 """
 
