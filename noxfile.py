@@ -48,7 +48,7 @@ def uv(session: nox.Session, *arguments: str) -> None:
     """Run uv: the one of this system, else one that is installed once for all sessions."""
     program = shutil.which("uv") or str(UV / "bin" / "uv")
     if not Path(program).exists():
-        session.run("python", "-m", "pip", "install", "-q", "--target", str(UV), "uv", silent=True)
+        session.install("-q", "--target", str(UV), "uv")
     session.run(program, *arguments, external=True, silent=True)
 
 
