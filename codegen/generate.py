@@ -8,7 +8,6 @@ import difflib
 import filecmp
 import hashlib
 import json
-import re
 import subprocess
 import sys
 import tempfile
@@ -24,8 +23,10 @@ import yaml
 from codegen import (
     app_server,
     app_server_read,
+    fields,
     flatten,
     normalise,
+    nulls,
     overlay,
     sane,
     select,
@@ -77,6 +78,8 @@ PYDANTIC = (
     "--collapse-reuse-models",
     "--extra-fields=allow",
     "--use-type-alias",
+    "--use-missing-sentinel",  # rewritten by `fields`
+    "--strict-nullable",  # a member with a default is not nullable for that
     f"--base-class={MODEL_BASE}",
 )
 MSGSPEC = (
@@ -182,7 +185,8 @@ def numbered() -> list[Path]:
 
 def promised(surface: Json, operations: Json) -> Json:
     """The served document: the operations that are answered, and of their requests what is not always refused."""
-    return narrowed(surface, overlay.load(OPENAPI / "overlays" / "served.overlay.yaml"), operations)
+    narrowing = overlay.load(OPENAPI / "overlays" / "served.overlay.yaml")
+    return nulls.of_requests(narrowed(surface, narrowing, operations))
 
 
 def narrowed(surface: Json, narrowing: Json, operations: Json) -> Json:
@@ -214,7 +218,8 @@ def emit(target: Path) -> None:
     """Write every generated file into an empty folder."""
     operations = tomllib.loads((OPENAPI / "operations.toml").read_text())
     surface = corrected()
-    document, served = normalise.contract(surface), promised(surface, operations)
+    document = nulls.everywhere(normalise.contract(surface))
+    served = promised(surface, operations)
     for name, published in documents(served).items():
         (target / name).write_text(json.dumps(published, indent=1, ensure_ascii=False) + "\n")
     parts = divided(document, operations)
@@ -317,20 +322,11 @@ def model(target: Path, document: Json, options: tuple[str, ...]) -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     if done.returncode:
         raise RuntimeError(f"{target.name}: {done.stderr}")
-    target.write_text(bounded(target.read_text()))
-
-
-def bounded(source: str) -> str:
-    """Let the lists and maps of pydantic models stop at a first error; structs do anyway."""
-    base = "from wireloom_runtime.models import Deferred"
-    if base not in source:
-        return source
-    # Names that are defined further down are resolved when a model is used; built now, all models would be.
-    source = re.sub(r"^\w+\.model_rebuild\(\)\n", "", source, flags=re.MULTILINE)
-    source = re.sub(r"\blist\[", "Many[", source)
-    source = re.sub(r"\bdict\[(?!str, Any\])", "Map[", source)
-    used = [name for name in ("Many", "Map") if f"{name}[" in source]
-    return source.replace(base, ", ".join([base, *used]), 1)
+    made = target.read_text()
+    written = fields.written(made)
+    target.write_text(written)
+    if written is not made:
+        ruff("format", [target])
 
 
 def ruff(command: str, files: list[Path]) -> None:

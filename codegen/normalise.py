@@ -50,11 +50,16 @@ def _schemas(node: Json) -> Iterator[dict[str, Json]]:
 def _spell_null(node: dict[str, Json]) -> None:
     if node.get("nullable") is not True:
         return
-    plain = {key: value for key, value in node.items() if key != "nullable"}
-    # What describes the field belongs to the field, not to one branch.
-    kept: dict[str, Json] = {key: plain.pop(key) for key in OF_FIELDS if key in plain}
+    spelled = or_null({key: value for key, value in node.items() if key != "nullable"})
     node.clear()
-    node.update(kept, anyOf=[plain, {"type": "null"}])
+    node.update(spelled)
+
+
+def or_null(schema: Json) -> Json:
+    """A schema that admits null as well; what describes the field belongs to the field, not to one branch."""
+    plain = {key: value for key, value in schema.items() if key not in OF_FIELDS}
+    kept: dict[str, Json] = {key: schema[key] for key in OF_FIELDS if key in schema}
+    return {**kept, "anyOf": [plain, {"type": "null"}]}
 
 
 def _spell_only_branch(node: dict[str, Json]) -> None:
@@ -156,6 +161,10 @@ def models(document: Json, open_unions: Iterable[str] = ()) -> Json:
     for _, schema in walk.schemas(document):
         for key in UNREAD if "properties" in schema or "allOf" in schema else {*UNREAD, "description"}:
             schema.pop(key, None)
+    for schema in schemas.values():
+        schema.pop(
+            "default", None
+        )  # of a field and not of a type; the generator would make the field nullable
     for name in open_unions:
         if name in schemas:
             _open(schemas, name)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 from typing_extensions import TypeAliasType
-from wireloom_runtime.models import Deferred, Many, Map
+from wireloom_runtime.models import Deferred, Boolean, Integer, Many, Map, Number, Omittable
 
 
 class ChatCompletionAllowedTools(Deferred):
@@ -91,16 +91,16 @@ class ChatCompletionMessageToolCallChunkFunction(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    name: str | None = None
-    arguments: str | None = None
+    name: Omittable[str] = None
+    arguments: Omittable[str] = None
 
 
 class ChatCompletionMessageToolCallChunkCustom(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    name: str | None = None
-    input: str | None = None
+    name: Omittable[str] = None
+    input: Omittable[str] = None
 
 
 class ChatCompletionMessageToolCallChunk(Deferred):
@@ -111,12 +111,12 @@ class ChatCompletionMessageToolCallChunk(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    index: int
-    id: str | None = None
-    type: Literal["function", "custom"] | None = None
-    function: ChatCompletionMessageToolCallChunkFunction | None = None
-    custom: ChatCompletionMessageToolCallChunkCustom | None = None
-    extra_content: dict[str, Any] | None = None
+    index: Integer
+    id: Omittable[str] = None
+    type: Omittable[Literal["function", "custom"]] = None
+    function: Omittable[ChatCompletionMessageToolCallChunkFunction] = None
+    custom: Omittable[ChatCompletionMessageToolCallChunkCustom] = None
+    extra_content: Omittable[dict[str, Any]] = None
 
 
 class ChatCompletionModerationError(Deferred):
@@ -203,9 +203,9 @@ class ChatCompletionRequestMessageContentPartFileFile(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    filename: str | None = None
-    file_data: str | None = None
-    file_id: str | None = None
+    filename: Omittable[str] = None
+    file_data: Omittable[str] = None
+    file_id: Omittable[str] = None
 
 
 class ChatCompletionRequestMessageContentPartImageImageUrl(Deferred):
@@ -213,7 +213,7 @@ class ChatCompletionRequestMessageContentPartImageImageUrl(Deferred):
         extra="allow",
     )
     url: str
-    detail: Literal["auto", "low", "high", "original"] | None = "auto"
+    detail: Literal["auto", "low", "high", "original"] = "auto"
 
 
 class ChatCompletionRequestMessageContentPartRefusal(Deferred):
@@ -232,8 +232,8 @@ class ChatCompletionResponseMessageAnnotationUrlCitation(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    end_index: int
-    start_index: int
+    end_index: Integer
+    start_index: Integer
     url: str
     title: str
 
@@ -251,7 +251,7 @@ class ChatCompletionResponseMessageAudio(Deferred):
         extra="allow",
     )
     id: str
-    expires_at: int
+    expires_at: Integer
     data: str
     transcript: str
 
@@ -260,8 +260,8 @@ class ChatCompletionStreamOptionsChatCompletionStreamOptions(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    include_usage: bool | None = None
-    include_obfuscation: bool | None = None
+    include_usage: Omittable[Boolean] = None
+    include_obfuscation: Omittable[Boolean] = None
 
 
 ChatCompletionStreamOptions = TypeAliasType(
@@ -274,8 +274,8 @@ class ChatCompletionStreamResponseDeltaFunctionCall(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    arguments: str | None = None
-    name: str | None = None
+    arguments: Omittable[str] = None
+    name: Omittable[str] = None
 
 
 class ChatCompletionTokenLogprobTopLogprob(Deferred):
@@ -283,8 +283,8 @@ class ChatCompletionTokenLogprobTopLogprob(Deferred):
         extra="allow",
     )
     token: str
-    logprob: float
-    bytes: Many[int] | None
+    logprob: Number
+    bytes: Many[Integer] | None
 
 
 class ChatCompletionTokenLogprob(Deferred):
@@ -296,8 +296,8 @@ class ChatCompletionTokenLogprob(Deferred):
         extra="allow",
     )
     token: str
-    logprob: float
-    bytes: Many[int] | None
+    logprob: Number
+    bytes: Many[Integer] | None
     top_logprobs: Many[ChatCompletionTokenLogprobTopLogprob]
 
 
@@ -314,22 +314,22 @@ class CompletionUsageCompletionTokensDetails(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    accepted_prediction_tokens: int | None = 0
-    audio_tokens: int | None = 0
-    reasoning_tokens: int | None = 0
-    text_tokens: int | None = None
-    rejected_prediction_tokens: int | None = 0
+    accepted_prediction_tokens: Integer = 0
+    audio_tokens: Integer = 0
+    reasoning_tokens: Integer = 0
+    text_tokens: Omittable[Integer] = None
+    rejected_prediction_tokens: Integer = 0
 
 
 class CompletionUsagePromptTokensDetails(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    audio_tokens: int | None = 0
-    cached_tokens: int | None = 0
-    text_tokens: int | None = None
-    image_tokens: int | None = None
-    cache_write_tokens: int | None = 0
+    audio_tokens: Integer = 0
+    cached_tokens: Integer = 0
+    text_tokens: Omittable[Integer] = None
+    image_tokens: Omittable[Integer] = None
+    cache_write_tokens: Integer = 0
 
 
 class CompletionUsage(Deferred):
@@ -340,36 +340,29 @@ class CompletionUsage(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    completion_tokens: int
-    prompt_tokens: int
-    total_tokens: int
-    completion_tokens_details: CompletionUsageCompletionTokensDetails | None = None
-    prompt_tokens_details: CompletionUsagePromptTokensDetails | None = None
-    prompt_cache_hit_tokens: int | None = None
-    prompt_cache_miss_tokens: int | None = None
-    cached_tokens: int | None = None
+    completion_tokens: Integer
+    prompt_tokens: Integer
+    total_tokens: Integer
+    completion_tokens_details: Omittable[CompletionUsageCompletionTokensDetails] = None
+    prompt_tokens_details: Omittable[CompletionUsagePromptTokensDetails] = None
+    prompt_cache_hit_tokens: Omittable[Integer] = None
+    prompt_cache_miss_tokens: Omittable[Integer] = None
+    cached_tokens: Omittable[Integer] = None
 
 
-MaxCompletionTokens = TypeAliasType("MaxCompletionTokens", Annotated[int, Field(ge=1)])
+MaxCompletionTokens = TypeAliasType("MaxCompletionTokens", Annotated[Integer, Field(ge=1)])
 
 
-FrequencyPenalty = TypeAliasType(
-    "FrequencyPenalty", Annotated[float, Field(ge=-2.0, le=2.0)]
-)
+FrequencyPenalty = TypeAliasType("FrequencyPenalty", Annotated[Number, Field(ge=-2.0, le=2.0)])
 
 
-TopLogprobs = TypeAliasType("TopLogprobs", Annotated[int, Field(ge=0, le=20)])
+TopLogprobs = TypeAliasType("TopLogprobs", Annotated[Integer, Field(ge=0, le=20)])
 
 
-TopLogprobs1 = TypeAliasType("TopLogprobs1", None)
+N = TypeAliasType("N", Annotated[Integer, Field(ge=1, le=128)])
 
 
-N = TypeAliasType("N", Annotated[int, Field(ge=1, le=128)])
-
-
-Seed = TypeAliasType(
-    "Seed", Annotated[int, Field(ge=-9223372036854776000, le=9223372036854776000)]
-)
+Seed = TypeAliasType("Seed", Annotated[Integer, Field(ge=-9223372036854776000, le=9223372036854776000)])
 
 
 class CreateChatCompletionResponseChoiceLogprobs(Deferred):
@@ -408,12 +401,8 @@ class CustomToolChatCompletionsCustom(Deferred):
         extra="allow",
     )
     name: Annotated[str, Field(min_length=1)]
-    description: str | None = None
-    format: (
-        CustomToolChatCompletionsCustomFormat
-        | CustomToolChatCompletionsCustomFormat1
-        | None
-    ) = None
+    description: Omittable[str] = None
+    format: Omittable[CustomToolChatCompletionsCustomFormat | CustomToolChatCompletionsCustomFormat1] = None
 
 
 class CustomToolChatCompletions(Deferred):
@@ -554,12 +543,12 @@ ModelIdsShared = TypeAliasType(
 
 
 ModelResponsePropertiesTemperature = TypeAliasType(
-    "ModelResponsePropertiesTemperature", Annotated[float, Field(ge=0.0, le=2.0)]
+    "ModelResponsePropertiesTemperature", Annotated[Number, Field(ge=0.0, le=2.0)]
 )
 
 
 ModelResponsePropertiesTopP = TypeAliasType(
-    "ModelResponsePropertiesTopP", Annotated[float, Field(ge=0.0, le=1.0)]
+    "ModelResponsePropertiesTopP", Annotated[Number, Field(ge=0.0, le=1.0)]
 )
 
 
@@ -602,13 +591,13 @@ class ModerationResultBody(Deferred):
     )
     type: Literal["moderation_result"]
     model: str
-    flagged: bool
-    categories: Map[str, bool]
-    category_scores: Map[str, float]
+    flagged: Boolean
+    categories: Map[str, Boolean]
+    category_scores: Map[str, Number]
     category_applied_input_types: Map[str, Many[ModerationInputType]]
 
 
-ParallelToolCalls = TypeAliasType("ParallelToolCalls", bool)
+ParallelToolCalls = TypeAliasType("ParallelToolCalls", Boolean)
 
 
 class PromptCacheBreakpointParam(Deferred):
@@ -620,12 +609,10 @@ class PromptCacheBreakpointParam(Deferred):
         extra="allow",
     )
     mode: Literal["explicit"]
-    ttl: Literal["30m", "12h"] | None = None
+    ttl: Omittable[Literal["30m", "12h"]] = None
 
 
-PromptCacheModeEnum = TypeAliasType(
-    "PromptCacheModeEnum", Literal["implicit", "explicit"]
-)
+PromptCacheModeEnum = TypeAliasType("PromptCacheModeEnum", Literal["implicit", "explicit"])
 
 
 PromptCacheTTLEnum = TypeAliasType("PromptCacheTTLEnum", Literal["30m", "12h"])
@@ -659,9 +646,7 @@ class ResponseFormatText(Deferred):
     type: Literal["text"]
 
 
-ResponseModalities = TypeAliasType(
-    "ResponseModalities", Many[Literal["text", "audio"]] | None
-)
+ResponseModalities = TypeAliasType("ResponseModalities", Many[Literal["text", "audio"]] | None)
 
 
 ServiceTier = TypeAliasType(
@@ -676,9 +661,7 @@ StopConfigurationStopConfiguration = TypeAliasType(
 )
 
 
-StopConfiguration = TypeAliasType(
-    "StopConfiguration", str | StopConfigurationStopConfiguration | None
-)
+StopConfiguration = TypeAliasType("StopConfiguration", str | StopConfigurationStopConfiguration | None)
 
 
 Verbosity = TypeAliasType("Verbosity", Literal["low", "medium", "high"] | None)
@@ -702,9 +685,7 @@ VoiceIdsShared = TypeAliasType(
 )
 
 
-WebSearchContextSize = TypeAliasType(
-    "WebSearchContextSize", Literal["low", "medium", "high"]
-)
+WebSearchContextSize = TypeAliasType("WebSearchContextSize", Literal["low", "medium", "high"])
 
 
 class WebSearchLocation(Deferred):
@@ -715,10 +696,10 @@ class WebSearchLocation(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    country: str | None = None
-    region: str | None = None
-    city: str | None = None
-    timezone: str | None = None
+    country: Omittable[str] = None
+    region: Omittable[str] = None
+    city: Omittable[str] = None
+    timezone: Omittable[str] = None
 
 
 class ChatCompletionChunkChoiceDeltaAudio(Deferred):
@@ -731,7 +712,7 @@ class ChatCompletionChunkChoiceDeltaAudio(Deferred):
     )
     id: str | None = None
     data: str | None = None
-    expires_at: int | None = None
+    expires_at: Integer | None = None
     transcript: str | None = None
 
 
@@ -849,14 +830,14 @@ class ChatCompletionStreamResponseDelta(Deferred):
         extra="allow",
     )
     content: str | Many[dict[str, Any]] | None = None
-    function_call: ChatCompletionStreamResponseDeltaFunctionCall | None = None
-    tool_calls: Many[ChatCompletionMessageToolCallChunk] | None = None
-    role: Literal["developer", "system", "user", "assistant", "tool"] | None = None
+    function_call: Omittable[ChatCompletionStreamResponseDeltaFunctionCall] = None
+    tool_calls: Omittable[Many[ChatCompletionMessageToolCallChunk]] = None
+    role: Omittable[Literal["developer", "system", "user", "assistant", "tool"]] = None
     refusal: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
     reasoning_details: Many[dict[str, Any]] | None = None
-    extra_content: dict[str, Any] | None = None
+    extra_content: Omittable[dict[str, Any]] = None
     annotations: Many[dict[str, Any]] | None = None
     audio: ChatCompletionChunkChoiceDeltaAudio | None = None
 
@@ -874,7 +855,13 @@ class WebSearchOptions(Deferred):
         extra="allow",
     )
     user_location: WebSearchOptionsUserLocation | None = None
-    search_context_size: WebSearchContextSize | None = "medium"
+    search_context_size: Omittable[WebSearchContextSize] = None
+
+
+Functions = TypeAliasType(
+    "Functions",
+    Annotated[Many[ChatCompletionFunctions], Field(max_length=128, min_length=1)],
+)
 
 
 class CreateChatCompletionStreamResponseChoice(Deferred):
@@ -883,12 +870,9 @@ class CreateChatCompletionStreamResponseChoice(Deferred):
     )
     delta: ChatCompletionStreamResponseDelta
     logprobs: CreateChatCompletionResponseChoiceLogprobs | None = None
-    finish_reason: (
-        Literal["stop", "length", "tool_calls", "content_filter", "function_call"]
-        | None
-    )
-    index: int
-    usage: CompletionUsage | None = None
+    finish_reason: Literal["stop", "length", "tool_calls", "content_filter", "function_call"] | None
+    index: Integer
+    usage: Omittable[CompletionUsage] = None
 
 
 class FunctionObject(Deferred):
@@ -902,7 +886,7 @@ class FunctionObject(Deferred):
     description: str | None = None
     name: Annotated[str, Field(min_length=1)]
     parameters: FunctionParameters | None = None
-    strict: bool | None = None
+    strict: Boolean | None = None
 
 
 class ModerationConfigParam(Deferred):
@@ -954,20 +938,20 @@ class PromptCacheOptionsParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    ttl: PromptCacheTTLEnum | None = None
-    mode: PromptCacheModeEnum | None = None
+    ttl: Omittable[PromptCacheTTLEnum] = None
+    mode: Omittable[PromptCacheModeEnum] = None
     comparison_response_id: str | None = None
-    prewarm: bool | None = None
+    prewarm: Omittable[Boolean] = None
 
 
 class ResponseFormatJsonSchemaJsonSchema(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    description: str | None = None
+    description: Omittable[str] = None
     name: str
-    schema_: Annotated[FunctionParameters | None, Field(alias="schema")] = None
-    strict: bool | None = None
+    schema_: Annotated[Omittable[FunctionParameters], Field(alias="schema")] = None
+    strict: Boolean | None = None
 
 
 class ResponseFormatJsonSchema(Deferred):
@@ -1024,8 +1008,7 @@ class ChatCompletionModeration(Deferred):
 ChatCompletionRequestAssistantMessageContentPart = TypeAliasType(
     "ChatCompletionRequestAssistantMessageContentPart",
     Annotated[
-        ChatCompletionRequestMessageContentPartText
-        | ChatCompletionRequestMessageContentPartRefusal,
+        ChatCompletionRequestMessageContentPartText | ChatCompletionRequestMessageContentPartRefusal,
         Field(discriminator="type"),
     ],
 )
@@ -1105,10 +1088,10 @@ class ChatCompletionResponseMessage(Deferred):
     )
     content: str | None
     refusal: str | None
-    tool_calls: ChatCompletionMessageToolCalls | None = None
-    annotations: Many[ChatCompletionResponseMessageAnnotation] | None = None
+    tool_calls: Omittable[ChatCompletionMessageToolCalls] = None
+    annotations: Omittable[Many[ChatCompletionResponseMessageAnnotation]] = None
     role: Literal["assistant"]
-    function_call: ChatCompletionRequestAssistantMessageFunctionCall | None = None
+    function_call: Omittable[ChatCompletionRequestAssistantMessageFunctionCall] = None
     audio: ChatCompletionResponseMessageAudio | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
@@ -1139,10 +1122,8 @@ class CreateChatCompletionResponseChoice(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    finish_reason: Literal[
-        "stop", "length", "tool_calls", "content_filter", "function_call"
-    ]
-    index: int
+    finish_reason: Literal["stop", "length", "tool_calls", "content_filter", "function_call"]
+    index: Integer
     message: ChatCompletionResponseMessage
     logprobs: CreateChatCompletionResponseChoiceLogprobs | None
 
@@ -1157,13 +1138,13 @@ class CreateChatCompletionResponse(Deferred):
     )
     id: str
     choices: Many[CreateChatCompletionResponseChoice]
-    created: int
+    created: Integer
     model: str
     metadata: Metadata | None = None
     service_tier: ServiceTier | None = None
-    system_fingerprint: str | None = None
+    system_fingerprint: Omittable[str] = None
     object: Literal["chat.completion"]
-    usage: CompletionUsage | None = None
+    usage: Omittable[CompletionUsage] = None
     moderation: ChatCompletionModeration | None = None
 
 
@@ -1177,15 +1158,15 @@ class CreateChatCompletionStreamResponse(Deferred):
     )
     id: str
     choices: Many[CreateChatCompletionStreamResponseChoice]
-    created: int
+    created: Integer
     model: str
-    obfuscation: str | None = None
+    obfuscation: Omittable[str] = None
     service_tier: ServiceTier | None = None
-    system_fingerprint: str | None = None
+    system_fingerprint: Omittable[str] = None
     object: Literal["chat.completion.chunk"]
     usage: CompletionUsage | None = None
     moderation: ChatCompletionModeration | None = None
-    error: Any | None = None
+    error: Omittable[Any] = None
 
 
 class CreateModelResponseProperties(ModelResponseProperties):
@@ -1197,7 +1178,7 @@ class CreateModelResponseProperties(ModelResponseProperties):
         extra="allow",
     )
     prompt_cache_options: PromptCacheOptionsParam | None = None
-    top_logprobs: TopLogprobs | TopLogprobs1 | None = None
+    top_logprobs: TopLogprobs | None = None
 
 
 class ModerationParam(Deferred):
@@ -1215,9 +1196,7 @@ class ModerationParam(Deferred):
 ChatCompletionRequestTool = TypeAliasType(
     "ChatCompletionRequestTool",
     Annotated[
-        ChatCompletionTool
-        | CustomToolChatCompletions
-        | UnknownChatCompletionRequestTool,
+        ChatCompletionTool | CustomToolChatCompletions | UnknownChatCompletionRequestTool,
         Field(discriminator="type"),
     ],
 )
@@ -1230,9 +1209,7 @@ ChatCompletionStreamEvent = TypeAliasType(
 
 ChatCompletionRequestAssistantMessageContent = TypeAliasType(
     "ChatCompletionRequestAssistantMessageContent",
-    Annotated[
-        Many[ChatCompletionRequestAssistantMessageContentPart], Field(min_length=1)
-    ],
+    Annotated[Many[ChatCompletionRequestAssistantMessageContentPart], Field(min_length=1)],
 )
 
 
@@ -1288,18 +1265,15 @@ class CreateChatCompletionRequest(CreateModelResponseProperties):
     frequency_penalty: FrequencyPenalty | None = None
     presence_penalty: FrequencyPenalty | None = None
     web_search_options: WebSearchOptions | None = None
-    top_logprobs: TopLogprobs | TopLogprobs1 | None = None
-    response_format: Annotated[
-        ResponseFormatText | ResponseFormatJsonSchema | ResponseFormatJsonObject | None,
-        Field(discriminator="type"),
-    ] = None
+    top_logprobs: TopLogprobs | None = None
+    response_format: ResponseFormatText | ResponseFormatJsonSchema | ResponseFormatJsonObject | None = None
     audio: Audio | None = None
-    store: bool | None = None
+    store: Boolean | None = None
     moderation: ModerationParam | None = None
-    stream: bool | None = None
+    stream: Boolean | None = None
     stop: StopConfiguration | None = None
-    logit_bias: Map[str, int] | None = None
-    logprobs: bool | None = None
+    logit_bias: Map[str, Integer] | None = None
+    logprobs: Boolean | None = None
     max_tokens: MaxCompletionTokens | None = None
     n: N | None = None
     prediction: PredictionContent | None = None
@@ -1307,10 +1281,6 @@ class CreateChatCompletionRequest(CreateModelResponseProperties):
     stream_options: ChatCompletionStreamOptions | None = None
     tools: Many[ChatCompletionRequestTool] | None = None
     tool_choice: ChatCompletionToolChoiceOption | None = None
-    parallel_tool_calls: ParallelToolCalls | None = True
-    function_call: Literal["none", "auto"] | ChatCompletionFunctionCallOption | None = (
-        None
-    )
-    functions: Annotated[
-        Many[ChatCompletionFunctions] | None, Field(max_length=128, min_length=1)
-    ] = None
+    parallel_tool_calls: ParallelToolCalls | None = None
+    function_call: Literal["none", "auto"] | ChatCompletionFunctionCallOption | None = None
+    functions: Functions | None = None

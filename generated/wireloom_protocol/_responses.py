@@ -7,16 +7,12 @@ from typing import Annotated, Any, Literal, Union
 
 from pydantic import ConfigDict, Field, StringConstraints
 from typing_extensions import TypeAliasType
-from wireloom_runtime.models import Deferred, Many, Map
+from wireloom_runtime.models import Deferred, Boolean, Integer, Many, Map, Number, Omittable
 
-ApplyPatchCallOutputStatus = TypeAliasType(
-    "ApplyPatchCallOutputStatus", Literal["completed", "failed"]
-)
+ApplyPatchCallOutputStatus = TypeAliasType("ApplyPatchCallOutputStatus", Literal["completed", "failed"])
 
 
-ApplyPatchCallStatus = TypeAliasType(
-    "ApplyPatchCallStatus", Literal["in_progress", "completed"]
-)
+ApplyPatchCallStatus = TypeAliasType("ApplyPatchCallStatus", Literal["in_progress", "completed"])
 
 
 class ApplyPatchCreateFileOperation(Deferred):
@@ -116,14 +112,10 @@ class ApproximateLocation(Deferred):
     timezone: str | None = None
 
 
-CallableToolAllowedCaller = TypeAliasType(
-    "CallableToolAllowedCaller", Literal["direct", "programmatic"]
-)
+CallableToolAllowedCaller = TypeAliasType("CallableToolAllowedCaller", Literal["direct", "programmatic"])
 
 
-ClickButtonType = TypeAliasType(
-    "ClickButtonType", Literal["left", "right", "wheel", "back", "forward"]
-)
+ClickButtonType = TypeAliasType("ClickButtonType", Literal["left", "right", "wheel", "back", "forward"])
 
 
 class ClickParam(Deferred):
@@ -136,8 +128,8 @@ class ClickParam(Deferred):
     )
     type: Literal["click"]
     button: ClickButtonType
-    x: int
-    y: int
+    x: Integer
+    y: Integer
     keys: Many[str] | None = None
 
 
@@ -196,6 +188,12 @@ class CodeInterpreterToolCall(Deferred):
     outputs: Many[CodeInterpreterToolCallOutputs] | None
 
 
+CompactResponseMethodPublicBodyPreviousResponseId = TypeAliasType(
+    "CompactResponseMethodPublicBodyPreviousResponseId",
+    Annotated[str, Field(min_length=1)],
+)
+
+
 CompactResponseMethodPublicBodyPromptCacheKey = TypeAliasType(
     "CompactResponseMethodPublicBodyPromptCacheKey",
     Annotated[str, Field(max_length=64)],
@@ -213,7 +211,7 @@ class CompactionBody(Deferred):
     type: Literal["compaction"]
     id: str
     encrypted_content: str
-    created_by: str | None = None
+    created_by: Omittable[str] = None
 
 
 class CompactionSummaryItemParam(Deferred):
@@ -247,7 +245,7 @@ class ComparisonFilter(Deferred):
     )
     type: Literal["eq", "ne", "gt", "gte", "lt", "lte", "in", "nin"]
     key: str
-    value: str | float | bool | Many[str | float]
+    value: str | Number | Boolean | Many[str | Number]
 
 
 ComputerCallOutputStatus = TypeAliasType(
@@ -283,8 +281,8 @@ class ComputerScreenshotImage(Deferred):
         extra="allow",
     )
     type: Literal["computer_screenshot"]
-    image_url: str | None = None
-    file_id: str | None = None
+    image_url: Omittable[str] = None
+    file_id: Omittable[str] = None
 
 
 class ComputerTool(Deferred):
@@ -303,11 +301,11 @@ class ComputerToolCallOutput(Deferred):
         extra="allow",
     )
     type: Literal["computer_call_output"]
-    id: str | None = None
+    id: Omittable[str] = None
     call_id: str
-    acknowledged_safety_checks: Many[ComputerCallSafetyCheckParam] | None = None
+    acknowledged_safety_checks: Omittable[Many[ComputerCallSafetyCheckParam]] = None
     output: ComputerScreenshotImage
-    status: Literal["in_progress", "completed", "incomplete"] | None = None
+    status: Omittable[Literal["in_progress", "completed", "incomplete"]] = None
 
 
 class ComputerToolCallOutputResource(ComputerToolCallOutput):
@@ -320,7 +318,7 @@ class ComputerToolCallOutputResource(ComputerToolCallOutput):
     )
     id: str
     status: ComputerCallOutputStatus
-    created_by: str | None = None
+    created_by: Omittable[str] = None
     type: Literal["computer_call_output"]
 
 
@@ -330,8 +328,8 @@ class ComputerUsePreviewTool(Deferred):
     )
     type: Literal["computer_use_preview"]
     environment: ComputerEnvironment
-    display_width: int
-    display_height: int
+    display_width: Integer
+    display_height: Integer
 
 
 class ContainerFileCitationBody(Deferred):
@@ -345,14 +343,12 @@ class ContainerFileCitationBody(Deferred):
     type: Literal["container_file_citation"]
     container_id: str
     file_id: str
-    start_index: int
-    end_index: int
+    start_index: Integer
+    end_index: Integer
     filename: str
 
 
-ContainerMemoryLimit = TypeAliasType(
-    "ContainerMemoryLimit", Literal["1g", "4g", "16g", "64g"]
-)
+ContainerMemoryLimit = TypeAliasType("ContainerMemoryLimit", Literal["1g", "4g", "16g", "64g"])
 
 
 class ContainerNetworkPolicyDisabledParam(Deferred):
@@ -396,7 +392,7 @@ class ContainerReferenceResource(Deferred):
 
 
 ContextManagementParamCompactThreshold = TypeAliasType(
-    "ContextManagementParamCompactThreshold", Annotated[int, Field(ge=1000)]
+    "ContextManagementParamCompactThreshold", Annotated[Integer, Field(ge=1000)]
 )
 
 
@@ -416,7 +412,7 @@ class ConversationParam2(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    id: str
+    id: Annotated[str, Field(min_length=1)]
 
 
 class ConversationResource(Deferred):
@@ -430,7 +426,7 @@ class ConversationResource(Deferred):
     id: str
     object: Literal["conversation"]
     metadata: Map[str, str]
-    created_at: int
+    created_at: Integer
 
 
 class CoordParam(Deferred):
@@ -441,14 +437,11 @@ class CoordParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    x: int
-    y: int
+    x: Integer
+    y: Integer
 
 
-TopLogprobs = TypeAliasType("TopLogprobs", Annotated[int, Field(ge=0, le=20)])
-
-
-TopLogprobs1 = TypeAliasType("TopLogprobs1", None)
+TopLogprobs = TypeAliasType("TopLogprobs", Annotated[Integer, Field(ge=0, le=20)])
 
 
 ContextManagement = TypeAliasType(
@@ -456,12 +449,10 @@ ContextManagement = TypeAliasType(
 )
 
 
-MaxOutputTokens = TypeAliasType("MaxOutputTokens", Annotated[int, Field(ge=1)])
+MaxOutputTokens = TypeAliasType("MaxOutputTokens", Annotated[Integer, Field(ge=1)])
 
 
-PresencePenalty = TypeAliasType(
-    "PresencePenalty", Annotated[float, Field(ge=-2.0, le=2.0)]
-)
+PresencePenalty = TypeAliasType("PresencePenalty", Annotated[Number, Field(ge=-2.0, le=2.0)])
 
 
 class CustomTextFormatParam(Deferred):
@@ -484,7 +475,7 @@ class DeletedConversationResource(Deferred):
         extra="allow",
     )
     object: Literal["conversation.deleted"]
-    deleted: bool
+    deleted: Boolean
     id: str
 
 
@@ -522,8 +513,8 @@ class DoubleClickAction(Deferred):
         extra="allow",
     )
     type: Literal["double_click"]
-    x: int
-    y: int
+    x: Integer
+    y: Integer
     keys: Many[str] | None
 
 
@@ -585,7 +576,7 @@ class FileCitationBody(Deferred):
     )
     type: Literal["file_citation"]
     file_id: str
-    index: int
+    index: Integer
     filename: str
 
 
@@ -602,7 +593,7 @@ class FilePath(Deferred):
     )
     type: Literal["file_path"]
     file_id: str
-    index: int
+    index: Integer
 
 
 FunctionCallItemStatus = TypeAliasType(
@@ -631,8 +622,8 @@ class FunctionShellAction(Deferred):
         extra="allow",
     )
     commands: Many[str]
-    timeout_ms: int | None
-    max_output_length: int | None
+    timeout_ms: Integer | None
+    max_output_length: Integer | None
 
 
 class FunctionShellActionParam(Deferred):
@@ -644,8 +635,8 @@ class FunctionShellActionParam(Deferred):
         extra="allow",
     )
     commands: Many[str]
-    timeout_ms: int | None = None
-    max_output_length: int | None = None
+    timeout_ms: Integer | None = None
+    max_output_length: Integer | None = None
 
 
 class FunctionShellCallOutputExitOutcome(Deferred):
@@ -657,7 +648,7 @@ class FunctionShellCallOutputExitOutcome(Deferred):
         extra="allow",
     )
     type: Literal["exit"]
-    exit_code: int
+    exit_code: Integer
 
 
 class FunctionShellCallOutputExitOutcomeParam(Deferred):
@@ -669,7 +660,7 @@ class FunctionShellCallOutputExitOutcomeParam(Deferred):
         extra="allow",
     )
     type: Literal["exit"]
-    exit_code: int
+    exit_code: Integer
 
 
 class FunctionShellCallOutputTimeoutOutcome(Deferred):
@@ -707,10 +698,10 @@ class FunctionTool(Deferred):
     description: str | None = None
     parameters: dict[str, Any] | None = None
     output_schema: dict[str, Any] | None = None
-    strict: bool | None = None
-    defer_loading: bool | None = None
+    strict: Boolean | None = None
+    defer_loading: Omittable[Boolean] = None
     allowed_callers: Many[CallableToolAllowedCaller] | None = None
-    async_: Annotated[bool | None, Field(alias="async")] = None
+    async_: Annotated[Omittable[Boolean], Field(alias="async")] = None
 
 
 class FunctionToolParam(Deferred):
@@ -721,17 +712,15 @@ class FunctionToolParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    name: Annotated[
-        str, Field(max_length=128, min_length=1, pattern="^[a-zA-Z0-9_-]+$")
-    ]
+    name: Annotated[str, Field(max_length=128, min_length=1, pattern="^[a-zA-Z0-9_-]+$")]
     description: str | None = None
     parameters: EmptyModelParam | None = None
-    strict: bool | None = None
+    strict: Boolean | None = None
     type: Literal["function"]
     output_schema: dict[str, Any] | None = None
-    defer_loading: bool | None = None
+    defer_loading: Omittable[Boolean] = None
     allowed_callers: CodeInterpreterToolAllowedCallers | None = None
-    async_: Annotated[bool | None, Field(alias="async")] = None
+    async_: Annotated[Omittable[Boolean], Field(alias="async")] = None
 
 
 GrammarSyntax1 = TypeAliasType("GrammarSyntax1", Literal["lark", "regex"])
@@ -746,7 +735,7 @@ class HTTPError(Deferred):
         extra="allow",
     )
     type: Literal["http_error"]
-    code: int
+    code: Integer
     message: str
 
 
@@ -754,21 +743,19 @@ class HybridSearchOptions(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    embedding_weight: float
-    text_weight: float
+    embedding_weight: Number
+    text_weight: Number
 
 
-ImageGenActionEnum = TypeAliasType(
-    "ImageGenActionEnum", Literal["generate", "edit", "auto"]
-)
+ImageGenActionEnum = TypeAliasType("ImageGenActionEnum", Literal["generate", "edit", "auto"])
 
 
 class ImageGenToolInputImageMask(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    image_url: str | None = None
-    file_id: str | None = None
+    image_url: Omittable[str] = None
+    file_id: Omittable[str] = None
 
 
 IncludeEnum = TypeAliasType(
@@ -818,7 +805,7 @@ class ItemReferenceParam(Deferred):
         extra="allow",
     )
     type: Literal["item_reference"]
-    id: str
+    id: Annotated[str, Field(min_length=1)]
 
 
 class KeyPressAction(Deferred):
@@ -854,7 +841,7 @@ class LocalShellExecAction(Deferred):
     )
     type: Literal["exec"]
     command: Many[str]
-    timeout_ms: int | None = None
+    timeout_ms: Integer | None = None
     working_directory: str | None = None
     env: Map[str, str]
     user: str | None = None
@@ -936,7 +923,7 @@ class MCPApprovalResponse(Deferred):
     type: Literal["mcp_approval_response"]
     id: str | None = None
     approval_request_id: str
-    approve: bool
+    approve: Boolean
     reason: str | None = None
 
 
@@ -951,7 +938,7 @@ class MCPApprovalResponseResource(Deferred):
     type: Literal["mcp_approval_response"]
     id: str
     approval_request_id: str
-    approve: bool
+    approve: Boolean
     reason: str | None = None
 
 
@@ -978,7 +965,7 @@ class MCPProtocolError(Deferred):
         extra="allow",
     )
     type: Literal["mcp_protocol_error"]
-    code: int
+    code: Integer
     message: str
 
 
@@ -1004,8 +991,8 @@ class MCPToolFilter(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    tool_names: Many[str] | None = None
-    read_only: bool | None = None
+    tool_names: Omittable[Many[str]] = None
+    read_only: Omittable[Boolean] = None
 
 
 MessagePhase = TypeAliasType("MessagePhase", Literal["commentary", "final_answer"])
@@ -1038,7 +1025,7 @@ class Model(Deferred):
         extra="allow",
     )
     id: str
-    created: int
+    created: Integer
     object: Literal["model"]
     owned_by: str
     shutdown_date: str | None = None
@@ -1139,12 +1126,12 @@ ModelIdsShared = TypeAliasType(
 
 
 ModelResponsePropertiesTemperature = TypeAliasType(
-    "ModelResponsePropertiesTemperature", Annotated[float, Field(ge=0.0, le=2.0)]
+    "ModelResponsePropertiesTemperature", Annotated[Number, Field(ge=0.0, le=2.0)]
 )
 
 
 ModelResponsePropertiesTopP = TypeAliasType(
-    "ModelResponsePropertiesTopP", Annotated[float, Field(ge=0.0, le=1.0)]
+    "ModelResponsePropertiesTopP", Annotated[Number, Field(ge=0.0, le=1.0)]
 )
 
 
@@ -1195,9 +1182,9 @@ class ModerationResultBody(Deferred):
     )
     type: Literal["moderation_result"]
     model: str
-    flagged: bool
-    categories: Map[str, bool]
-    category_scores: Map[str, float]
+    flagged: Boolean
+    categories: Map[str, Boolean]
+    category_scores: Map[str, Number]
     category_applied_input_types: Map[str, Many[ModerationInputType]]
 
 
@@ -1210,14 +1197,12 @@ class MoveParam(Deferred):
         extra="allow",
     )
     type: Literal["move"]
-    x: int
-    y: int
+    x: Integer
+    y: Integer
     keys: Many[str] | None = None
 
 
-PersonalityEnum = TypeAliasType(
-    "PersonalityEnum", str | Literal["friendly", "pragmatic"]
-)
+PersonalityEnum = TypeAliasType("PersonalityEnum", str | Literal["friendly", "pragmatic"])
 
 
 class Program(Deferred):
@@ -1246,9 +1231,7 @@ class ProgramItemParam(Deferred):
     fingerprint: Annotated[str, Field(max_length=10485760)]
 
 
-ProgramOutputItemStatus = TypeAliasType(
-    "ProgramOutputItemStatus", Literal["completed", "incomplete"]
-)
+ProgramOutputItemStatus = TypeAliasType("ProgramOutputItemStatus", Literal["completed", "incomplete"])
 
 
 class ProgramToolCallCaller(Deferred):
@@ -1291,7 +1274,7 @@ class PromptCacheBreakpointConfig(Deferred):
         extra="allow",
     )
     mode: Literal["explicit"]
-    ttl: Literal["30m", "12h"] | None = None
+    ttl: Omittable[Literal["30m", "12h"]] = None
 
 
 class PromptCacheBreakpointParam(Deferred):
@@ -1303,34 +1286,28 @@ class PromptCacheBreakpointParam(Deferred):
         extra="allow",
     )
     mode: Literal["explicit"]
-    ttl: Literal["30m", "12h"] | None = None
+    ttl: Omittable[Literal["30m", "12h"]] = None
 
 
-PromptCacheModeEnum = TypeAliasType(
-    "PromptCacheModeEnum", Literal["implicit", "explicit"]
-)
+PromptCacheModeEnum = TypeAliasType("PromptCacheModeEnum", Literal["implicit", "explicit"])
 
 
-PromptCacheRetentionEnum = TypeAliasType(
-    "PromptCacheRetentionEnum", Literal["in_memory", "24h"]
-)
+PromptCacheRetentionEnum = TypeAliasType("PromptCacheRetentionEnum", Literal["in_memory", "24h"])
 
 
 PromptCacheTTLEnum = TypeAliasType("PromptCacheTTLEnum", Literal["30m", "12h"])
 
 
-RankerVersionType = TypeAliasType(
-    "RankerVersionType", Literal["auto", "default-2024-11-15"]
-)
+RankerVersionType = TypeAliasType("RankerVersionType", Literal["auto", "default-2024-11-15"])
 
 
 class RankingOptions(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    ranker: RankerVersionType | None = None
-    score_threshold: float | None = None
-    hybrid_search: HybridSearchOptions | None = None
+    ranker: Omittable[RankerVersionType] = None
+    score_threshold: Omittable[Number] = None
+    hybrid_search: Omittable[HybridSearchOptions] = None
 
 
 ReasoningEffort = TypeAliasType(
@@ -1370,9 +1347,7 @@ class IncompleteDetails(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    reason: (
-        Literal["max_output_tokens", "content_filter", "max_messages", "steered"] | None
-    ) = None
+    reason: Omittable[Literal["max_output_tokens", "content_filter", "max_messages", "steered"]] = None
 
 
 class ResponseAudioDeltaEvent(Deferred):
@@ -1384,7 +1359,7 @@ class ResponseAudioDeltaEvent(Deferred):
         extra="allow",
     )
     type: Literal["response.audio.delta"]
-    sequence_number: int
+    sequence_number: Integer
     delta: str
 
 
@@ -1397,7 +1372,7 @@ class ResponseAudioDoneEvent(Deferred):
         extra="allow",
     )
     type: Literal["response.audio.done"]
-    sequence_number: int
+    sequence_number: Integer
 
 
 class ResponseAudioTranscriptDeltaEvent(Deferred):
@@ -1410,7 +1385,7 @@ class ResponseAudioTranscriptDeltaEvent(Deferred):
     )
     type: Literal["response.audio.transcript.delta"]
     delta: str
-    sequence_number: int
+    sequence_number: Integer
 
 
 class ResponseAudioTranscriptDoneEvent(Deferred):
@@ -1422,7 +1397,7 @@ class ResponseAudioTranscriptDoneEvent(Deferred):
         extra="allow",
     )
     type: Literal["response.audio.transcript.done"]
-    sequence_number: int
+    sequence_number: Integer
 
 
 class ResponseCodeInterpreterCallCodeDeltaEvent(Deferred):
@@ -1434,10 +1409,10 @@ class ResponseCodeInterpreterCallCodeDeltaEvent(Deferred):
         extra="allow",
     )
     type: Literal["response.code_interpreter_call_code.delta"]
-    output_index: int
+    output_index: Integer
     item_id: str
     delta: str
-    sequence_number: int
+    sequence_number: Integer
 
 
 class ResponseCodeInterpreterCallCodeDoneEvent(Deferred):
@@ -1449,10 +1424,10 @@ class ResponseCodeInterpreterCallCodeDoneEvent(Deferred):
         extra="allow",
     )
     type: Literal["response.code_interpreter_call_code.done"]
-    output_index: int
+    output_index: Integer
     item_id: str
     code: str
-    sequence_number: int
+    sequence_number: Integer
 
 
 class ResponseCodeInterpreterCallCompletedEvent(Deferred):
@@ -1464,9 +1439,9 @@ class ResponseCodeInterpreterCallCompletedEvent(Deferred):
         extra="allow",
     )
     type: Literal["response.code_interpreter_call.completed"]
-    output_index: int
+    output_index: Integer
     item_id: str
-    sequence_number: int
+    sequence_number: Integer
 
 
 class ResponseCodeInterpreterCallInProgressEvent(Deferred):
@@ -1478,9 +1453,9 @@ class ResponseCodeInterpreterCallInProgressEvent(Deferred):
         extra="allow",
     )
     type: Literal["response.code_interpreter_call.in_progress"]
-    output_index: int
+    output_index: Integer
     item_id: str
-    sequence_number: int
+    sequence_number: Integer
 
 
 class ResponseCodeInterpreterCallInterpretingEvent(Deferred):
@@ -1492,9 +1467,9 @@ class ResponseCodeInterpreterCallInterpretingEvent(Deferred):
         extra="allow",
     )
     type: Literal["response.code_interpreter_call.interpreting"]
-    output_index: int
+    output_index: Integer
     item_id: str
-    sequence_number: int
+    sequence_number: Integer
 
 
 class ResponseConversation(Deferred):
@@ -1517,8 +1492,8 @@ class ResponseCustomToolCallInputDeltaEvent(Deferred):
         extra="allow",
     )
     type: Literal["response.custom_tool_call_input.delta"]
-    sequence_number: int
-    output_index: int
+    sequence_number: Integer
+    output_index: Integer
     item_id: str
     delta: str
 
@@ -1532,8 +1507,8 @@ class ResponseCustomToolCallInputDoneEvent(Deferred):
         extra="allow",
     )
     type: Literal["response.custom_tool_call_input.done"]
-    sequence_number: int
-    output_index: int
+    sequence_number: Integer
+    output_index: Integer
     item_id: str
     input: str
 
@@ -1586,8 +1561,8 @@ class ResponseErrorEvent(Deferred):
     code: str | None
     message: str
     param: str | None
-    sequence_number: int
-    error: Error | None = None
+    sequence_number: Integer
+    error: Omittable[Error] = None
 
 
 class ResponseFileSearchCallCompletedEvent(Deferred):
@@ -1599,9 +1574,9 @@ class ResponseFileSearchCallCompletedEvent(Deferred):
         extra="allow",
     )
     type: Literal["response.file_search_call.completed"]
-    output_index: int
+    output_index: Integer
     item_id: str
-    sequence_number: int
+    sequence_number: Integer
 
 
 class ResponseFileSearchCallInProgressEvent(Deferred):
@@ -1613,9 +1588,9 @@ class ResponseFileSearchCallInProgressEvent(Deferred):
         extra="allow",
     )
     type: Literal["response.file_search_call.in_progress"]
-    output_index: int
+    output_index: Integer
     item_id: str
-    sequence_number: int
+    sequence_number: Integer
 
 
 class ResponseFileSearchCallSearchingEvent(Deferred):
@@ -1627,9 +1602,9 @@ class ResponseFileSearchCallSearchingEvent(Deferred):
         extra="allow",
     )
     type: Literal["response.file_search_call.searching"]
-    output_index: int
+    output_index: Integer
     item_id: str
-    sequence_number: int
+    sequence_number: Integer
 
 
 class ResponseFormatJsonObject(Deferred):
@@ -1670,8 +1645,8 @@ class ResponseFunctionCallArgumentsDeltaEvent(Deferred):
     )
     type: Literal["response.function_call_arguments.delta"]
     item_id: str
-    output_index: int
-    sequence_number: int
+    output_index: Integer
+    sequence_number: Integer
     delta: str
 
 
@@ -1686,8 +1661,8 @@ class ResponseFunctionCallArgumentsDoneEvent(Deferred):
     type: Literal["response.function_call_arguments.done"]
     item_id: str
     name: str
-    output_index: int
-    sequence_number: int
+    output_index: Integer
+    sequence_number: Integer
     arguments: str
 
 
@@ -1700,8 +1675,8 @@ class ResponseImageGenCallCompletedEvent(Deferred):
         extra="allow",
     )
     type: Literal["response.image_generation_call.completed"]
-    output_index: int
-    sequence_number: int
+    output_index: Integer
+    sequence_number: Integer
     item_id: str
 
 
@@ -1714,9 +1689,9 @@ class ResponseImageGenCallGeneratingEvent(Deferred):
         extra="allow",
     )
     type: Literal["response.image_generation_call.generating"]
-    output_index: int
+    output_index: Integer
     item_id: str
-    sequence_number: int
+    sequence_number: Integer
 
 
 class ResponseImageGenCallInProgressEvent(Deferred):
@@ -1728,9 +1703,9 @@ class ResponseImageGenCallInProgressEvent(Deferred):
         extra="allow",
     )
     type: Literal["response.image_generation_call.in_progress"]
-    output_index: int
+    output_index: Integer
     item_id: str
-    sequence_number: int
+    sequence_number: Integer
 
 
 class ResponseImageGenCallPartialImageEvent(Deferred):
@@ -1742,23 +1717,23 @@ class ResponseImageGenCallPartialImageEvent(Deferred):
         extra="allow",
     )
     type: Literal["response.image_generation_call.partial_image"]
-    output_index: int
+    output_index: Integer
     item_id: str
-    sequence_number: int
-    partial_image_index: int
+    sequence_number: Integer
+    partial_image_index: Integer
     partial_image_b64: str
-    size: str | None = None
-    quality: str | None = None
-    background: str | None = None
-    output_format: str | None = None
+    size: Omittable[str] = None
+    quality: Omittable[str] = None
+    background: Omittable[str] = None
+    output_format: Omittable[str] = None
 
 
 class ResponseLogProbTopLogprob(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    token: str | None = None
-    logprob: float | None = None
+    token: Omittable[str] = None
+    logprob: Omittable[Number] = None
 
 
 class ResponseLogProb(Deferred):
@@ -1770,8 +1745,8 @@ class ResponseLogProb(Deferred):
         extra="allow",
     )
     token: str
-    logprob: float
-    top_logprobs: Many[ResponseLogProbTopLogprob] | None = None
+    logprob: Number
+    top_logprobs: Omittable[Many[ResponseLogProbTopLogprob]] = None
 
 
 class ResponseMCPCallArgumentsDeltaEvent(Deferred):
@@ -1783,10 +1758,10 @@ class ResponseMCPCallArgumentsDeltaEvent(Deferred):
         extra="allow",
     )
     type: Literal["response.mcp_call_arguments.delta"]
-    output_index: int
+    output_index: Integer
     item_id: str
     delta: str
-    sequence_number: int
+    sequence_number: Integer
 
 
 class ResponseMCPCallArgumentsDoneEvent(Deferred):
@@ -1798,10 +1773,10 @@ class ResponseMCPCallArgumentsDoneEvent(Deferred):
         extra="allow",
     )
     type: Literal["response.mcp_call_arguments.done"]
-    output_index: int
+    output_index: Integer
     item_id: str
     arguments: str
-    sequence_number: int
+    sequence_number: Integer
 
 
 class ResponseMCPCallCompletedEvent(Deferred):
@@ -1814,8 +1789,8 @@ class ResponseMCPCallCompletedEvent(Deferred):
     )
     type: Literal["response.mcp_call.completed"]
     item_id: str
-    output_index: int
-    sequence_number: int
+    output_index: Integer
+    sequence_number: Integer
 
 
 class ResponseMCPCallFailedEvent(Deferred):
@@ -1828,8 +1803,8 @@ class ResponseMCPCallFailedEvent(Deferred):
     )
     type: Literal["response.mcp_call.failed"]
     item_id: str
-    output_index: int
-    sequence_number: int
+    output_index: Integer
+    sequence_number: Integer
 
 
 class ResponseMCPCallInProgressEvent(Deferred):
@@ -1841,8 +1816,8 @@ class ResponseMCPCallInProgressEvent(Deferred):
         extra="allow",
     )
     type: Literal["response.mcp_call.in_progress"]
-    sequence_number: int
-    output_index: int
+    sequence_number: Integer
+    output_index: Integer
     item_id: str
 
 
@@ -1856,8 +1831,8 @@ class ResponseMCPListToolsCompletedEvent(Deferred):
     )
     type: Literal["response.mcp_list_tools.completed"]
     item_id: str
-    output_index: int
-    sequence_number: int
+    output_index: Integer
+    sequence_number: Integer
 
 
 class ResponseMCPListToolsFailedEvent(Deferred):
@@ -1870,8 +1845,8 @@ class ResponseMCPListToolsFailedEvent(Deferred):
     )
     type: Literal["response.mcp_list_tools.failed"]
     item_id: str
-    output_index: int
-    sequence_number: int
+    output_index: Integer
+    sequence_number: Integer
 
 
 class ResponseMCPListToolsInProgressEvent(Deferred):
@@ -1884,8 +1859,8 @@ class ResponseMCPListToolsInProgressEvent(Deferred):
     )
     type: Literal["response.mcp_list_tools.in_progress"]
     item_id: str
-    output_index: int
-    sequence_number: int
+    output_index: Integer
+    sequence_number: Integer
 
 
 class ResponseReasoningSummaryPartAddedEventPart(Deferred):
@@ -1906,9 +1881,9 @@ class ResponseReasoningSummaryPartAddedEvent(Deferred):
     )
     type: Literal["response.reasoning_summary_part.added"]
     item_id: str
-    output_index: int
-    summary_index: int
-    sequence_number: int
+    output_index: Integer
+    summary_index: Integer
+    sequence_number: Integer
     part: ResponseReasoningSummaryPartAddedEventPart
 
 
@@ -1922,10 +1897,10 @@ class ResponseReasoningSummaryPartDoneEvent(Deferred):
     )
     type: Literal["response.reasoning_summary_part.done"]
     item_id: str
-    output_index: int
-    summary_index: int
-    status: Literal["incomplete"] | None = None
-    sequence_number: int
+    output_index: Integer
+    summary_index: Integer
+    status: Omittable[Literal["incomplete"]] = None
+    sequence_number: Integer
     part: ResponseReasoningSummaryPartAddedEventPart
 
 
@@ -1939,10 +1914,10 @@ class ResponseReasoningSummaryTextDeltaEvent(Deferred):
     )
     type: Literal["response.reasoning_summary_text.delta"]
     item_id: str
-    output_index: int
-    summary_index: int
+    output_index: Integer
+    summary_index: Integer
     delta: str
-    sequence_number: int
+    sequence_number: Integer
 
 
 class ResponseReasoningSummaryTextDoneEvent(Deferred):
@@ -1955,10 +1930,10 @@ class ResponseReasoningSummaryTextDoneEvent(Deferred):
     )
     type: Literal["response.reasoning_summary_text.done"]
     item_id: str
-    output_index: int
-    summary_index: int
+    output_index: Integer
+    summary_index: Integer
     text: str
-    sequence_number: int
+    sequence_number: Integer
 
 
 class ResponseReasoningTextDeltaEvent(Deferred):
@@ -1971,10 +1946,10 @@ class ResponseReasoningTextDeltaEvent(Deferred):
     )
     type: Literal["response.reasoning_text.delta"]
     item_id: str
-    output_index: int
-    content_index: int
+    output_index: Integer
+    content_index: Integer
     delta: str
-    sequence_number: int
+    sequence_number: Integer
 
 
 class ResponseReasoningTextDoneEvent(Deferred):
@@ -1987,10 +1962,10 @@ class ResponseReasoningTextDoneEvent(Deferred):
     )
     type: Literal["response.reasoning_text.done"]
     item_id: str
-    output_index: int
-    content_index: int
+    output_index: Integer
+    content_index: Integer
     text: str
-    sequence_number: int
+    sequence_number: Integer
 
 
 class ResponseRefusalDeltaEvent(Deferred):
@@ -2003,10 +1978,10 @@ class ResponseRefusalDeltaEvent(Deferred):
     )
     type: Literal["response.refusal.delta"]
     item_id: str
-    output_index: int
-    content_index: int
+    output_index: Integer
+    content_index: Integer
     delta: str
-    sequence_number: int
+    sequence_number: Integer
 
 
 class ResponseRefusalDoneEvent(Deferred):
@@ -2019,10 +1994,10 @@ class ResponseRefusalDoneEvent(Deferred):
     )
     type: Literal["response.refusal.done"]
     item_id: str
-    output_index: int
-    content_index: int
+    output_index: Integer
+    content_index: Integer
     refusal: str
-    sequence_number: int
+    sequence_number: Integer
 
 
 class ResponseShellCallCommandAddedStreamingEvent(Deferred):
@@ -2034,9 +2009,9 @@ class ResponseShellCallCommandAddedStreamingEvent(Deferred):
         extra="allow",
     )
     type: Literal["response.shell_call_command.added"]
-    sequence_number: int
-    output_index: int
-    command_index: int
+    sequence_number: Integer
+    output_index: Integer
+    command_index: Integer
     command: str
 
 
@@ -2049,11 +2024,11 @@ class ResponseShellCallCommandDeltaStreamingEvent(Deferred):
         extra="allow",
     )
     type: Literal["response.shell_call_command.delta"]
-    sequence_number: int
-    output_index: int
-    command_index: int
+    sequence_number: Integer
+    output_index: Integer
+    command_index: Integer
     delta: str
-    obfuscation: str | None = None
+    obfuscation: Omittable[str] = None
 
 
 class ResponseShellCallCommandDoneStreamingEvent(Deferred):
@@ -2065,9 +2040,9 @@ class ResponseShellCallCommandDoneStreamingEvent(Deferred):
         extra="allow",
     )
     type: Literal["response.shell_call_command.done"]
-    sequence_number: int
-    output_index: int
-    command_index: int
+    sequence_number: Integer
+    output_index: Integer
+    command_index: Integer
     command: str
 
 
@@ -2075,7 +2050,7 @@ class ResponseStreamOptionsResponseStreamOptions(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    include_obfuscation: bool | None = None
+    include_obfuscation: Omittable[Boolean] = None
 
 
 ResponseStreamOptions = TypeAliasType(
@@ -2093,10 +2068,10 @@ class ResponseTextDeltaEvent(Deferred):
     )
     type: Literal["response.output_text.delta"]
     item_id: str
-    output_index: int
-    content_index: int
+    output_index: Integer
+    content_index: Integer
     delta: str
-    sequence_number: int
+    sequence_number: Integer
     logprobs: Many[ResponseLogProb]
 
 
@@ -2110,10 +2085,10 @@ class ResponseTextDoneEvent(Deferred):
     )
     type: Literal["response.output_text.done"]
     item_id: str
-    output_index: int
-    content_index: int
+    output_index: Integer
+    content_index: Integer
     text: str
-    sequence_number: int
+    sequence_number: Integer
     logprobs: Many[ResponseLogProb]
 
 
@@ -2121,7 +2096,7 @@ class ResponseUsageOutputTokensDetails(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    reasoning_tokens: int
+    reasoning_tokens: Integer
 
 
 class ResponseWebSearchCallCompletedEvent(Deferred):
@@ -2133,9 +2108,9 @@ class ResponseWebSearchCallCompletedEvent(Deferred):
         extra="allow",
     )
     type: Literal["response.web_search_call.completed"]
-    output_index: int
+    output_index: Integer
     item_id: str
-    sequence_number: int
+    sequence_number: Integer
 
 
 class ResponseWebSearchCallInProgressEvent(Deferred):
@@ -2147,9 +2122,9 @@ class ResponseWebSearchCallInProgressEvent(Deferred):
         extra="allow",
     )
     type: Literal["response.web_search_call.in_progress"]
-    output_index: int
+    output_index: Integer
     item_id: str
-    sequence_number: int
+    sequence_number: Integer
 
 
 class ResponseWebSearchCallSearchingEvent(Deferred):
@@ -2161,9 +2136,9 @@ class ResponseWebSearchCallSearchingEvent(Deferred):
         extra="allow",
     )
     type: Literal["response.web_search_call.searching"]
-    output_index: int
+    output_index: Integer
     item_id: str
-    sequence_number: int
+    sequence_number: Integer
 
 
 class ScreenshotParam(Deferred):
@@ -2186,19 +2161,17 @@ class ScrollParam(Deferred):
         extra="allow",
     )
     type: Literal["scroll"]
-    x: int
-    y: int
-    scroll_x: int
-    scroll_y: int
+    x: Integer
+    y: Integer
+    scroll_x: Integer
+    scroll_y: Integer
     keys: Many[str] | None = None
 
 
 SearchContextSize = TypeAliasType("SearchContextSize", Literal["low", "medium", "high"])
 
 
-ServiceTierEnum = TypeAliasType(
-    "ServiceTierEnum", Literal["auto", "default", "fast", "flex", "priority"]
-)
+ServiceTierEnum = TypeAliasType("ServiceTierEnum", Literal["auto", "default", "fast", "flex", "priority"])
 
 
 ServiceTierResponses = TypeAliasType(
@@ -2215,8 +2188,8 @@ class ShellCallOutputDelta(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    stdout: str | None = None
-    stderr: str | None = None
+    stdout: Omittable[str] = None
+    stderr: Omittable[str] = None
 
 
 class SkillReferenceParam(Deferred):
@@ -2225,7 +2198,7 @@ class SkillReferenceParam(Deferred):
     )
     type: Literal["skill_reference"]
     skill_id: Annotated[str, Field(max_length=64, min_length=1)]
-    version: str | None = None
+    version: Omittable[str] = None
 
 
 class SpecificApplyPatchParam(Deferred):
@@ -2271,10 +2244,10 @@ class TextResponseFormatJsonSchema(Deferred):
         extra="allow",
     )
     type: Literal["json_schema"]
-    description: str | None = None
+    description: Omittable[str] = None
     name: str
     schema_: Annotated[ResponseFormatJsonSchemaSchema, Field(alias="schema")]
-    strict: bool | None = None
+    strict: Boolean | None = None
 
 
 class TokenCountsResource(Deferred):
@@ -2286,14 +2259,12 @@ class TokenCountsResource(Deferred):
         extra="allow",
     )
     object: Literal["response.input_tokens"]
-    input_tokens: int
+    input_tokens: Integer
 
 
 ToolCallCaller = TypeAliasType(
     "ToolCallCaller",
-    Annotated[
-        DirectToolCallCaller | ProgramToolCallCaller, Field(discriminator="type")
-    ],
+    Annotated[DirectToolCallCaller | ProgramToolCallCaller, Field(discriminator="type")],
 )
 
 
@@ -2352,9 +2323,7 @@ class ToolChoiceMCP(Deferred):
     name: str | None = None
 
 
-ToolChoiceOptions = TypeAliasType(
-    "ToolChoiceOptions", Literal["none", "auto", "required"]
-)
+ToolChoiceOptions = TypeAliasType("ToolChoiceOptions", Literal["none", "auto", "required"])
 
 
 class ToolChoiceTypes(Deferred):
@@ -2378,9 +2347,7 @@ ToolSearchCallItemParamCallId = TypeAliasType(
 )
 
 
-ToolSearchExecutionType = TypeAliasType(
-    "ToolSearchExecutionType", Literal["server", "client"]
-)
+ToolSearchExecutionType = TypeAliasType("ToolSearchExecutionType", Literal["server", "client"])
 
 
 class ToolSearchToolParam(Deferred):
@@ -2392,7 +2359,7 @@ class ToolSearchToolParam(Deferred):
         extra="allow",
     )
     type: Literal["tool_search"]
-    execution: ToolSearchExecutionType | None = None
+    execution: Omittable[ToolSearchExecutionType] = None
     description: str | None = None
     parameters: EmptyModelParam | None = None
 
@@ -2406,8 +2373,8 @@ class TopLogProb(Deferred):
         extra="allow",
     )
     token: str
-    logprob: float
-    bytes: Many[int]
+    logprob: Number
+    bytes: Many[Integer]
 
 
 TruncationEnum = TypeAliasType("TruncationEnum", Literal["auto", "disabled"])
@@ -2446,8 +2413,8 @@ class UrlCitationBody(Deferred):
     )
     type: Literal["url_citation"]
     url: str
-    start_index: int
-    end_index: int
+    start_index: Integer
+    end_index: Integer
     title: str
 
 
@@ -2461,7 +2428,7 @@ VectorStoreFileAttributes = TypeAliasType(
     "VectorStoreFileAttributes",
     Map[
         Annotated[str, StringConstraints(max_length=64)],
-        VectorStoreFileAttributesVectorStoreFileAttributes | float | bool,
+        VectorStoreFileAttributesVectorStoreFileAttributes | Number | Boolean,
     ]
     | None,
 )
@@ -2532,7 +2499,7 @@ class WebSearchApproximateLocationWebSearchApproximateLocation(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    type: Literal["approximate"] | None = "approximate"
+    type: Literal["approximate"] = "approximate"
     country: str | None = None
     region: str | None = None
     city: str | None = None
@@ -2555,8 +2522,8 @@ class WebSearchPreviewTool(Deferred):
     )
     type: Literal["web_search_preview", "web_search_preview_2025_03_11"]
     user_location: ApproximateLocation | None = None
-    search_context_size: SearchContextSize | None = None
-    search_content_types: Many[ModerationInputType] | None = None
+    search_context_size: Omittable[SearchContextSize] = None
+    search_content_types: Omittable[Many[ModerationInputType]] = None
 
 
 class WebSearchToolFilters(Deferred):
@@ -2575,11 +2542,11 @@ class WebSearchTool(Deferred):
         extra="allow",
     )
     type: Literal["web_search", "web_search_2025_08_26"]
-    external_web_access: bool | None = True
+    external_web_access: Boolean = True
     filters: WebSearchToolFilters | None = None
     user_location: WebSearchApproximateLocation | None = None
-    search_context_size: Literal["low", "medium", "high"] | None = "medium"
-    search_content_types: Many[str] | None = None
+    search_context_size: Literal["low", "medium", "high"] = "medium"
+    search_content_types: Omittable[Many[str]] = None
 
 
 class WebSearchToolCall(Deferred):
@@ -2631,16 +2598,16 @@ class Counters(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    requests_total: int
-    requests_ok: int
-    requests_error: int
-    errors_by_status: Map[str, int]
+    requests_total: Integer
+    requests_ok: Integer
+    requests_error: Integer
+    errors_by_status: Map[str, Integer]
     engine: str
-    uptime_seconds: float
-    app_server_pool_started: bool
-    requests_open: int
-    tokens: Map[str, int]
-    account_windows: Map[str, float]
+    uptime_seconds: Number
+    app_server_pool_started: Boolean
+    requests_open: Integer
+    tokens: Map[str, Integer]
+    account_windows: Map[str, Number]
 
 
 class InputAudioContentParamInputAudio(Deferred):
@@ -2739,7 +2706,7 @@ class CodexModelTruncationPolicy(Deferred):
         extra="allow",
     )
     mode: Literal["bytes", "tokens"]
-    limit: int
+    limit: Integer
 
 
 class CodexModel(Deferred):
@@ -2757,17 +2724,17 @@ class CodexModel(Deferred):
     default_reasoning_level: str | None = None
     shell_type: str
     visibility: Literal["list", "hide", "none"]
-    supported_in_api: bool
-    priority: int
-    support_verbosity: bool
+    supported_in_api: Boolean
+    priority: Integer
+    support_verbosity: Boolean
     truncation_policy: CodexModelTruncationPolicy
     experimental_supported_tools: Many[str]
     base_instructions: str
     apply_patch_tool_type: Literal["freeform"] | None = None
-    input_modalities: Many[Literal["text", "image"]] | None = None
-    context_window: int | None = None
-    supports_search_tool: bool | None = None
-    web_search_tool_type: Literal["text"] | None = None
+    input_modalities: Omittable[Many[Literal["text", "image"]]] = None
+    context_window: Integer | None = None
+    supports_search_tool: Omittable[Boolean] = None
+    web_search_tool_type: Omittable[Literal["text"]] = None
 
 
 class CompactedResponseImage(Deferred):
@@ -2800,7 +2767,7 @@ class ResponseCompactParamsImage(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    context_compression: Literal["auto", "enabled", "disabled"] | None = None
+    context_compression: Omittable[Literal["auto", "enabled", "disabled"]] = None
 
 
 class ResponseCompactionCompactingEvent(Deferred):
@@ -2812,8 +2779,8 @@ class ResponseCompactionCompactingEvent(Deferred):
         extra="allow",
     )
     item_id: str
-    output_index: int
-    sequence_number: int
+    output_index: Integer
+    sequence_number: Integer
     type: Literal["response.compaction.compacting"]
 
 
@@ -2825,9 +2792,7 @@ class ResponseConfigurationUpdateItemParamText(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    format: Annotated[
-        ResponseFormatText | TextResponseFormatJsonSchema, Field(discriminator="type")
-    ]
+    format: Annotated[ResponseFormatText | TextResponseFormatJsonSchema, Field(discriminator="type")]
 
 
 class ResponseConfigurationUpdateItemReasoning(Deferred):
@@ -2838,9 +2803,7 @@ class ResponseConfigurationUpdateItemReasoning(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    effort: (
-        Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None
-    ) = None
+    effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = None
 
 
 class ResponseConfigurationUpdateItemText(Deferred):
@@ -2851,9 +2814,7 @@ class ResponseConfigurationUpdateItemText(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    format: Annotated[
-        ResponseFormatText | TextResponseFormatJsonSchema, Field(discriminator="type")
-    ]
+    format: Annotated[ResponseFormatText | TextResponseFormatJsonSchema, Field(discriminator="type")]
 
 
 class ResponseCreateParamsAccessPrograms(Deferred):
@@ -2864,15 +2825,15 @@ class ResponseCreateParamsAccessPrograms(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    cyber: Literal["standard", "daybreak_blue", "daybreak_red"] | None = None
+    cyber: Omittable[Literal["standard", "daybreak_blue", "daybreak_red"]] = None
 
 
 class ResponseCreateParamsBackgroundOptions(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    completion_window: Literal["soonest", "2h", "8h"] | None = None
-    continuation_id: str | None = None
+    completion_window: Omittable[Literal["soonest", "2h", "8h"]] = None
+    continuation_id: Omittable[str] = None
 
 
 class ResponseCreateParamsImage(Deferred):
@@ -2883,7 +2844,7 @@ class ResponseCreateParamsImage(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    context_compression: Literal["auto", "enabled", "disabled"] | None = None
+    context_compression: Omittable[Literal["auto", "enabled", "disabled"]] = None
 
 
 class ResponseErrorMisalignmentSteer(Deferred):
@@ -2928,11 +2889,11 @@ class ResponseInputItemParamImageGenerationCallSvgUsage(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    input_tokens: int
+    input_tokens: Integer
     model: str
-    output_tokens: int
-    reasoning_tokens: int
-    total_tokens: int
+    output_tokens: Integer
+    reasoning_tokens: Integer
+    total_tokens: Integer
 
 
 class ResponseInputTransformation(Deferred):
@@ -2974,7 +2935,7 @@ class ResponsePromptCacheDiagnosticsCacheMiss(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    cache_missed_tokens: int
+    cache_missed_tokens: Integer
     reason: Literal[
         "model_changed",
         "prompt_cache_key_changed",
@@ -2987,7 +2948,7 @@ class ResponsePromptCacheDiagnosticsCacheMiss(Deferred):
         "service_tier_changed",
     ]
     type: Literal["cache_miss"]
-    comparison_reusable_tokens: int | None = None
+    comparison_reusable_tokens: Integer | None = None
 
 
 class ResponsePromptCacheDiagnosticsComparisonResponseNotFound(Deferred):
@@ -3121,8 +3082,8 @@ class ResponseToolUsageImageGenCachedTokensDetails(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    cached_image_tokens: int
-    cached_text_tokens: int
+    cached_image_tokens: Integer
+    cached_text_tokens: Integer
 
 
 class ResponseToolUsageImageGenInputTokensDetails(Deferred):
@@ -3133,8 +3094,8 @@ class ResponseToolUsageImageGenInputTokensDetails(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    image_tokens: int
-    text_tokens: int
+    image_tokens: Integer
+    text_tokens: Integer
 
 
 class ResponseToolUsageImageGenOutputTokensDetails(Deferred):
@@ -3145,8 +3106,8 @@ class ResponseToolUsageImageGenOutputTokensDetails(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    image_tokens: int
-    text_tokens: int
+    image_tokens: Integer
+    text_tokens: Integer
 
 
 class ResponseToolUsageWebSearch(Deferred):
@@ -3157,7 +3118,7 @@ class ResponseToolUsageWebSearch(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    num_requests: int
+    num_requests: Integer
 
 
 class ResponseUsageInputTokensDetailsCacheWriteTokensDetails(Deferred):
@@ -3168,17 +3129,15 @@ class ResponseUsageInputTokensDetailsCacheWriteTokensDetails(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    ttl_12h_tokens: int
-    ttl_30m_tokens: int
+    ttl_12h_tokens: Integer
+    ttl_30m_tokens: Integer
 
 
 class ToolParamImageGenerationSvgReasoning(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    effort: (
-        Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None
-    ) = None
+    effort: Omittable[Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]] = None
 
 
 class UnknownTool(Deferred):
@@ -3223,12 +3182,10 @@ class ApplyPatchToolCall(Deferred):
     caller: ToolCallCaller | None = None
     status: ApplyPatchCallStatus
     operation: Annotated[
-        ApplyPatchCreateFileOperation
-        | ApplyPatchDeleteFileOperation
-        | ApplyPatchUpdateFileOperation,
+        ApplyPatchCreateFileOperation | ApplyPatchDeleteFileOperation | ApplyPatchUpdateFileOperation,
         Field(discriminator="type"),
     ]
-    created_by: str | None = None
+    created_by: Omittable[str] = None
 
 
 class ApplyPatchToolCallItemParam(Deferred):
@@ -3261,7 +3218,7 @@ class ApplyPatchToolCallOutput(Deferred):
     caller: ToolCallCaller | None = None
     status: ApplyPatchCallOutputStatus
     output: str | None = None
-    created_by: str | None = None
+    created_by: Omittable[str] = None
 
 
 class ApplyPatchToolCallOutputItemParam(Deferred):
@@ -3335,8 +3292,8 @@ class ComputerToolCall(Deferred):
     type: Literal["computer_call"]
     id: str
     call_id: str
-    action: ComputerAction | None = None
-    actions: ComputerActionList | None = None
+    action: Omittable[ComputerAction] = None
+    actions: Omittable[ComputerActionList] = None
     pending_safety_checks: Many[ComputerCallSafetyCheckParam]
     status: Literal["in_progress", "completed", "incomplete"]
 
@@ -3348,11 +3305,14 @@ class ContainerNetworkPolicyAllowlistParam(Deferred):
     type: Literal["allowlist"]
     allowed_domains: Annotated[Many[str], Field(min_length=1)]
     domain_secrets: Annotated[
-        Many[ContainerNetworkPolicyDomainSecretParam] | None, Field(min_length=1)
+        Omittable[Many[ContainerNetworkPolicyDomainSecretParam]], Field(min_length=1)
     ] = None
 
 
-ConversationParam = TypeAliasType("ConversationParam", str | ConversationParam2)
+ConversationParam = TypeAliasType(
+    "ConversationParam",
+    CompactResponseMethodPublicBodyPreviousResponseId | ConversationParam2,
+)
 
 
 class CustomGrammarFormatParam(Deferred):
@@ -3384,7 +3344,7 @@ class CustomToolCall(Deferred):
     name: str
     input: str
     status: Literal["in_progress", "completed", "incomplete"] | None = None
-    async_: Annotated[bool | None, Field(alias="async")] = None
+    async_: Annotated[Boolean | None, Field(alias="async")] = None
 
 
 class CustomToolCallResource(CustomToolCall):
@@ -3395,9 +3355,9 @@ class CustomToolCallResource(CustomToolCall):
     model_config = ConfigDict(
         extra="allow",
     )
-    id: str
+    id: str | None
     status: FunctionCallItemStatus
-    created_by: str | None = None
+    created_by: Omittable[str] = None
     type: Literal["custom_tool_call"]
 
 
@@ -3411,14 +3371,13 @@ class CustomToolParam(Deferred):
     )
     type: Literal["custom"]
     name: str
-    description: str | None = None
+    description: Omittable[str] = None
     format: Annotated[
-        CustomTextFormatParam | CustomGrammarFormatParam | None,
-        Field(discriminator="type"),
+        Omittable[CustomTextFormatParam | CustomGrammarFormatParam], Field(discriminator="type")
     ] = None
-    defer_loading: bool | None = None
+    defer_loading: Omittable[Boolean] = None
     allowed_callers: CodeInterpreterToolAllowedCallers | None = None
-    async_: Annotated[bool | None, Field(alias="async")] = None
+    async_: Annotated[Omittable[Boolean], Field(alias="async")] = None
 
 
 class FileSearchToolCallResult(Deferred):
@@ -3429,7 +3388,7 @@ class FileSearchToolCallResult(Deferred):
     text: str | None = None
     filename: str | None = None
     attributes: VectorStoreFileAttributes | None = None
-    score: float | None = None
+    score: Number | None = None
 
 
 class FileSearchToolCall(Deferred):
@@ -3462,7 +3421,7 @@ class FunctionShellCall(Deferred):
     action: FunctionShellAction
     status: FunctionCallItemStatus
     environment: LocalEnvironmentResource | ContainerReferenceResource | None
-    created_by: str | None = None
+    created_by: Omittable[str] = None
 
 
 class FunctionShellCallOutputContent(Deferred):
@@ -3479,14 +3438,13 @@ class FunctionShellCallOutputContent(Deferred):
         FunctionShellCallOutputTimeoutOutcome | FunctionShellCallOutputExitOutcome,
         Field(discriminator="type"),
     ]
-    created_by: str | None = None
+    created_by: Omittable[str] = None
 
 
 FunctionShellCallOutputOutcomeParam = TypeAliasType(
     "FunctionShellCallOutputOutcomeParam",
     Annotated[
-        FunctionShellCallOutputTimeoutOutcomeParam
-        | FunctionShellCallOutputExitOutcomeParam,
+        FunctionShellCallOutputTimeoutOutcomeParam | FunctionShellCallOutputExitOutcomeParam,
         Field(discriminator="type"),
     ],
 )
@@ -3509,7 +3467,7 @@ class FunctionToolCall(Deferred):
     arguments: str
     status: Literal["in_progress", "completed", "incomplete"] | None = None
     internal_chat_message_metadata_passthrough: dict[str, Any] | None = None
-    async_: Annotated[bool | None, Field(alias="async")] = None
+    async_: Annotated[Boolean | None, Field(alias="async")] = None
 
 
 class FunctionToolCallResource(FunctionToolCall):
@@ -3520,9 +3478,9 @@ class FunctionToolCallResource(FunctionToolCall):
     model_config = ConfigDict(
         extra="allow",
     )
-    id: str
+    id: str | None
     status: FunctionCallItemStatus
-    created_by: str | None = None
+    created_by: Omittable[str] = None
     type: Literal["function_call"]
 
 
@@ -3648,7 +3606,7 @@ class LocalEnvironmentParam(Deferred):
         extra="allow",
     )
     type: Literal["local"]
-    skills: Annotated[Many[LocalSkillParam] | None, Field(max_length=200)] = None
+    skills: Annotated[Omittable[Many[LocalSkillParam]], Field(max_length=200)] = None
 
 
 class LogProb(Deferred):
@@ -3660,8 +3618,8 @@ class LogProb(Deferred):
         extra="allow",
     )
     token: str
-    logprob: float
-    bytes: Many[int]
+    logprob: Number
+    bytes: Many[Integer]
     top_logprobs: Many[TopLogProb]
 
 
@@ -3684,8 +3642,8 @@ class MCPToolRequireApproval(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    always: MCPToolFilter | None = None
-    never: MCPToolFilter | None = None
+    always: Omittable[MCPToolFilter] = None
+    never: Omittable[MCPToolFilter] = None
 
 
 class MCPTool(Deferred):
@@ -3694,8 +3652,8 @@ class MCPTool(Deferred):
     )
     type: Literal["mcp"]
     server_label: str
-    server_url: str | None = None
-    connector_id: (
+    server_url: Omittable[str] = None
+    connector_id: Omittable[
         Literal[
             "connector_dropbox",
             "connector_gmail",
@@ -3706,16 +3664,15 @@ class MCPTool(Deferred):
             "connector_outlookemail",
             "connector_sharepoint",
         ]
-        | None
-    ) = None
-    tunnel_id: Annotated[str | None, Field(pattern="^tunnel_[a-z0-9]{32}$")] = None
-    authorization: str | None = None
-    server_description: str | None = None
+    ] = None
+    tunnel_id: Annotated[Omittable[str], Field(pattern="^tunnel_[a-z0-9]{32}$")] = None
+    authorization: Omittable[str] = None
+    server_description: Omittable[str] = None
     headers: Map[str, str] | None = None
     allowed_tools: Many[str] | MCPToolFilter | None = None
     allowed_callers: CodeInterpreterToolAllowedCallers | None = None
     require_approval: MCPToolRequireApproval | Literal["always", "never"] | None = None
-    defer_loading: bool | None = None
+    defer_loading: Omittable[Boolean] = None
 
 
 MCPToolCallError = TypeAliasType(
@@ -3762,12 +3719,8 @@ class Moderation(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    input: Annotated[
-        ModerationResultBody | ModerationErrorBody, Field(discriminator="type")
-    ]
-    output: Annotated[
-        ModerationResultBody | ModerationErrorBody, Field(discriminator="type")
-    ]
+    input: Annotated[ModerationResultBody | ModerationErrorBody, Field(discriminator="type")]
+    output: Annotated[ModerationResultBody | ModerationErrorBody, Field(discriminator="type")]
 
 
 class ModerationConfigParam(Deferred):
@@ -3874,10 +3827,10 @@ class PromptCacheOptionsParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    ttl: PromptCacheTTLEnum | None = None
-    mode: PromptCacheModeEnum | None = None
+    ttl: Omittable[PromptCacheTTLEnum] = None
+    mode: Omittable[PromptCacheModeEnum] = None
     comparison_response_id: str | None = None
-    prewarm: bool | None = None
+    prewarm: Omittable[Boolean] = None
 
 
 class Reasoning(Deferred):
@@ -3888,7 +3841,7 @@ class Reasoning(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    mode: ReasoningModeEnum | None = None
+    mode: Omittable[ReasoningModeEnum] = None
     effort: ReasoningEffort | None = None
     summary: Literal["auto", "concise", "detailed"] | None = None
     context: Literal["auto", "current_turn", "all_turns"] | None = None
@@ -3907,8 +3860,8 @@ class ReasoningItem(Deferred):
     id: str
     encrypted_content: str | None = None
     summary: Many[SummaryTextContent]
-    content: Many[ReasoningTextContent] | None = None
-    status: Literal["in_progress", "completed", "incomplete"] | None = None
+    content: Omittable[Many[ReasoningTextContent]] = None
+    status: Omittable[Literal["in_progress", "completed", "incomplete"]] = None
 
 
 class ResponseOutputTextAnnotationAddedEvent(Deferred):
@@ -3921,10 +3874,10 @@ class ResponseOutputTextAnnotationAddedEvent(Deferred):
     )
     type: Literal["response.output_text.annotation.added"]
     item_id: str
-    output_index: int
-    content_index: int
-    annotation_index: int
-    sequence_number: int
+    output_index: Integer
+    content_index: Integer
+    annotation_index: Integer
+    sequence_number: Integer
     annotation: Annotation | None
 
 
@@ -3943,10 +3896,10 @@ class ResponseShellCallOutputContentDeltaStreamingEvent(Deferred):
         extra="allow",
     )
     type: Literal["response.shell_call_output_content.delta"]
-    sequence_number: int
+    sequence_number: Integer
     item_id: str
-    output_index: int
-    command_index: int
+    output_index: Integer
+    command_index: Integer
     delta: ShellCallOutputDelta
 
 
@@ -3959,10 +3912,10 @@ class ResponseShellCallOutputContentDoneStreamingEvent(Deferred):
         extra="allow",
     )
     type: Literal["response.shell_call_output_content.done"]
-    sequence_number: int
+    sequence_number: Integer
     item_id: str
-    output_index: int
-    command_index: int
+    output_index: Integer
+    command_index: Integer
     output: Many[FunctionShellCallOutputContent]
 
 
@@ -3970,11 +3923,9 @@ class ResponseUsageInputTokensDetails(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    cached_tokens: int
-    cache_write_tokens: int
-    cache_write_tokens_details: (
-        ResponseUsageInputTokensDetailsCacheWriteTokensDetails | None
-    ) = None
+    cached_tokens: Integer
+    cache_write_tokens: Integer
+    cache_write_tokens_details: ResponseUsageInputTokensDetailsCacheWriteTokensDetails | None = None
 
 
 class ResponseUsage(Deferred):
@@ -3985,11 +3936,11 @@ class ResponseUsage(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    input_tokens: int
+    input_tokens: Integer
     input_tokens_details: ResponseUsageInputTokensDetails
-    output_tokens: int
+    output_tokens: Integer
     output_tokens_details: ResponseUsageOutputTokensDetails
-    total_tokens: int
+    total_tokens: Integer
 
 
 TextResponseFormatConfiguration = TypeAliasType(
@@ -4029,7 +3980,7 @@ class ToolSearchCall(Deferred):
     execution: ToolSearchExecutionType
     arguments: Any
     status: FunctionCallItemStatus
-    created_by: str | None = None
+    created_by: Omittable[str] = None
 
 
 class ToolSearchCallItemParam(Deferred):
@@ -4092,8 +4043,8 @@ class ConfigurationUpdateItemParam(Deferred):
     )
     type: Literal["configuration_update"]
     id: str | None = None
-    reasoning: ConfigurationUpdateItemParamReasoning | None = None
-    text: ResponseConfigurationUpdateItemParamText | None = None
+    reasoning: Omittable[ConfigurationUpdateItemParamReasoning] = None
+    text: Omittable[ResponseConfigurationUpdateItemParamText] = None
 
 
 class ResponseConfigurationUpdateItem(Deferred):
@@ -4145,16 +4096,14 @@ class ResponseInputItemParamImageGenerationCallError(Deferred):
     message: str
     param: str | None
     type: str
-    moderation_details: (
-        ResponseInputItemParamImageGenerationCallErrorModerationDetails | None
-    ) = None
+    moderation_details: Omittable[ResponseInputItemParamImageGenerationCallErrorModerationDetails] = None
 
 
 class ResponseSteerAcceptedEvent(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    sequence_number: int
+    sequence_number: Integer
     steer: ResponseSteerAcceptedEventSteer
     type: Literal["response.steer.accepted"]
 
@@ -4218,7 +4167,7 @@ class ResponseSteerPendingEvent(Deferred):
     )
     reason: Literal["waiting_for_required_input"] | str
     required_input: Many[ResponseSteerPendingEventRequiredInput]
-    sequence_number: int
+    sequence_number: Integer
     steer: ResponseSteerAcceptedEventSteer
     type: Literal["response.steer.pending"]
 
@@ -4231,11 +4180,11 @@ class ResponseToolUsageImageGen(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    input_tokens: int
+    input_tokens: Integer
     input_tokens_details: ResponseToolUsageImageGenInputTokensDetails
-    output_tokens: int
-    total_tokens: int
-    cached_tokens: int | None = None
+    output_tokens: Integer
+    total_tokens: Integer
+    cached_tokens: Integer | None = None
     cached_tokens_details: ResponseToolUsageImageGenCachedTokensDetails | None = None
     output_tokens_details: ResponseToolUsageImageGenOutputTokensDetails | None = None
 
@@ -4244,7 +4193,7 @@ class ToolParamImageGenerationSvg(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    model: str | None = None
+    model: Omittable[str] = None
     reasoning: ToolParamImageGenerationSvgReasoning | None = None
 
 
@@ -4253,12 +4202,10 @@ class AutoCodeInterpreterToolParam(Deferred):
         extra="allow",
     )
     type: Literal["auto"]
-    file_ids: Annotated[Many[str] | None, Field(max_length=50)] = None
+    file_ids: Annotated[Omittable[Many[str]], Field(max_length=50)] = None
     memory_limit: ContainerMemoryLimit | None = None
     network_policy: Annotated[
-        ContainerNetworkPolicyDisabledParam
-        | ContainerNetworkPolicyAllowlistParam
-        | None,
+        Omittable[ContainerNetworkPolicyDisabledParam | ContainerNetworkPolicyAllowlistParam],
         Field(discriminator="type"),
     ] = None
 
@@ -4283,17 +4230,13 @@ class ContainerAutoParam(Deferred):
         extra="allow",
     )
     type: Literal["container_auto"]
-    file_ids: Annotated[Many[str] | None, Field(max_length=50)] = None
+    file_ids: Annotated[Omittable[Many[str]], Field(max_length=50)] = None
     memory_limit: ContainerMemoryLimit | None = None
     network_policy: Annotated[
-        ContainerNetworkPolicyDisabledParam
-        | ContainerNetworkPolicyAllowlistParam
-        | None,
+        Omittable[ContainerNetworkPolicyDisabledParam | ContainerNetworkPolicyAllowlistParam],
         Field(discriminator="type"),
     ] = None
-    skills: Annotated[Many[ContainerAutoParamSkills] | None, Field(max_length=200)] = (
-        None
-    )
+    skills: Annotated[Omittable[Many[ContainerAutoParamSkills]], Field(max_length=200)] = None
 
 
 class CreateModelResponseProperties(ModelResponseProperties):
@@ -4305,7 +4248,7 @@ class CreateModelResponseProperties(ModelResponseProperties):
         extra="allow",
     )
     prompt_cache_options: PromptCacheOptionsParam | None = None
-    top_logprobs: TopLogprobs | TopLogprobs1 | None = None
+    top_logprobs: TopLogprobs | None = None
 
 
 FunctionAndCustomToolCallOutput = TypeAliasType(
@@ -4328,10 +4271,7 @@ class FunctionCallOutputItemParam(Deferred):
     id: str | None = None
     call_id: Annotated[str, Field(max_length=64, min_length=1)]
     type: Literal["function_call_output"]
-    output: (
-        ApplyPatchToolCallOutputItemParamOutput
-        | Many[ResponseSteerInputItemListFunctionCallOutputOutput]
-    )
+    output: ApplyPatchToolCallOutputItemParamOutput | Many[ResponseSteerInputItemListFunctionCallOutputOutput]
     name: FunctionCallOutputItemParamName | None = None
     namespace: FunctionCallOutputItemParamNamespace | None = None
     caller: ToolCallCallerParam | None = None
@@ -4370,8 +4310,8 @@ class FunctionShellCallOutput(Deferred):
     caller: ToolCallCaller | None = None
     status: FunctionCallItemStatus
     output: Many[FunctionShellCallOutputContent]
-    max_output_length: int | None
-    created_by: str | None = None
+    max_output_length: Integer | None
+    created_by: Omittable[str] = None
 
 
 class FunctionShellCallOutputContentParam(Deferred):
@@ -4401,7 +4341,7 @@ class FunctionShellCallOutputItemParam(Deferred):
     type: Literal["shell_call_output"]
     output: Many[FunctionShellCallOutputContentParam]
     status: FunctionCallItemStatus | None = None
-    max_output_length: int | None = None
+    max_output_length: Integer | None = None
 
 
 class FunctionShellToolParam(Deferred):
@@ -4413,9 +4353,7 @@ class FunctionShellToolParam(Deferred):
         extra="allow",
     )
     type: Literal["shell"]
-    environment: (
-        ContainerAutoParam | LocalEnvironmentParam | ContainerReferenceParam | None
-    ) = None
+    environment: ContainerAutoParam | LocalEnvironmentParam | ContainerReferenceParam | None = None
     allowed_callers: CodeInterpreterToolAllowedCallers | None = None
 
 
@@ -4427,14 +4365,14 @@ class FunctionToolCallOutput(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    id: str | None = None
+    id: Omittable[str] = None
     type: Literal["function_call_output"]
-    call_id: str | None = None
-    name: str | None = None
-    namespace: str | None = None
+    call_id: Omittable[str] = None
+    name: Omittable[str] = None
+    namespace: Omittable[str] = None
     caller: ToolCallCallerParam | None = None
     output: str | Many[FunctionAndCustomToolCallOutput]
-    status: Literal["in_progress", "completed", "incomplete"] | None = None
+    status: Omittable[Literal["in_progress", "completed", "incomplete"]] = None
 
 
 class FunctionToolCallOutputResource(FunctionToolCallOutput):
@@ -4447,7 +4385,7 @@ class FunctionToolCallOutputResource(FunctionToolCallOutput):
     )
     id: str
     status: FunctionCallItemStatus
-    created_by: str | None = None
+    created_by: Omittable[str] = None
     type: Literal["function_call_output"]
 
 
@@ -4456,31 +4394,24 @@ class ImageGenTool(Deferred):
         extra="allow",
     )
     type: Literal["image_generation"]
-    model: (
+    model: Omittable[
         str
-        | Literal[
-            "gpt-image-1",
-            "gpt-image-1-mini",
-            "gpt-image-1.5",
-            "gpt-image-2",
-            "gpt-image-2-2026-04-21",
-        ]
-        | None
-    ) = None
-    quality: Literal["low", "medium", "high", "auto", "xhigh", "max"] | None = "auto"
-    size: str | Literal["1024x1024", "1024x1536", "1536x1024", "auto"] | None = "auto"
-    output_format: Literal["png", "webp", "jpeg", "gif", "svg"] | None = "png"
-    output_compression: Annotated[int | None, Field(ge=0, le=100)] = 100
-    moderation: Literal["auto", "low"] | None = "auto"
-    background: Literal["transparent", "opaque", "auto"] | None = "auto"
+        | Literal["gpt-image-1", "gpt-image-1-mini", "gpt-image-1.5", "gpt-image-2", "gpt-image-2-2026-04-21"]
+    ] = None
+    quality: Literal["low", "medium", "high", "auto", "xhigh", "max"] = "auto"
+    size: str | Literal["1024x1024", "1024x1536", "1536x1024", "auto"] = "auto"
+    output_format: Literal["png", "webp", "jpeg", "gif", "svg"] = "png"
+    output_compression: Annotated[Integer, Field(ge=0, le=100)] = 100
+    moderation: Literal["auto", "low"] = "auto"
+    background: Literal["transparent", "opaque", "auto"] = "auto"
     input_fidelity: InputFidelity | None = None
-    input_image_mask: ImageGenToolInputImageMask | None = None
-    partial_images: Annotated[int | None, Field(ge=0, le=3)] = 0
-    action: ImageGenActionEnum | None = None
-    complexity: Literal["low", "medium", "high"] | None = None
-    frame_count: int | None = None
-    frame_duration_ms: int | None = None
-    svg: ToolParamImageGenerationSvg | None = None
+    input_image_mask: Omittable[ImageGenToolInputImageMask] = None
+    partial_images: Annotated[Integer, Field(ge=0, le=3)] = 0
+    action: Omittable[ImageGenActionEnum] = None
+    complexity: Omittable[Literal["low", "medium", "high"]] = None
+    frame_count: Omittable[Integer] = None
+    frame_duration_ms: Omittable[Integer] = None
+    svg: Omittable[ToolParamImageGenerationSvg] = None
 
 
 class ImageGenToolCall(Deferred):
@@ -4497,12 +4428,12 @@ class ImageGenToolCall(Deferred):
     result: str | None
     action: Literal["generate", "edit", "auto"] | None = None
     background: Literal["transparent", "opaque", "auto"] | None = None
-    error: ResponseInputItemParamImageGenerationCallError | None = None
+    error: Omittable[ResponseInputItemParamImageGenerationCallError] = None
     output_format: Literal["png", "webp", "jpeg", "gif", "svg"] | None = None
     quality: Literal["low", "medium", "high", "xhigh", "max", "auto"] | None = None
     revised_prompt: str | None = None
     size: str | Literal["1024x1024", "1024x1536", "1536x1024"] | None = None
-    svg_usage: ResponseInputItemParamImageGenerationCallSvgUsage | None = None
+    svg_usage: Omittable[ResponseInputItemParamImageGenerationCallSvgUsage] = None
 
 
 class MCPToolCall(Deferred):
@@ -4573,10 +4504,10 @@ class ResponseContentPartAddedEvent(Deferred):
     )
     type: Literal["response.content_part.added"]
     item_id: str
-    output_index: int
-    content_index: int
+    output_index: Integer
+    content_index: Integer
     part: OutputContent
-    sequence_number: int
+    sequence_number: Integer
 
 
 class ResponseContentPartDoneEvent(Deferred):
@@ -4589,9 +4520,9 @@ class ResponseContentPartDoneEvent(Deferred):
     )
     type: Literal["response.content_part.done"]
     item_id: str
-    output_index: int
-    content_index: int
-    sequence_number: int
+    output_index: Integer
+    content_index: Integer
+    sequence_number: Integer
     part: OutputContent
 
 
@@ -4617,7 +4548,7 @@ class ResponseTextParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    format: TextResponseFormatConfiguration | None = None
+    format: Omittable[TextResponseFormatConfiguration] = None
     verbosity: Verbosity | None = None
 
 
@@ -4670,8 +4601,7 @@ class AgentMessageItemParam(Deferred):
 ResponseSteerFailedEventSteerInput = TypeAliasType(
     "ResponseSteerFailedEventSteerInput",
     Annotated[
-        ResponseSteerInputItemListMessage
-        | ResponseSteerInputItemListFunctionCallOutput,
+        ResponseSteerInputItemListMessage | ResponseSteerInputItemListFunctionCallOutput,
         Field(discriminator="type"),
     ],
 )
@@ -4721,9 +4651,9 @@ class CustomToolCallOutputResource(CustomToolCallOutput):
     model_config = ConfigDict(
         extra="allow",
     )
-    id: str
+    id: str | None
     status: FunctionCallItemStatus
-    created_by: str | None = None
+    created_by: Omittable[str] = None
     type: Literal["custom_tool_call_output"]
 
 
@@ -4765,7 +4695,7 @@ class ResponseSteerFailedEvent(Deferred):
         extra="allow",
     )
     error: ResponseSteerFailedEventError
-    sequence_number: int
+    sequence_number: Integer
     steer: ResponseSteerFailedEventSteer
     type: Literal["response.steer.failed"]
 
@@ -4809,7 +4739,7 @@ class CompactResource(Deferred):
     id: str
     object: Literal["response.compaction"]
     output: Many[ItemResource]
-    created_at: int
+    created_at: Integer
     usage: ResponseUsage
     image: CompactedResponseImage | None = None
 
@@ -4829,18 +4759,14 @@ class CompactResponseMethodPublicBody(Deferred):
         extra="allow",
     )
     model: ModelIdsCompaction
-    input: (
-        ApplyPatchToolCallOutputItemParamOutput
-        | CompactResponseMethodPublicBodyInput1
-        | None
-    ) = None
-    previous_response_id: str | None = None
+    input: ApplyPatchToolCallOutputItemParamOutput | CompactResponseMethodPublicBodyInput1 | None = None
+    previous_response_id: CompactResponseMethodPublicBodyPreviousResponseId | None = None
     instructions: str | None = None
     prompt_cache_key: CompactResponseMethodPublicBodyPromptCacheKey | None = None
     prompt_cache_retention: PromptCacheRetentionEnum | None = None
     prompt_cache_options: PromptCacheOptionsParam | None = None
     service_tier: ServiceTierEnum | None = None
-    image: ResponseCompactParamsImage | None = None
+    image: Omittable[ResponseCompactParamsImage] = None
 
 
 CompoundFilterFilters = TypeAliasType(
@@ -4867,7 +4793,7 @@ class ConversationItemList(Deferred):
     )
     object: Literal["list"]
     data: Many[ItemResource]
-    has_more: bool
+    has_more: Boolean
     first_id: str | None
     last_id: str | None
 
@@ -4895,8 +4821,8 @@ class FileSearchTool(Deferred):
     )
     type: Literal["file_search"]
     vector_store_ids: Many[str]
-    max_num_results: int | None = None
-    ranking_options: RankingOptions | None = None
+    max_num_results: Omittable[Integer] = None
+    ranking_options: Omittable[RankingOptions] = None
     filters: CompoundFilterFilters | None = None
 
 
@@ -5032,7 +4958,7 @@ class ResponseCompletedEvent(Deferred):
     )
     type: Literal["response.completed"]
     response: Response
-    sequence_number: int
+    sequence_number: Integer
 
 
 class ResponseCreatedEvent(Deferred):
@@ -5045,7 +4971,7 @@ class ResponseCreatedEvent(Deferred):
     )
     type: Literal["response.created"]
     response: Response
-    sequence_number: int
+    sequence_number: Integer
 
 
 class ResponseFailedEvent(Deferred):
@@ -5057,7 +4983,7 @@ class ResponseFailedEvent(Deferred):
         extra="allow",
     )
     type: Literal["response.failed"]
-    sequence_number: int
+    sequence_number: Integer
     response: Response
 
 
@@ -5071,7 +4997,7 @@ class ResponseInProgressEvent(Deferred):
     )
     type: Literal["response.in_progress"]
     response: Response
-    sequence_number: int
+    sequence_number: Integer
 
 
 class ResponseIncompleteEvent(Deferred):
@@ -5084,7 +5010,7 @@ class ResponseIncompleteEvent(Deferred):
     )
     type: Literal["response.incomplete"]
     response: Response
-    sequence_number: int
+    sequence_number: Integer
 
 
 class ResponseItemList(Deferred):
@@ -5097,7 +5023,7 @@ class ResponseItemList(Deferred):
     )
     object: Literal["list"]
     data: Many[ItemResource]
-    has_more: bool
+    has_more: Boolean
     first_id: str | None
     last_id: str | None
 
@@ -5111,8 +5037,8 @@ class ResponseOutputItemAddedEvent(Deferred):
         extra="allow",
     )
     type: Literal["response.output_item.added"]
-    output_index: int
-    sequence_number: int
+    output_index: Integer
+    sequence_number: Integer
     item: OutputItem
 
 
@@ -5125,8 +5051,8 @@ class ResponseOutputItemDoneEvent(Deferred):
         extra="allow",
     )
     type: Literal["response.output_item.done"]
-    output_index: int
-    sequence_number: int
+    output_index: Integer
+    sequence_number: Integer
     item: OutputItem
 
 
@@ -5138,10 +5064,10 @@ class ResponseProperties(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    previous_response_id: str | None = None
-    model: ModelIdsResponses | None = None
-    background: bool | None = None
-    max_tool_calls: int | None = None
+    previous_response_id: CompactResponseMethodPublicBodyPreviousResponseId | None = None
+    model: Omittable[ModelIdsResponses] = None
+    background: Boolean | None = None
+    max_tool_calls: Integer | None = None
     text: ResponseTextParam | None = None
     tools: TokenCountsBodyTools | None = None
     tool_choice: ToolChoiceParam | None = None
@@ -5158,7 +5084,7 @@ class ResponseQueuedEvent(Deferred):
     )
     type: Literal["response.queued"]
     response: Response
-    sequence_number: int
+    sequence_number: Integer
 
 
 ResponseStreamEvent = TypeAliasType(
@@ -5231,9 +5157,7 @@ ResponseStreamEvent = TypeAliasType(
 )
 
 
-TokenCountsBodyTools = TypeAliasType(
-    "TokenCountsBodyTools", Annotated[Many["Tool"], Field(max_length=4096)]
-)
+TokenCountsBodyTools = TypeAliasType("TokenCountsBodyTools", Annotated[Many["Tool"], Field(max_length=4096)])
 
 
 class TokenCountsBody(Deferred):
@@ -5245,12 +5169,8 @@ class TokenCountsBody(Deferred):
         extra="allow",
     )
     model: Annotated[str, Field(min_length=1)]
-    input: (
-        ApplyPatchToolCallOutputItemParamOutput
-        | CompactResponseMethodPublicBodyInput1
-        | None
-    ) = None
-    previous_response_id: str | None = None
+    input: ApplyPatchToolCallOutputItemParamOutput | CompactResponseMethodPublicBodyInput1 | None = None
+    previous_response_id: CompactResponseMethodPublicBodyPreviousResponseId | None = None
     tools: TokenCountsBodyTools | None = None
     text: ResponseTextParam | None = None
     reasoning: Reasoning | None = None
@@ -5259,7 +5179,7 @@ class TokenCountsBody(Deferred):
     personality: PersonalityEnum | None = None
     conversation: ConversationParam | None = None
     tool_choice: ToolChoiceParam | None = None
-    parallel_tool_calls: bool | None = None
+    parallel_tool_calls: Boolean | None = None
 
 
 Tool = TypeAliasType(
@@ -5301,7 +5221,7 @@ class ToolSearchOutput(Deferred):
     execution: ToolSearchExecutionType
     tools: Many[Tool]
     status: FunctionCallItemStatus
-    created_by: str | None = None
+    created_by: Omittable[str] = None
 
 
 class ToolSearchOutputItemParam(Deferred):
@@ -5344,11 +5264,11 @@ class CreateResponse(CreateModelResponseProperties, ResponseProperties):
     reasoning: Reasoning | None = None
     input: InputParam
     include: Many[IncludeEnum] | None = None
-    parallel_tool_calls: bool | None = None
-    store: bool | None = None
+    parallel_tool_calls: Boolean | None = None
+    store: Boolean | None = None
     instructions: str | None = None
     moderation: ModerationParam | None = None
-    stream: bool | None = None
+    stream: Boolean | None = None
     stream_options: ResponseStreamOptions | None = None
     conversation: ConversationParam | None = None
     context_management: ContextManagement | None = None
@@ -5356,9 +5276,9 @@ class CreateResponse(CreateModelResponseProperties, ResponseProperties):
     presence_penalty: PresencePenalty | None = None
     frequency_penalty: PresencePenalty | None = None
     client_metadata: dict[str, Any] | None = None
-    access_programs: ResponseCreateParamsAccessPrograms | None = None
-    background_options: ResponseCreateParamsBackgroundOptions | None = None
-    image: ResponseCreateParamsImage | None = None
+    access_programs: Omittable[ResponseCreateParamsAccessPrograms] = None
+    background_options: Omittable[ResponseCreateParamsBackgroundOptions] = None
+    image: Omittable[ResponseCreateParamsImage] = None
     model: ModelIdsResponses
 
 
@@ -5374,26 +5294,24 @@ class Response(ModelResponseProperties, ResponseProperties):
     truncation: Literal["auto", "disabled"] | None
     id: str
     object: Literal["response"]
-    status: Literal[
-        "completed", "failed", "in_progress", "cancelled", "queued", "incomplete"
-    ]
-    created_at: int
-    completed_at: int | None
+    status: Literal["completed", "failed", "in_progress", "cancelled", "queued", "incomplete"]
+    created_at: Integer
+    completed_at: Integer | None
     error: ResponseError
     incomplete_details: IncompleteDetails | None
     output: Many[OutputItem]
     reasoning: Reasoning | None
     instructions: str | Many[InputItem] | None
     output_text: str | None = None
-    prompt_cache_options: PromptCacheOptions | None = None
+    prompt_cache_options: Omittable[PromptCacheOptions] = None
     moderation: Moderation | None = None
-    parallel_tool_calls: bool
+    parallel_tool_calls: Boolean
     conversation: ResponseConversation | None = None
-    max_output_tokens: int | None
+    max_output_tokens: Integer | None
     usage: ResponseUsage | None
-    presence_penalty: float
-    frequency_penalty: float
-    store: bool
+    presence_penalty: Number
+    frequency_penalty: Number
+    store: Boolean
     access_programs: ResponseAccessPrograms | None = None
     image: ResponseImage | None = None
     input_transformations: Many[ResponseInputTransformation] | None = None
@@ -5406,17 +5324,15 @@ class Response(ModelResponseProperties, ResponseProperties):
     ) = None
     tool_usage: ResponseToolUsage | None = None
     model: ModelIdsResponses
-    tools: TokenCountsBodyTools
+    tools: TokenCountsBodyTools | None
     metadata: Metadata
-    tool_choice: ToolChoiceParam
+    tool_choice: ToolChoiceParam | None
     temperature: ModelResponsePropertiesTemperature | None
     top_p: ModelResponsePropertiesTopP | None
-    previous_response_id: str | None
-    text: ResponseTextParam
+    previous_response_id: CompactResponseMethodPublicBodyPreviousResponseId | None
+    text: ResponseTextParam | None
     top_logprobs: TopLogprobs | None
-    max_tool_calls: int | None
-    background: bool | None
+    max_tool_calls: Integer | None
+    background: Boolean | None
     safety_identifier: CompactResponseMethodPublicBodyPromptCacheKey | None
     prompt_cache_key: str | None
-
-

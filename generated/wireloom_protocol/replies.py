@@ -1066,6 +1066,9 @@ ResponseTopP: TypeAlias = float
 ResponseSafetyIdentifier: TypeAlias = str
 
 
+ResponsePreviousResponseId: TypeAlias = str
+
+
 class ResponseIncompleteDetails(TypedDict):
     reason: NotRequired[
         Literal["max_output_tokens", "content_filter", "max_messages", "steered"]
@@ -2341,6 +2344,124 @@ class ResponseUsageInputTokensDetailsCacheWriteTokensDetails(TypedDict):
     ttl_30m_tokens: int
 
 
+CustomToolCallInput = TypedDict(
+    "CustomToolCallInput",
+    {
+        "type": Literal["custom_tool_call"],
+        "id": NotRequired[str | None],
+        "call_id": str,
+        "caller": NotRequired[ToolCallCaller | None],
+        "namespace": NotRequired[str | None],
+        "name": str,
+        "input": str,
+        "status": NotRequired[Literal["in_progress", "completed", "incomplete"] | None],
+        "async": NotRequired[bool | None],
+    },
+)
+
+
+class FileSearchToolCallInputResult(TypedDict):
+    file_id: NotRequired[str | None]
+    text: NotRequired[str | None]
+    filename: NotRequired[str | None]
+    attributes: NotRequired[VectorStoreFileAttributes]
+    score: NotRequired[float | None]
+
+
+class FileSearchToolCallInput(TypedDict):
+    """
+    A search of the provider's files.
+    """
+
+    id: str
+    type: Literal["file_search_call"]
+    status: Literal["in_progress", "searching", "completed", "incomplete", "failed"]
+    queries: list[str]
+    results: NotRequired[list[FileSearchToolCallInputResult] | None]
+
+
+FunctionToolCallInput = TypedDict(
+    "FunctionToolCallInput",
+    {
+        "id": NotRequired[str | None],
+        "type": Literal["function_call"],
+        "call_id": str,
+        "caller": NotRequired[ToolCallCaller | None],
+        "namespace": NotRequired[str | None],
+        "name": str,
+        "arguments": str,
+        "status": NotRequired[Literal["in_progress", "completed", "incomplete"] | None],
+        "internal_chat_message_metadata_passthrough": NotRequired[
+            dict[str, Any] | None
+        ],
+        "async": NotRequired[bool | None],
+    },
+)
+
+
+class InputFileContentInput(TypedDict):
+    """
+    A file that the model reads, by URL, by data or by file id.
+    """
+
+    type: Literal["input_file"]
+    file_id: NotRequired[str | None]
+    filename: NotRequired[str | None]
+    file_data: NotRequired[str | None]
+    prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointConfig | None]
+    file_url: NotRequired[str | None]
+    detail: NotRequired[FileInputDetail | None]
+
+
+class InputImageContentInput(TypedDict):
+    """
+    An image that the model reads, by URL, by data URL or by file id.
+    """
+
+    type: Literal["input_image"]
+    image_url: NotRequired[str | None]
+    file_id: NotRequired[str | None]
+    detail: NotRequired[ImageDetail | None]
+    prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointConfig | None]
+
+
+class InputTextContentInput(TypedDict):
+    """
+    Text that the model reads.
+    """
+
+    type: Literal["input_text"]
+    text: str
+    prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointConfig | None]
+
+
+class WebSearchActionSearchInputSource(TypedDict):
+    type: Literal["url"]
+    url: str
+
+
+class WebSearchActionSearchInput(TypedDict):
+    """
+    A web search by query, with its sources.
+    """
+
+    type: Literal["search"]
+    query: NotRequired[str | None]
+    queries: NotRequired[list[str] | None]
+    sources: NotRequired[list[WebSearchActionSearchInputSource] | None]
+
+
+class WebSearchToolCallInput(TypedDict):
+    """
+    A search of the web by the provider.
+    """
+
+    id: str
+    type: Literal["web_search_call"]
+    status: Literal["in_progress", "searching", "completed", "failed", "incomplete"]
+    action: WebSearchActionSearchInput | WebSearchActionOpenPage | WebSearchActionFind
+
+
 Annotation: TypeAlias = (
     FileCitationBody | UrlCitationBody | ContainerFileCitationBody | FilePath
 )
@@ -2698,7 +2819,7 @@ class InputFileContentParam(TypedDict):
     filename: NotRequired[str | None]
     file_data: NotRequired[InputFileContentParamFileData | None]
     file_url: NotRequired[str | None]
-    detail: NotRequired[FileDetailEnum]
+    detail: NotRequired[FileDetailEnum | None]
     prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointParam | None]
 
 
@@ -2985,7 +3106,7 @@ class ToolSearchCallItemParam(TypedDict):
     id: NotRequired[str | None]
     call_id: NotRequired[ToolSearchCallItemParamCallId | None]
     type: Literal["tool_search_call"]
-    execution: NotRequired[ToolSearchExecutionType]
+    execution: NotRequired[ToolSearchExecutionType | None]
     arguments: EmptyModelParam
     status: NotRequired[FunctionCallItemStatus | None]
 
@@ -3011,7 +3132,7 @@ MessageResourceContent: TypeAlias = (
 )
 
 
-AgentMessageContentParam: TypeAlias = InputTextContent | EncryptedContentParam
+AgentMessageContentParam: TypeAlias = InputTextContentInput | EncryptedContentParam
 
 
 class ConfigurationUpdateItemParam(TypedDict):
@@ -3086,6 +3207,27 @@ class ResponseToolUsageImageGen(TypedDict):
     output_tokens_details: NotRequired[
         ResponseToolUsageImageGenOutputTokensDetails | None
     ]
+
+
+FunctionAndCustomToolCallOutputInput: TypeAlias = (
+    InputTextContentInput | InputImageContentInput | InputFileContentInput
+)
+
+
+class MCPToolCallInput(TypedDict):
+    """
+    A call of a tool of an MCP server, with its output or its error.
+    """
+
+    type: Literal["mcp_call"]
+    id: str
+    server_label: str
+    name: str
+    arguments: str
+    output: NotRequired[str | None]
+    error: NotRequired[MCPToolCallError | None]
+    status: NotRequired[MCPToolCallStatus | None]
+    approval_request_id: NotRequired[str | None]
 
 
 class ChatCompletionModeration(TypedDict):
@@ -3365,7 +3507,7 @@ class ToolSearchOutputItemParam(TypedDict):
     id: NotRequired[str | None]
     call_id: NotRequired[ToolSearchOutputItemParamCallId | None]
     type: Literal["tool_search_output"]
-    execution: NotRequired[ToolSearchExecutionType]
+    execution: NotRequired[ToolSearchExecutionType | None]
     tools: list[Tool]
     status: NotRequired[FunctionCallItemStatus | None]
 
@@ -3377,7 +3519,7 @@ The tools that the model may call.
 
 
 MessageContentParam: TypeAlias = (
-    InputTextContent
+    InputTextContentInput
     | InputImageContentParamAutoParam
     | InputFileContentParam
     | InputAudioContentParam
@@ -3426,6 +3568,18 @@ class ResponseToolUsage(TypedDict):
     web_search: ResponseToolUsageWebSearch
 
 
+class CustomToolCallOutputInput(TypedDict):
+    """
+    The output of a tool with free-form input.
+    """
+
+    type: Literal["custom_tool_call_output"]
+    id: NotRequired[str | None]
+    call_id: str
+    caller: NotRequired[ToolCallCallerParam | None]
+    output: str | list[FunctionAndCustomToolCallOutputInput]
+
+
 class AdditionalTools(TypedDict):
     """
     Tools that joined the conversation at this item.
@@ -3446,18 +3600,6 @@ class AdditionalToolsItemParam(TypedDict):
     type: Literal["additional_tools"]
     role: Literal["developer"]
     tools: list[Tool]
-
-
-class CustomToolCallOutput(TypedDict):
-    """
-    The output of a tool with free-form input.
-    """
-
-    type: Literal["custom_tool_call_output"]
-    id: NotRequired[str]
-    call_id: str
-    caller: NotRequired[ToolCallCallerParam | None]
-    output: str | list[FunctionAndCustomToolCallOutput]
 
 
 class CustomToolCallOutputResource(TypedDict):
@@ -3572,9 +3714,9 @@ class ConversationItemList(TypedDict):
 
 
 InputItem: TypeAlias = (
-    FileSearchToolCall
-    | WebSearchToolCall
-    | FunctionToolCall
+    FileSearchToolCallInput
+    | WebSearchToolCallInput
+    | FunctionToolCallInput
     | FunctionCallOutputItemParam
     | ToolSearchCallItemParam
     | ToolSearchOutputItemParam
@@ -3589,9 +3731,9 @@ InputItem: TypeAlias = (
     | ApplyPatchToolCallOutputItemParam
     | MCPListTools
     | MCPApprovalRequest
-    | MCPToolCall
-    | CustomToolCallOutput
-    | CustomToolCall
+    | MCPToolCallInput
+    | CustomToolCallOutputInput
+    | CustomToolCallInput
     | CompactionTriggerItemParam
     | ItemReferenceParam
     | MessageItemParam
@@ -3647,7 +3789,7 @@ class Response(TypedDict):
     safety_identifier: ResponseSafetyIdentifier | None
     prompt_cache_key: str | None
     prompt_cache_retention: NotRequired[Literal["in_memory", "24h"] | None]
-    previous_response_id: str | None
+    previous_response_id: ResponsePreviousResponseId | None
     model: ModelIdsResponses
     background: Literal[False] | None
     max_tool_calls: int | None

@@ -245,6 +245,9 @@ class CodeInterpreterToolCall(TypedDict):
 CompactResponseMethodPublicBodyInput: TypeAlias = str
 
 
+CompactResponseMethodPublicBodyPreviousResponseId: TypeAlias = str
+
+
 CompactResponseMethodPublicBodyPromptCacheKey: TypeAlias = str
 
 
@@ -289,6 +292,9 @@ class ContainerReferenceParam(TypedDict):
     container_id: str
 
 
+ConversationParamConversationParam: TypeAlias = str
+
+
 class ConversationParam2(TypedDict):
     """
     The conversation that a request continues, as an object.
@@ -327,6 +333,9 @@ CreateChatCompletionRequestN: TypeAlias = int
 CreateChatCompletionRequestSeed: TypeAlias = int
 
 
+CreateResponseTopLogprobs: TypeAlias = int
+
+
 CreateResponseTemperature: TypeAlias = float
 
 
@@ -334,6 +343,9 @@ CreateResponseTopP: TypeAlias = float
 
 
 CreateResponseSafetyIdentifier: TypeAlias = str
+
+
+CreateResponsePreviousResponseId: TypeAlias = str
 
 
 CreateResponseMaxOutputTokens: TypeAlias = int
@@ -940,6 +952,9 @@ class TextResponseFormatJsonSchema(TypedDict):
 TokenCountsBodyInput: TypeAlias = str
 
 
+TokenCountsBodyPreviousResponseId: TypeAlias = str
+
+
 ToolCallCaller: TypeAlias = DirectToolCallCaller | ProgramToolCallCaller
 
 
@@ -1095,22 +1110,6 @@ class WebSearchActionOpenPage(TypedDict):
     url: NotRequired[str | None]
 
 
-class WebSearchActionSearchSource(TypedDict):
-    type: Literal["url"]
-    url: str
-
-
-class WebSearchActionSearch(TypedDict):
-    """
-    A web search by query, with its sources.
-    """
-
-    type: Literal["search"]
-    query: NotRequired[str]
-    queries: NotRequired[list[str]]
-    sources: NotRequired[list[WebSearchActionSearchSource]]
-
-
 class WebSearchApproximateLocationWebSearchApproximateLocation(TypedDict):
     """
     The approximate place of the user for a web search, or null.
@@ -1168,17 +1167,6 @@ class WebSearchTool(TypedDict):
     user_location: NotRequired[WebSearchApproximateLocation]
     search_context_size: NotRequired[Literal["low", "medium", "high"]]
     search_content_types: NotRequired[list[str]]
-
-
-class WebSearchToolCall(TypedDict):
-    """
-    A search of the web by the provider.
-    """
-
-    id: str
-    type: Literal["web_search_call"]
-    status: Literal["in_progress", "searching", "completed", "failed", "incomplete"]
-    action: WebSearchActionSearch | WebSearchActionOpenPage | WebSearchActionFind
 
 
 class InputAudioContentParamInputAudio(TypedDict):
@@ -1291,6 +1279,124 @@ class ResponseInputItemParamImageGenerationCallSvgUsage(TypedDict):
     total_tokens: int
 
 
+CustomToolCallInput = TypedDict(
+    "CustomToolCallInput",
+    {
+        "type": Literal["custom_tool_call"],
+        "id": NotRequired[str | None],
+        "call_id": str,
+        "caller": NotRequired[ToolCallCaller | None],
+        "namespace": NotRequired[str | None],
+        "name": str,
+        "input": str,
+        "status": NotRequired[Literal["in_progress", "completed", "incomplete"] | None],
+        "async": NotRequired[bool | None],
+    },
+)
+
+
+class FileSearchToolCallInputResult(TypedDict):
+    file_id: NotRequired[str | None]
+    text: NotRequired[str | None]
+    filename: NotRequired[str | None]
+    attributes: NotRequired[VectorStoreFileAttributes]
+    score: NotRequired[float | None]
+
+
+class FileSearchToolCallInput(TypedDict):
+    """
+    A search of the provider's files.
+    """
+
+    id: str
+    type: Literal["file_search_call"]
+    status: Literal["in_progress", "searching", "completed", "incomplete", "failed"]
+    queries: list[str]
+    results: NotRequired[list[FileSearchToolCallInputResult] | None]
+
+
+FunctionToolCallInput = TypedDict(
+    "FunctionToolCallInput",
+    {
+        "id": NotRequired[str | None],
+        "type": Literal["function_call"],
+        "call_id": str,
+        "caller": NotRequired[ToolCallCaller | None],
+        "namespace": NotRequired[str | None],
+        "name": str,
+        "arguments": str,
+        "status": NotRequired[Literal["in_progress", "completed", "incomplete"] | None],
+        "internal_chat_message_metadata_passthrough": NotRequired[
+            dict[str, Any] | None
+        ],
+        "async": NotRequired[bool | None],
+    },
+)
+
+
+class InputFileContentInput(TypedDict):
+    """
+    A file that the model reads, by URL, by data or by file id.
+    """
+
+    type: Literal["input_file"]
+    file_id: NotRequired[str | None]
+    filename: NotRequired[str | None]
+    file_data: NotRequired[str | None]
+    prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointConfig | None]
+    file_url: NotRequired[str | None]
+    detail: NotRequired[FileInputDetail | None]
+
+
+class InputImageContentInput(TypedDict):
+    """
+    An image that the model reads, by URL, by data URL or by file id.
+    """
+
+    type: Literal["input_image"]
+    image_url: NotRequired[str | None]
+    file_id: NotRequired[str | None]
+    detail: NotRequired[ImageDetail | None]
+    prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointConfig | None]
+
+
+class InputTextContentInput(TypedDict):
+    """
+    Text that the model reads.
+    """
+
+    type: Literal["input_text"]
+    text: str
+    prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointConfig | None]
+
+
+class WebSearchActionSearchInputSource(TypedDict):
+    type: Literal["url"]
+    url: str
+
+
+class WebSearchActionSearchInput(TypedDict):
+    """
+    A web search by query, with its sources.
+    """
+
+    type: Literal["search"]
+    query: NotRequired[str | None]
+    queries: NotRequired[list[str] | None]
+    sources: NotRequired[list[WebSearchActionSearchInputSource] | None]
+
+
+class WebSearchToolCallInput(TypedDict):
+    """
+    A search of the web by the provider.
+    """
+
+    id: str
+    type: Literal["web_search_call"]
+    status: Literal["in_progress", "searching", "completed", "failed", "incomplete"]
+    action: WebSearchActionSearchInput | WebSearchActionOpenPage | WebSearchActionFind
+
+
 Annotation: TypeAlias = (
     FileCitationBody | UrlCitationBody | ContainerFileCitationBody | FilePath
 )
@@ -1346,9 +1452,9 @@ class ChatCompletionFunctions(TypedDict):
     A function in the older form of tools.
     """
 
-    description: NotRequired[str]
+    description: NotRequired[str | None]
     name: str
-    parameters: NotRequired[FunctionParameters]
+    parameters: NotRequired[FunctionParameters | None]
 
 
 ChatCompletionMessageToolCalls: TypeAlias = list[ChatCompletionRequestToolCall]
@@ -1364,7 +1470,7 @@ class ChatCompletionRequestMessageContentPartAudio(TypedDict):
 
     type: Literal["input_audio"]
     input_audio: ChatCompletionRequestMessageContentPartAudioInputAudio
-    prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointParam]
+    prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointParam | None]
 
 
 class ChatCompletionRequestMessageContentPartFile(TypedDict):
@@ -1374,7 +1480,7 @@ class ChatCompletionRequestMessageContentPartFile(TypedDict):
 
     type: Literal["file"]
     file: ChatCompletionRequestMessageContentPartFileFile
-    prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointParam]
+    prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointParam | None]
 
 
 class ChatCompletionRequestMessageContentPartImage(TypedDict):
@@ -1384,7 +1490,7 @@ class ChatCompletionRequestMessageContentPartImage(TypedDict):
 
     type: Literal["image_url"]
     image_url: ChatCompletionRequestMessageContentPartImageImageUrl
-    prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointParam]
+    prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointParam | None]
 
 
 class ChatCompletionRequestMessageContentPartText(TypedDict):
@@ -1394,7 +1500,7 @@ class ChatCompletionRequestMessageContentPartText(TypedDict):
 
     type: Literal["text"]
     text: str
-    prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointParam]
+    prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointParam | None]
 
 
 ChatCompletionRequestSystemMessageContentPart: TypeAlias = (
@@ -1415,7 +1521,7 @@ ChatCompletionRequestUserMessageContentPart: TypeAlias = (
 )
 
 
-ConversationParam: TypeAlias = str | ConversationParam2
+ConversationParam: TypeAlias = ConversationParamConversationParam | ConversationParam2
 
 
 class CreateChatCompletionRequestWebSearchOptionsUserLocation(TypedDict):
@@ -1430,6 +1536,9 @@ class CreateChatCompletionRequestWebSearchOptions(TypedDict):
     search_context_size: NotRequired[WebSearchContextSize]
 
 
+CreateChatCompletionRequestFunctions: TypeAlias = list[ChatCompletionFunctions]
+
+
 class CustomGrammarFormatParam(TypedDict):
     """
     Free-form input that a grammar bounds.
@@ -1438,22 +1547,6 @@ class CustomGrammarFormatParam(TypedDict):
     type: Literal["grammar"]
     syntax: GrammarSyntax1
     definition: str
-
-
-CustomToolCall = TypedDict(
-    "CustomToolCall",
-    {
-        "type": Literal["custom_tool_call"],
-        "id": NotRequired[str],
-        "call_id": str,
-        "caller": NotRequired[ToolCallCaller | None],
-        "namespace": NotRequired[str],
-        "name": str,
-        "input": str,
-        "status": NotRequired[Literal["in_progress", "completed", "incomplete"]],
-        "async": NotRequired[bool],
-    },
-)
 
 
 CustomToolParam = TypedDict(
@@ -1470,73 +1563,20 @@ CustomToolParam = TypedDict(
 )
 
 
-class FileSearchToolCallResult(TypedDict):
-    file_id: NotRequired[str]
-    text: NotRequired[str]
-    filename: NotRequired[str]
-    attributes: NotRequired[VectorStoreFileAttributes]
-    score: NotRequired[float]
-
-
-class FileSearchToolCall(TypedDict):
-    """
-    A search of the provider's files.
-    """
-
-    id: str
-    type: Literal["file_search_call"]
-    status: Literal["in_progress", "searching", "completed", "incomplete", "failed"]
-    queries: list[str]
-    results: NotRequired[list[FileSearchToolCallResult] | None]
-
-
 class FunctionObject(TypedDict):
     """
     The name, the description and the parameters of a function.
     """
 
-    description: NotRequired[str]
+    description: NotRequired[str | None]
     name: str
-    parameters: NotRequired[FunctionParameters]
+    parameters: NotRequired[FunctionParameters | None]
     strict: NotRequired[bool | None]
 
 
 FunctionShellCallOutputOutcomeParam: TypeAlias = (
     FunctionShellCallOutputTimeoutOutcomeParam | FunctionShellCallOutputExitOutcomeParam
 )
-
-
-FunctionToolCall = TypedDict(
-    "FunctionToolCall",
-    {
-        "id": NotRequired[str],
-        "type": Literal["function_call"],
-        "call_id": str,
-        "caller": NotRequired[ToolCallCaller | None],
-        "namespace": NotRequired[str],
-        "name": str,
-        "arguments": str,
-        "status": NotRequired[Literal["in_progress", "completed", "incomplete"]],
-        "internal_chat_message_metadata_passthrough": NotRequired[
-            dict[str, Any] | None
-        ],
-        "async": NotRequired[bool],
-    },
-)
-
-
-class InputFileContent(TypedDict):
-    """
-    A file that the model reads, by URL, by data or by file id.
-    """
-
-    type: Literal["input_file"]
-    file_id: NotRequired[str | None]
-    filename: NotRequired[str]
-    file_data: NotRequired[str]
-    prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointConfig]
-    file_url: NotRequired[str]
-    detail: NotRequired[FileInputDetail]
 
 
 class InputFileContentParam(TypedDict):
@@ -1549,20 +1589,8 @@ class InputFileContentParam(TypedDict):
     filename: NotRequired[str | None]
     file_data: NotRequired[InputFileContentParamFileData | None]
     file_url: NotRequired[str | None]
-    detail: NotRequired[FileDetailEnum]
+    detail: NotRequired[FileDetailEnum | None]
     prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointParam | None]
-
-
-class InputImageContent(TypedDict):
-    """
-    An image that the model reads, by URL, by data URL or by file id.
-    """
-
-    type: Literal["input_image"]
-    image_url: NotRequired[str | None]
-    file_id: NotRequired[str | None]
-    detail: NotRequired[ImageDetail]
-    prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointConfig]
 
 
 class InputImageContentParamAutoParam(TypedDict):
@@ -1575,16 +1603,6 @@ class InputImageContentParamAutoParam(TypedDict):
     file_id: NotRequired[str | None]
     detail: NotRequired[DetailEnum | None]
     prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointParam | None]
-
-
-class InputTextContent(TypedDict):
-    """
-    Text that the model reads.
-    """
-
-    type: Literal["input_text"]
-    text: str
-    prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointConfig]
 
 
 class InputTextContentParam(TypedDict):
@@ -1753,7 +1771,7 @@ class ToolSearchCallItemParam(TypedDict):
     id: NotRequired[str | None]
     call_id: NotRequired[ToolSearchCallItemParamCallId | None]
     type: Literal["tool_search_call"]
-    execution: NotRequired[ToolSearchExecutionType]
+    execution: NotRequired[ToolSearchExecutionType | None]
     arguments: EmptyModelParam
     status: NotRequired[FunctionCallItemStatus | None]
 
@@ -1774,7 +1792,7 @@ class OutputTextContentParam(TypedDict):
     logprobs: NotRequired[list[LogProb] | None]
 
 
-AgentMessageContentParam: TypeAlias = InputTextContent | EncryptedContentParam
+AgentMessageContentParam: TypeAlias = InputTextContentInput | EncryptedContentParam
 
 
 class ConfigurationUpdateItemParam(TypedDict):
@@ -1802,6 +1820,27 @@ class ResponseInputItemParamImageGenerationCallError(TypedDict):
     ]
 
 
+FunctionAndCustomToolCallOutputInput: TypeAlias = (
+    InputTextContentInput | InputImageContentInput | InputFileContentInput
+)
+
+
+class MCPToolCallInput(TypedDict):
+    """
+    A call of a tool of an MCP server, with its output or its error.
+    """
+
+    type: Literal["mcp_call"]
+    id: str
+    server_label: str
+    name: str
+    arguments: str
+    output: NotRequired[str | None]
+    error: NotRequired[MCPToolCallError | None]
+    status: NotRequired[MCPToolCallStatus | None]
+    approval_request_id: NotRequired[str | None]
+
+
 ChatCompletionRequestAssistantMessageContentPart: TypeAlias = (
     ChatCompletionRequestMessageContentPartText
     | ChatCompletionRequestMessageContentPartRefusal
@@ -1820,7 +1859,7 @@ class ChatCompletionRequestDeveloperMessage(TypedDict):
 
     content: str | ChatCompletionRequestDeveloperMessageContent
     role: Literal["developer"]
-    name: NotRequired[str]
+    name: NotRequired[str | None]
 
 
 ChatCompletionRequestSystemMessageContent: TypeAlias = list[
@@ -1835,7 +1874,7 @@ class ChatCompletionRequestSystemMessage(TypedDict):
 
     content: str | ChatCompletionRequestSystemMessageContent
     role: Literal["system"]
-    name: NotRequired[str]
+    name: NotRequired[str | None]
 
 
 ChatCompletionRequestToolMessageContent: TypeAlias = list[
@@ -1865,7 +1904,7 @@ class ChatCompletionRequestUserMessage(TypedDict):
 
     content: str | ChatCompletionRequestUserMessageContent
     role: Literal["user"]
-    name: NotRequired[str]
+    name: NotRequired[str | None]
 
 
 class ChatCompletionTool(TypedDict):
@@ -1880,11 +1919,6 @@ class ChatCompletionTool(TypedDict):
 class CreateChatCompletionRequestAudio(TypedDict):
     voice: VoiceIdsOrCustomVoice
     format: Literal["wav", "aac", "mp3", "flac", "opus", "pcm16"]
-
-
-FunctionAndCustomToolCallOutput: TypeAlias = (
-    InputTextContent | InputImageContent | InputFileContent
-)
 
 
 FunctionCallOutputItemParamOutput1: TypeAlias = (
@@ -1977,22 +2011,6 @@ class ImageGenToolCall(TypedDict):
     svg_usage: NotRequired[ResponseInputItemParamImageGenerationCallSvgUsage]
 
 
-class MCPToolCall(TypedDict):
-    """
-    A call of a tool of an MCP server, with its output or its error.
-    """
-
-    type: Literal["mcp_call"]
-    id: str
-    server_label: str
-    name: str
-    arguments: str
-    output: NotRequired[str | None]
-    error: NotRequired[MCPToolCallError | None]
-    status: NotRequired[MCPToolCallStatus]
-    approval_request_id: NotRequired[str | None]
-
-
 class ModerationParam(TypedDict):
     """
     The moderation that a request asks for: its model and its policy.
@@ -2032,7 +2050,7 @@ class ToolSearchOutputItemParam(TypedDict):
     id: NotRequired[str | None]
     call_id: NotRequired[ToolSearchOutputItemParamCallId | None]
     type: Literal["tool_search_output"]
-    execution: NotRequired[ToolSearchExecutionType]
+    execution: NotRequired[ToolSearchExecutionType | None]
     tools: list[Tool]
     status: NotRequired[FunctionCallItemStatus | None]
 
@@ -2044,7 +2062,7 @@ The tools that the model may call.
 
 
 MessageContentParam: TypeAlias = (
-    InputTextContent
+    InputTextContentInput
     | InputImageContentParamAutoParam
     | InputFileContentParam
     | InputAudioContentParam
@@ -2067,6 +2085,18 @@ class AgentMessageItemParam(TypedDict):
 
 
 ChatCompletionRequestTool: TypeAlias = ChatCompletionTool | CustomToolChatCompletions
+
+
+class CustomToolCallOutputInput(TypedDict):
+    """
+    The output of a tool with free-form input.
+    """
+
+    type: Literal["custom_tool_call_output"]
+    id: NotRequired[str | None]
+    call_id: str
+    caller: NotRequired[ToolCallCallerParam | None]
+    output: str | list[FunctionAndCustomToolCallOutputInput]
 
 
 class AdditionalToolsItemParam(TypedDict):
@@ -2093,9 +2123,9 @@ class ChatCompletionRequestAssistantMessage(TypedDict):
     content: NotRequired[str | ChatCompletionRequestAssistantMessageContent | None]
     refusal: NotRequired[str | None]
     role: Literal["assistant"]
-    name: NotRequired[str]
+    name: NotRequired[str | None]
     audio: NotRequired[ChatCompletionRequestAssistantMessageAudio | None]
-    tool_calls: NotRequired[ChatCompletionMessageToolCalls]
+    tool_calls: NotRequired[ChatCompletionMessageToolCalls | None]
     function_call: NotRequired[ChatCompletionRequestAssistantMessageFunctionCall | None]
     reasoning_content: NotRequired[str | None]
     reasoning: NotRequired[str | None]
@@ -2121,11 +2151,11 @@ class CreateChatCompletionRequest(TypedDict):
     top_logprobs: NotRequired[CreateChatCompletionRequestTopLogprobs | None]
     temperature: NotRequired[CreateChatCompletionRequestTemperature | None]
     top_p: NotRequired[CreateChatCompletionRequestTopP | None]
-    user: NotRequired[str]
+    user: NotRequired[str | None]
     safety_identifier: NotRequired[CreateChatCompletionRequestSafetyIdentifier | None]
     prompt_cache_key: NotRequired[str | None]
     prompt_cache_retention: NotRequired[Literal["in_memory", "24h"] | None]
-    prompt_cache_options: NotRequired[PromptCacheOptionsParam]
+    prompt_cache_options: NotRequired[PromptCacheOptionsParam | None]
     messages: list[ChatCompletionRequestMessage]
     model: ModelIdsShared
     service_tier: NotRequired[ServiceTier]
@@ -2137,9 +2167,9 @@ class CreateChatCompletionRequest(TypedDict):
     ]
     frequency_penalty: NotRequired[CreateChatCompletionRequestFrequencyPenalty | None]
     presence_penalty: NotRequired[CreateChatCompletionRequestPresencePenalty | None]
-    web_search_options: NotRequired[CreateChatCompletionRequestWebSearchOptions]
+    web_search_options: NotRequired[CreateChatCompletionRequestWebSearchOptions | None]
     response_format: NotRequired[
-        ResponseFormatText | ResponseFormatJsonSchema | ResponseFormatJsonObject
+        ResponseFormatText | ResponseFormatJsonSchema | ResponseFormatJsonObject | None
     ]
     audio: NotRequired[CreateChatCompletionRequestAudio | None]
     store: NotRequired[bool | None]
@@ -2153,25 +2183,13 @@ class CreateChatCompletionRequest(TypedDict):
     prediction: NotRequired[PredictionContent | None]
     seed: NotRequired[CreateChatCompletionRequestSeed | None]
     stream_options: NotRequired[ChatCompletionStreamOptions]
-    tools: NotRequired[list[ChatCompletionRequestTool]]
-    tool_choice: NotRequired[ChatCompletionToolChoiceOption]
-    parallel_tool_calls: NotRequired[ParallelToolCalls]
+    tools: NotRequired[list[ChatCompletionRequestTool] | None]
+    tool_choice: NotRequired[ChatCompletionToolChoiceOption | None]
+    parallel_tool_calls: NotRequired[ParallelToolCalls | None]
     function_call: NotRequired[
-        Literal["none", "auto"] | ChatCompletionFunctionCallOption
+        Literal["none", "auto"] | ChatCompletionFunctionCallOption | None
     ]
-    functions: NotRequired[list[ChatCompletionFunctions]]
-
-
-class CustomToolCallOutput(TypedDict):
-    """
-    The output of a tool with free-form input.
-    """
-
-    type: Literal["custom_tool_call_output"]
-    id: NotRequired[str]
-    call_id: str
-    caller: NotRequired[ToolCallCallerParam | None]
-    output: str | list[FunctionAndCustomToolCallOutput]
+    functions: NotRequired[CreateChatCompletionRequestFunctions | None]
 
 
 TokenCountsBodyTools: TypeAlias = list[Tool]
@@ -2192,9 +2210,9 @@ class MessageItemParam(TypedDict):
 
 
 InputItem: TypeAlias = (
-    FileSearchToolCall
-    | WebSearchToolCall
-    | FunctionToolCall
+    FileSearchToolCallInput
+    | WebSearchToolCallInput
+    | FunctionToolCallInput
     | FunctionCallOutputItemParam
     | ToolSearchCallItemParam
     | ToolSearchOutputItemParam
@@ -2209,9 +2227,9 @@ InputItem: TypeAlias = (
     | ApplyPatchToolCallOutputItemParam
     | MCPListTools
     | MCPApprovalRequest
-    | MCPToolCall
-    | CustomToolCallOutput
-    | CustomToolCall
+    | MCPToolCallInput
+    | CustomToolCallOutputInput
+    | CustomToolCallInput
     | CompactionTriggerItemParam
     | ItemReferenceParam
     | MessageItemParam
@@ -2238,13 +2256,13 @@ class TokenCountsBody(TypedDict):
 
     model: str
     input: NotRequired[TokenCountsBodyInput | TokenCountsBodyInput1 | None]
-    previous_response_id: NotRequired[str | None]
+    previous_response_id: NotRequired[TokenCountsBodyPreviousResponseId | None]
     tools: NotRequired[TokenCountsBodyTools | None]
     text: NotRequired[ResponseTextParam | None]
     reasoning: NotRequired[Reasoning | None]
-    truncation: NotRequired[TruncationEnum]
+    truncation: NotRequired[TruncationEnum | None]
     instructions: NotRequired[str | None]
-    personality: NotRequired[PersonalityEnum]
+    personality: NotRequired[PersonalityEnum | None]
     conversation: NotRequired[ConversationParam | None]
     tool_choice: NotRequired[ToolChoiceParam | None]
     parallel_tool_calls: NotRequired[bool | None]
@@ -2272,7 +2290,9 @@ class CompactResponseMethodPublicBody(TypedDict):
         | CompactResponseMethodPublicBodyInput1
         | None
     ]
-    previous_response_id: NotRequired[str | None]
+    previous_response_id: NotRequired[
+        CompactResponseMethodPublicBodyPreviousResponseId | None
+    ]
     instructions: NotRequired[str | None]
     prompt_cache_key: NotRequired[CompactResponseMethodPublicBodyPromptCacheKey | None]
     prompt_cache_retention: NotRequired[PromptCacheRetentionEnum | None]
@@ -2299,21 +2319,21 @@ class CreateResponse(TypedDict):
     """
 
     metadata: NotRequired[Metadata]
-    top_logprobs: NotRequired[int]
+    top_logprobs: NotRequired[CreateResponseTopLogprobs | None]
     temperature: NotRequired[CreateResponseTemperature | None]
     top_p: NotRequired[CreateResponseTopP | None]
-    user: NotRequired[str]
+    user: NotRequired[str | None]
     safety_identifier: NotRequired[CreateResponseSafetyIdentifier | None]
     prompt_cache_key: NotRequired[str | None]
     prompt_cache_retention: NotRequired[Literal["in_memory", "24h"] | None]
-    prompt_cache_options: NotRequired[PromptCacheOptionsParam]
-    previous_response_id: NotRequired[str | None]
+    prompt_cache_options: NotRequired[PromptCacheOptionsParam | None]
+    previous_response_id: NotRequired[CreateResponsePreviousResponseId | None]
     model: ModelIdsResponses
     background: NotRequired[Literal[False] | None]
     max_tool_calls: NotRequired[int | None]
-    text: NotRequired[ResponseTextParam]
-    tools: NotRequired[ToolsArray]
-    tool_choice: NotRequired[ToolChoiceParam]
+    text: NotRequired[ResponseTextParam | None]
+    tools: NotRequired[ToolsArray | None]
+    tool_choice: NotRequired[ToolChoiceParam | None]
     service_tier: NotRequired[ServiceTierResponses]
     truncation: NotRequired[Literal["auto", "disabled"] | None]
     reasoning: NotRequired[Reasoning | None]

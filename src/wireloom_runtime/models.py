@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, TypeAlias, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, Strict
+from pydantic_core import CoreSchema, PydanticCustomError
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -25,6 +25,35 @@ def _bounded(value: Any) -> Any:
 # Validation stops at the first wrong member: errors for every member of a body of a few megabytes take gigabytes.
 Many: TypeAlias = Annotated[list[T], Field(fail_fast=True)]
 Map: TypeAlias = Annotated[dict[K, V], BeforeValidator(_bounded)]
+
+
+def _whole(value: Any) -> Any:
+    """JSON has one kind of number, so 1.0 is an integer too."""
+    return int(value) if type(value) is float and value.is_integer() else value
+
+
+# JSON's own scalars: no number stands for a truth value, no string for a number.
+Boolean: TypeAlias = Annotated[bool, Strict()]
+Integer: TypeAlias = Annotated[int, Strict(), BeforeValidator(_whole)]
+Number: TypeAlias = Annotated[float, Strict()]
+
+
+class _NotNull:
+    """The validator of `T | None` without its null."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema = handler(source)
+        inner: CoreSchema = schema["schema"] if schema["type"] == "nullable" else schema
+        return inner
+
+
+def _absent(value: Any) -> bool:
+    return value is None
+
+
+# A member that may be left out and must not be null: None stands for its absence, and is never written.
+Omittable: TypeAlias = Annotated[T | None, _NotNull, Field(exclude_if=_absent)]
 
 
 class Deferred(BaseModel):

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from codegen import generate, overlay, select, stubs
+from codegen import fields, generate, overlay, select, stubs
 
 pytestmark = pytest.mark.contract
 
@@ -332,8 +332,42 @@ def test_a_change_by_hand_is_noticed(tmp_path: Path) -> None:
 def test_lists_and_maps_of_models_stop_at_a_first_error() -> None:
     base = "from wireloom_runtime.models import Deferred"
     models = f"{base}\nA = list[dict[str, int]] | list[dict[str, Any]]\n"
-    assert generate.bounded(models) == (
-        f"{base}, Many, Map\nA = Many[Map[str, int]] | Many[dict[str, Any]]\n"
+    assert fields.written(models) == (
+        f"{base}, Integer, Many, Map\nA = Many[Map[str, Integer]] | Many[dict[str, Any]]\n"
     )
     structs = "from wireloom_runtime.structs import Untracked\nA = list[dict[str, int]]\n"
-    assert generate.bounded(structs) == structs
+    assert fields.written(structs) == structs
+
+
+@pytest.mark.parametrize(
+    ("field", "written"),
+    [
+        ("a: str", "a: str"),
+        ("a: str | None", "a: str | None"),
+        ("a: str | MISSING = MISSING", "a: Omittable[str] = None"),
+        ("a: str | None | MISSING = MISSING", "a: str | None = None"),
+        ("a: str | None | None | MISSING = (\n        MISSING\n    )", "a: str | None = None"),
+        ("a: (\n        str\n        | MISSING\n    ) = MISSING", "a: Omittable[str] = None"),
+        ("a: Nullable | MISSING = MISSING", "a: Nullable | None = None"),
+        ("a: Plain | MISSING = MISSING", "a: Omittable[Plain] = None"),
+        ("a: Later | MISSING = MISSING", "a: Later | None = None"),
+        ("a: bool | MISSING = MISSING", "a: Omittable[Boolean] = None"),
+        ("a: list[float] | int | MISSING = MISSING", "a: Omittable[Many[Number] | Integer] = None"),
+        ("a: Literal['int'] | MISSING = MISSING", "a: Omittable[Literal['int']] = None"),
+        (
+            'a_: Annotated[str | MISSING, Field(alias="a", max_length=5)] = MISSING',
+            "a_: Annotated[Omittable[str], Field(alias='a', max_length=5)] = None",
+        ),
+        (
+            'a_: Annotated[str | None | MISSING, Field(alias="a")] = MISSING',
+            "a_: Annotated[str | None, Field(alias='a')] = None",
+        ),
+    ],
+)
+def test_what_may_be_left_out_is_null_only_where_the_contract_says_so(field: str, written: str) -> None:
+    head = "from wireloom_runtime.models import Deferred\n"
+    aliases = 'Plain = TypeAliasType("Plain", str)\nNullable = TypeAliasType("Nullable", Union[str, None])\n'
+    aliases += 'Later = TypeAliasType("Later", "Nullable")\n'
+    source = f"{head}{aliases}class A(Deferred):\n    {field}\nA.model_rebuild()\n"
+    made = fields.written(source)
+    assert made.splitlines()[4:] == ["class A(Deferred):", f"    {written}"]

@@ -225,7 +225,7 @@ def _prepare_message(message: dict[str, Any]) -> None:
 
 def _prepare_item(item: dict[str, Any]) -> None:
     kind = item.get("type")
-    if kind is None:
+    if "type" not in item:
         if "role" in item:
             item["type"] = "message"
         elif "id" in item:

@@ -102,6 +102,20 @@ def _search_output(item: Json) -> None:
     _tools(item)
 
 
+def _file_search(item: Json) -> None:
+    if item.get("results") is not None:
+        item["results"] = [_without_nulls(result) for result in item["results"]]
+
+
+def _web_search(item: Json) -> None:
+    item["action"] = _without_nulls(item["action"])
+
+
+def _without_nulls(value: Json) -> Json:
+    """A client writes null for what it leaves out; an answer leaves it out."""
+    return {name: member for name, member in value.items() if member is not None}
+
+
 def _local_shell_output(item: Json) -> None:
     item.setdefault("call_id", item["id"])
 
@@ -135,8 +149,8 @@ FORMS: Final[Mapping[str, Form | None]] = {
     "shell_call_output": Form(m.FunctionShellCallOutput, {"max_output_length": None, **_DONE}, _shell_output),
     "apply_patch_call": Form(m.ApplyPatchToolCall),
     "apply_patch_call_output": Form(m.ApplyPatchToolCallOutput),
-    "web_search_call": Form(m.WebSearchToolCall),
-    "file_search_call": Form(m.FileSearchToolCall),
+    "web_search_call": Form(m.WebSearchToolCall, mend=_web_search),
+    "file_search_call": Form(m.FileSearchToolCall, mend=_file_search),
     "code_interpreter_call": Form(m.CodeInterpreterToolCall, {"code": None, "outputs": None}),
     "image_generation_call": Form(m.ImageGenToolCall, {"result": None}),
     "mcp_list_tools": Form(m.MCPListTools),

@@ -1,0 +1,284 @@
+"""Null, wrong scalars and empty ids: accepted or refused as the served document says, and no wider in answers than before."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from openai.types.chat import ChatCompletionMessage
+from openai.types.responses import Response
+from pydantic import TypeAdapter
+from wireloom_protocol import chat
+from wireloom_protocol import responses as m
+
+from codegen import nulls
+from tests.support.captures import CAPTURES, Capture
+from wireloom.api import bodies
+from wireloom.api.operations import contract
+from wireloom.cli.acceptance import _REFUSED_ITEMS, _STORED
+from wireloom.errors import InvalidRequest
+from wireloom.translate.refusals import DECLARED, MISSING_STATE
+
+pytestmark = pytest.mark.contract
+
+DOCUMENT: Any = json.loads(contract())
+SCHEMAS: Any = DOCUMENT["components"]["schemas"]
+BODIES: Mapping[str, Any] = {
+    "CreateResponse": m.CreateResponse,
+    "TokenCountsBody": m.TokenCountsBody,
+    "CompactResponseMethodPublicBody": m.CompactResponseMethodPublicBody,
+    "CreateConversationBody": m.CreateConversationBody,
+    "CreateChatCompletionRequest": chat.CreateChatCompletionRequest,
+}
+MESSAGE = {"role": "user", "content": "hi"}
+USER = {"model": "m", "messages": [MESSAGE]}
+
+
+@cache
+def validator(name: str) -> Draft202012Validator:
+    schema = {"$ref": f"#/components/schemas/{name}", "components": DOCUMENT["components"]}
+    return Draft202012Validator(schema)
+
+
+@cache
+def adapter(name: str) -> TypeAdapter[Any]:
+    return TypeAdapter(BODIES[name])
+
+
+def accepted(name: str, body: Any) -> bool:
+    """Whether the gateway reads a body."""
+    try:
+        bodies.validate(adapter(name), json.loads(json.dumps(body)))
+    except InvalidRequest:
+        return False
+    return True
+
+
+def item(**members: Any) -> Any:
+    return {"items": [members]}
+
+
+def asked(**members: Any) -> Any:
+    return {"model": "m", "input": "hi", **members}
+
+
+def chatted(**members: Any) -> Any:
+    return {**USER, **members}
+
+
+FUNCTION = {
+    "type": "function",
+    "function": {"name": "f", "description": None, "parameters": None, "strict": None},
+}
+CALL = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
+MCP = {"type": "mcp_call", "id": "mcp_1", "server_label": "s", "name": "n", "arguments": "{}"}
+CODE = {
+    "type": "code_interpreter_call",
+    "id": "ci_1",
+    "status": "completed",
+    "container_id": "c",
+    "code": None,
+}
+REFERENCE = {"type": "item_reference", "id": "msg_1"}
+
+# What an optional member that is null, or a value of another scalar type, does to a body.
+CASES: list[tuple[str, Any, bool]] = [
+    # Settings, of which clients write all.
+    ("CreateResponse", asked(tools=None, tool_choice=None, text=None, user=None, top_logprobs=None), True),
+    ("CreateResponse", asked(model=None), False),
+    ("CreateResponse", asked(input=None), False),
+    ("TokenCountsBody", asked(truncation=None, personality=None), True),
+    ("CreateChatCompletionRequest", chatted(tools=None, tool_choice=None, functions=None, user=None), True),
+    ("CreateChatCompletionRequest", chatted(response_format=None, parallel_tool_calls=None), True),
+    ("CreateChatCompletionRequest", chatted(tools=[FUNCTION]), True),
+    ("CreateChatCompletionRequest", chatted(messages=None), False),
+    # What is within a setting is the client's own choice, so null is a mistake.
+    ("CreateResponse", asked(text={"format": None}), False),
+    ("CreateResponse", asked(reasoning={"mode": None}), False),
+    ("CreateResponse", asked(tools=[{"type": "web_search", "search_context_size": None}]), False),
+    ("CreateResponse", asked(tools=[{"type": "custom", "name": "f", "description": None}]), False),
+    ("CompactResponseMethodPublicBody", asked(prompt_cache_options={"ttl": "30m", "mode": None}), False),
+    ("CreateChatCompletionRequest", chatted(stream_options={"include_usage": None}), False),
+    # Items and messages, which come back as objects of a client.
+    ("CreateConversationBody", item(**CALL, status=None, id=None, namespace=None), True),
+    ("CreateConversationBody", item(**MCP, status=None), True),
+    ("CreateConversationBody", item(**MESSAGE, status=None), True),
+    ("CreateConversationBody", item(**MESSAGE, type=None, status=None), False),
+    ("CreateConversationBody", item(**MESSAGE, type=None), False),
+    ("CreateConversationBody", item(**{**CALL, "name": None}), False),
+    (
+        "CreateResponse",
+        asked(
+            input=[
+                {
+                    "type": "message",
+                    **MESSAGE,
+                    "content": [
+                        {"type": "input_text", "text": "a"},
+                        {"type": "input_file", "filename": None},
+                    ],
+                }
+            ]
+        ),
+        True,
+    ),
+    (
+        "CreateChatCompletionRequest",
+        chatted(
+            messages=[MESSAGE, {"role": "assistant", "content": "a", "tool_calls": None, "refusal": None}]
+        ),
+        True,
+    ),
+    # Scalars: JSON's own types, and 1.0 is an integer.
+    ("CreateResponse", asked(stream=0), False),
+    ("CreateResponse", asked(stream="true"), False),
+    ("CreateResponse", asked(parallel_tool_calls=1), False),
+    ("CreateResponse", asked(temperature="0.5"), False),
+    ("CreateResponse", asked(temperature=True), False),
+    ("CreateResponse", asked(temperature=1), True),
+    ("CreateResponse", asked(max_output_tokens="5"), False),
+    ("CreateResponse", asked(max_output_tokens=True), False),
+    ("CreateResponse", asked(max_output_tokens=5.5), False),
+    ("CreateResponse", asked(max_output_tokens=5.0), True),
+    # Ids of what is stored, and URLs, which nobody reads.
+    ("CreateResponse", asked(previous_response_id=""), False),
+    ("CreateResponse", asked(previous_response_id=None), True),
+    ("CreateResponse", asked(conversation=""), False),
+    ("CreateResponse", asked(conversation={"id": ""}), False),
+    ("TokenCountsBody", asked(conversation=""), False),
+    ("CompactResponseMethodPublicBody", asked(previous_response_id=""), False),
+    ("CreateConversationBody", {"items": [REFERENCE]}, True),
+    ("CreateConversationBody", {"items": [{**REFERENCE, "id": ""}]}, False),
+    ("CreateConversationBody", item(**CODE, outputs=[{"type": "image", "url": ""}]), True),
+    ("CreateConversationBody", item(**CODE, outputs=[{"type": "image", "url": None}]), False),
+]
+
+
+@pytest.mark.parametrize(("name", "body", "valid"), CASES, ids=lambda value: str(value)[:70])
+def test_the_gateway_reads_what_the_document_allows(name: str, body: Any, valid: bool) -> None:
+    assert validator(name).is_valid(body) is valid
+    assert accepted(name, body) is valid
+
+
+@pytest.mark.parametrize("capture", CAPTURES, ids=lambda capture: capture.name)
+def test_recorded_requests_of_the_codex_cli_are_read(capture: Capture) -> None:
+    assert validator("CreateResponse").is_valid(capture.body)
+    assert accepted("CreateResponse", capture.body)
+
+
+# -- what the official SDK sends back --------------------------------------------------------------------------------
+
+ANSWER: Any = {
+    "id": "resp_1",
+    "object": "response",
+    "created_at": 1,
+    "model": "m",
+    "parallel_tool_calls": True,
+    "tool_choice": "auto",
+    "tools": [],
+}
+TEXT = {"type": "output_text", "text": "a", "annotations": [], "logprobs": []}
+COMMAND = {"type": "exec", "command": ["ls"], "env": {}}
+ITEMS: list[Any] = [
+    {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [TEXT]},
+    {**CALL, "id": "fc_1", "status": "completed"},
+    {"type": "custom_tool_call", "id": "ctc_1", "call_id": "c", "name": "f", "input": "x"},
+    {"type": "reasoning", "id": "rs_1", "summary": []},
+    {
+        "type": "web_search_call",
+        "id": "ws_1",
+        "status": "completed",
+        "action": {"type": "search", "query": "x"},
+    },
+    {
+        "type": "web_search_call",
+        "id": "ws_1",
+        "status": "completed",
+        "action": {"type": "open_page", "url": "x"},
+    },
+    {
+        "type": "file_search_call",
+        "id": "fs_1",
+        "status": "completed",
+        "queries": ["x"],
+        "results": [{"text": "a"}],
+    },
+    {**CODE, "outputs": None},
+    {"type": "image_generation_call", "id": "ig_1", "status": "completed", "result": None},
+    {"type": "local_shell_call", "id": "lsh_1", "call_id": "c", "status": "completed", "action": COMMAND},
+    {
+        "type": "mcp_list_tools",
+        "id": "mcpl_1",
+        "server_label": "s",
+        "tools": [{"name": "n", "input_schema": {}}],
+    },
+    {**MCP, "status": "completed"},
+]
+
+
+@pytest.mark.parametrize("item", ITEMS, ids=lambda item: item["type"])
+def test_items_that_the_sdk_writes_out_in_full_are_read(item: Any) -> None:
+    answer = Response.model_validate({**ANSWER, "output": [item]})
+    written = [each.model_dump(mode="json") for each in answer.output]
+    body = asked(input=[{"type": "message", **MESSAGE}, *written])
+    validator("CreateResponse").validate(body)
+    assert accepted("CreateResponse", body)
+
+
+def test_a_message_that_the_sdk_writes_out_in_full_is_read() -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    for members in ({"content": "a"}, {"content": None, "tool_calls": [call]}):
+        written = ChatCompletionMessage.model_validate({"role": "assistant", **members}).model_dump(
+            mode="json"
+        )
+        assert None in written.values()
+        body = chatted(messages=[MESSAGE, written])
+        validator("CreateChatCompletionRequest").validate(body)
+        assert accepted("CreateChatCompletionRequest", body)
+
+
+# -- answers promise no less -----------------------------------------------------------------------------------------
+
+SENT_BACK = [
+    name for name in SCHEMAS if name.endswith(nulls.SUFFIX) and name.removesuffix(nulls.SUFFIX) in SCHEMAS
+]
+
+
+def test_there_are_copies_for_requests() -> None:
+    assert {"FunctionToolCallInput", "MCPToolCallInput", "WebSearchToolCallInput"} <= {*SENT_BACK}
+
+
+@pytest.mark.parametrize("name", ["OutputItem", "ItemResource"])
+def test_an_answer_does_not_hold_such_a_null(name: str) -> None:
+    call = {**CALL, "id": "fc_1", "status": "completed"}
+    assert validator(name).is_valid(call)
+    assert not validator(name).is_valid({**call, "status": None})
+    assert not validator(name).is_valid({**MCP, "status": None})
+
+
+def test_no_mark_is_left_in_the_document() -> None:
+    assert nulls.MARK not in contract().decode()
+
+
+# -- what else is refused --------------------------------------------------------------------------------------------
+
+
+def refusals(path: str) -> str:
+    description: str = DOCUMENT["paths"][path]["post"]["requestBody"]["description"]
+    return description
+
+
+@pytest.mark.parametrize("path", ["/v1/responses", "/v1/responses/input_tokens", "/v1/responses/compact"])
+def test_the_document_names_every_code_by_which_a_valid_request_is_refused(path: str) -> None:
+    codes = {row.code for row in DECLARED} | MISSING_STATE
+    assert {code for code in codes if f"`{code}`" not in refusals(path)} == set()
+
+
+def test_the_document_names_every_code_by_which_a_valid_item_is_refused() -> None:
+    codes = {code for code, _ in (*_STORED, *_REFUSED_ITEMS)} - {"not_found"}
+    for path in ("/v1/conversations", "/v1/conversations/{conversation_id}/items"):
+        assert {code for code in codes if f"`{code}`" not in refusals(path)} == set()
