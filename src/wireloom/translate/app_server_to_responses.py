@@ -110,9 +110,8 @@ class AppServerReader:
         self._read = partial(ResponsesReader, stream, tools, close, codex=codex)
         self._messages = AgentMessages(stream.new_id, self.lost, streamed=streamed)
         self._begin_call()
-        self._told: dict[
-            str, tuple[str, hot.ResponseItem]
-        ] = {}  # Codex's call id -> the client's, and the call
+        # Codex's call id -> the client's, and the call.
+        self._told: dict[str, tuple[str, hot.ResponseItem]] = {}
         self._asked: dict[str, str | int] = {}  # Codex's call id -> id of the app-server's request
         self._answered = False  # whether the model call is over whose calls are told
         self._used = TurnUsage()
