@@ -699,9 +699,9 @@ class FunctionTool(Deferred):
     parameters: dict[str, Any] | None = None
     output_schema: dict[str, Any] | None = None
     strict: Boolean | None = None
-    defer_loading: Omittable[Boolean] = None
+    defer_loading: Boolean | None = None
     allowed_callers: Many[CallableToolAllowedCaller] | None = None
-    async_: Annotated[Omittable[Boolean], Field(alias="async")] = None
+    async_: Annotated[Boolean | None, Field(alias="async")] = None
 
 
 class FunctionToolParam(Deferred):
@@ -718,9 +718,9 @@ class FunctionToolParam(Deferred):
     strict: Boolean | None = None
     type: Literal["function"]
     output_schema: dict[str, Any] | None = None
-    defer_loading: Omittable[Boolean] = None
+    defer_loading: Boolean | None = None
     allowed_callers: CodeInterpreterToolAllowedCallers | None = None
-    async_: Annotated[Omittable[Boolean], Field(alias="async")] = None
+    async_: Annotated[Boolean | None, Field(alias="async")] = None
 
 
 GrammarSyntax1 = TypeAliasType("GrammarSyntax1", Literal["lark", "regex"])
@@ -2244,7 +2244,7 @@ class TextResponseFormatJsonSchema(Deferred):
         extra="allow",
     )
     type: Literal["json_schema"]
-    description: Omittable[str] = None
+    description: str | None = None
     name: str
     schema_: Annotated[ResponseFormatJsonSchemaSchema, Field(alias="schema")]
     strict: Boolean | None = None
@@ -2359,7 +2359,7 @@ class ToolSearchToolParam(Deferred):
         extra="allow",
     )
     type: Literal["tool_search"]
-    execution: Omittable[ToolSearchExecutionType] = None
+    execution: ToolSearchExecutionType | None = None
     description: str | None = None
     parameters: EmptyModelParam | None = None
 
@@ -2522,8 +2522,8 @@ class WebSearchPreviewTool(Deferred):
     )
     type: Literal["web_search_preview", "web_search_preview_2025_03_11"]
     user_location: ApproximateLocation | None = None
-    search_context_size: Omittable[SearchContextSize] = None
-    search_content_types: Omittable[Many[ModerationInputType]] = None
+    search_context_size: SearchContextSize | None = None
+    search_content_types: Many[ModerationInputType] | None = None
 
 
 class WebSearchToolFilters(Deferred):
@@ -2542,11 +2542,11 @@ class WebSearchTool(Deferred):
         extra="allow",
     )
     type: Literal["web_search", "web_search_2025_08_26"]
-    external_web_access: Boolean = True
+    external_web_access: Boolean | None = True
     filters: WebSearchToolFilters | None = None
     user_location: WebSearchApproximateLocation | None = None
-    search_context_size: Literal["low", "medium", "high"] = "medium"
-    search_content_types: Omittable[Many[str]] = None
+    search_context_size: Literal["low", "medium", "high"] | None = "medium"
+    search_content_types: Many[str] | None = None
 
 
 class WebSearchToolCall(Deferred):
@@ -3371,13 +3371,11 @@ class CustomToolParam(Deferred):
     )
     type: Literal["custom"]
     name: str
-    description: Omittable[str] = None
-    format: Annotated[
-        Omittable[CustomTextFormatParam | CustomGrammarFormatParam], Field(discriminator="type")
-    ] = None
-    defer_loading: Omittable[Boolean] = None
+    description: str | None = None
+    format: CustomTextFormatParam | CustomGrammarFormatParam | None = None
+    defer_loading: Boolean | None = None
     allowed_callers: CodeInterpreterToolAllowedCallers | None = None
-    async_: Annotated[Omittable[Boolean], Field(alias="async")] = None
+    async_: Annotated[Boolean | None, Field(alias="async")] = None
 
 
 class FileSearchToolCallResult(Deferred):
@@ -4428,12 +4426,12 @@ class ImageGenToolCall(Deferred):
     result: str | None
     action: Literal["generate", "edit", "auto"] | None = None
     background: Literal["transparent", "opaque", "auto"] | None = None
-    error: Omittable[ResponseInputItemParamImageGenerationCallError] = None
+    error: ResponseInputItemParamImageGenerationCallError | None = None
     output_format: Literal["png", "webp", "jpeg", "gif", "svg"] | None = None
     quality: Literal["low", "medium", "high", "xhigh", "max", "auto"] | None = None
     revised_prompt: str | None = None
     size: str | Literal["1024x1024", "1024x1536", "1536x1024"] | None = None
-    svg_usage: Omittable[ResponseInputItemParamImageGenerationCallSvgUsage] = None
+    svg_usage: ResponseInputItemParamImageGenerationCallSvgUsage | None = None
 
 
 class MCPToolCall(Deferred):
@@ -4766,7 +4764,7 @@ class CompactResponseMethodPublicBody(Deferred):
     prompt_cache_retention: PromptCacheRetentionEnum | None = None
     prompt_cache_options: PromptCacheOptionsParam | None = None
     service_tier: ServiceTierEnum | None = None
-    image: Omittable[ResponseCompactParamsImage] = None
+    image: ResponseCompactParamsImage | None = None
 
 
 CompoundFilterFilters = TypeAliasType(
@@ -5276,9 +5274,9 @@ class CreateResponse(CreateModelResponseProperties, ResponseProperties):
     presence_penalty: PresencePenalty | None = None
     frequency_penalty: PresencePenalty | None = None
     client_metadata: dict[str, Any] | None = None
-    access_programs: Omittable[ResponseCreateParamsAccessPrograms] = None
-    background_options: Omittable[ResponseCreateParamsBackgroundOptions] = None
-    image: Omittable[ResponseCreateParamsImage] = None
+    access_programs: ResponseCreateParamsAccessPrograms | None = None
+    background_options: ResponseCreateParamsBackgroundOptions | None = None
+    image: ResponseCreateParamsImage | None = None
     model: ModelIdsResponses
 
 

@@ -2175,14 +2175,6 @@ class ResponseCompactionCompactingEvent(TypedDict):
     type: Literal["response.compaction.compacting"]
 
 
-class ResponseConfigurationUpdateItemParamText(TypedDict):
-    """
-    Another format of the text from here on.
-    """
-
-    format: ResponseFormatText | TextResponseFormatJsonSchema
-
-
 class ResponseConfigurationUpdateItemReasoning(TypedDict):
     """
     Another reasoning effort from this place on.
@@ -2344,6 +2336,18 @@ class ResponseUsageInputTokensDetailsCacheWriteTokensDetails(TypedDict):
     ttl_30m_tokens: int
 
 
+ApplyPatchToolParamInputAllowedCallers: TypeAlias = list[CallableToolAllowedCaller]
+
+
+class ApplyPatchToolParamInput(TypedDict):
+    """
+    A tool that changes files on the client's machine by diffs.
+    """
+
+    type: Literal["apply_patch"]
+    allowed_callers: NotRequired[ApplyPatchToolParamInputAllowedCallers | None]
+
+
 CustomToolCallInput = TypedDict(
     "CustomToolCallInput",
     {
@@ -2358,6 +2362,9 @@ CustomToolCallInput = TypedDict(
         "async": NotRequired[bool | None],
     },
 )
+
+
+CustomToolParamInputAllowedCallers: TypeAlias = list[CallableToolAllowedCaller]
 
 
 class FileSearchToolCallInputResult(TypedDict):
@@ -2380,6 +2387,25 @@ class FileSearchToolCallInput(TypedDict):
     results: NotRequired[list[FileSearchToolCallInputResult] | None]
 
 
+FunctionShellToolParamInputAllowedCallers: TypeAlias = list[CallableToolAllowedCaller]
+
+
+FunctionToolInput = TypedDict(
+    "FunctionToolInput",
+    {
+        "type": Literal["function"],
+        "name": str,
+        "description": NotRequired[str | None],
+        "parameters": NotRequired[dict[str, Any] | None],
+        "output_schema": NotRequired[dict[str, Any] | None],
+        "strict": NotRequired[bool | None],
+        "defer_loading": NotRequired[bool | None],
+        "allowed_callers": NotRequired[list[CallableToolAllowedCaller] | None],
+        "async": NotRequired[bool | None],
+    },
+)
+
+
 FunctionToolCallInput = TypedDict(
     "FunctionToolCallInput",
     {
@@ -2394,6 +2420,25 @@ FunctionToolCallInput = TypedDict(
         "internal_chat_message_metadata_passthrough": NotRequired[
             dict[str, Any] | None
         ],
+        "async": NotRequired[bool | None],
+    },
+)
+
+
+FunctionToolParamInputAllowedCallers: TypeAlias = list[CallableToolAllowedCaller]
+
+
+FunctionToolParamInput = TypedDict(
+    "FunctionToolParamInput",
+    {
+        "name": str,
+        "description": NotRequired[str | None],
+        "parameters": NotRequired[EmptyModelParam | None],
+        "strict": NotRequired[bool | None],
+        "type": Literal["function"],
+        "output_schema": NotRequired[dict[str, Any] | None],
+        "defer_loading": NotRequired[bool | None],
+        "allowed_callers": NotRequired[FunctionToolParamInputAllowedCallers | None],
         "async": NotRequired[bool | None],
     },
 )
@@ -2435,6 +2480,29 @@ class InputTextContentInput(TypedDict):
     prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointConfig | None]
 
 
+class TextResponseFormatJsonSchemaInput(TypedDict):
+    """
+    Text output that follows a JSON schema.
+    """
+
+    type: Literal["json_schema"]
+    description: NotRequired[str | None]
+    name: str
+    schema: ResponseFormatJsonSchemaSchema
+    strict: NotRequired[bool | None]
+
+
+class ToolSearchToolParamInput(TypedDict):
+    """
+    A search for tools that the request defers.
+    """
+
+    type: Literal["tool_search"]
+    execution: NotRequired[ToolSearchExecutionType | None]
+    description: NotRequired[str | None]
+    parameters: NotRequired[EmptyModelParam | None]
+
+
 class WebSearchActionSearchInputSource(TypedDict):
     type: Literal["url"]
     url: str
@@ -2449,6 +2517,34 @@ class WebSearchActionSearchInput(TypedDict):
     query: NotRequired[str | None]
     queries: NotRequired[list[str] | None]
     sources: NotRequired[list[WebSearchActionSearchInputSource] | None]
+
+
+class WebSearchPreviewToolInput(TypedDict):
+    """
+    A web search by the provider, in its older form.
+    """
+
+    type: Literal["web_search_preview", "web_search_preview_2025_03_11"]
+    user_location: NotRequired[ApproximateLocation | None]
+    search_context_size: NotRequired[SearchContextSize | None]
+    search_content_types: NotRequired[list[SearchContentType] | None]
+
+
+class WebSearchToolInputFilters(TypedDict):
+    allowed_domains: NotRequired[list[str] | None]
+
+
+class WebSearchToolInput(TypedDict):
+    """
+    A web search by the provider.
+    """
+
+    type: Literal["web_search", "web_search_2025_08_26"]
+    external_web_access: NotRequired[bool | None]
+    filters: NotRequired[WebSearchToolInputFilters | None]
+    user_location: NotRequired[WebSearchApproximateLocation]
+    search_context_size: NotRequired[Literal["low", "medium", "high"] | None]
+    search_content_types: NotRequired[list[str] | None]
 
 
 class WebSearchToolCallInput(TypedDict):
@@ -3135,17 +3231,6 @@ MessageResourceContent: TypeAlias = (
 AgentMessageContentParam: TypeAlias = InputTextContentInput | EncryptedContentParam
 
 
-class ConfigurationUpdateItemParam(TypedDict):
-    """
-    A change of the reasoning effort from this item on.
-    """
-
-    type: Literal["configuration_update"]
-    id: NotRequired[str | None]
-    reasoning: NotRequired[ConfigurationUpdateItemParamReasoning]
-    text: NotRequired[ResponseConfigurationUpdateItemParamText]
-
-
 class ResponseConfigurationUpdateItem(TypedDict):
     """
     Other settings from this place of a stored conversation on.
@@ -3155,6 +3240,14 @@ class ResponseConfigurationUpdateItem(TypedDict):
     type: Literal["configuration_update"]
     reasoning: NotRequired[ResponseConfigurationUpdateItemReasoning | None]
     text: NotRequired[ResponseConfigurationUpdateItemText | None]
+
+
+class ResponseConfigurationUpdateItemParamText(TypedDict):
+    """
+    Another format of the text from here on.
+    """
+
+    format: ResponseFormatText | TextResponseFormatJsonSchemaInput
 
 
 class ResponseErrorMisalignment(TypedDict):
@@ -3209,9 +3302,54 @@ class ResponseToolUsageImageGen(TypedDict):
     ]
 
 
+CustomToolParamInput = TypedDict(
+    "CustomToolParamInput",
+    {
+        "type": Literal["custom"],
+        "name": str,
+        "description": NotRequired[str | None],
+        "format": NotRequired[CustomTextFormatParam | CustomGrammarFormatParam | None],
+        "defer_loading": NotRequired[bool | None],
+        "allowed_callers": NotRequired[CustomToolParamInputAllowedCallers | None],
+        "async": NotRequired[bool | None],
+    },
+)
+
+
 FunctionAndCustomToolCallOutputInput: TypeAlias = (
     InputTextContentInput | InputImageContentInput | InputFileContentInput
 )
+
+
+class FunctionShellToolParamInput(TypedDict):
+    """
+    A shell on the client's machine, several commands per call.
+    """
+
+    type: Literal["shell"]
+    environment: NotRequired[LocalEnvironmentParam | None]
+    allowed_callers: NotRequired[FunctionShellToolParamInputAllowedCallers | None]
+
+
+class ImageGenToolCallInput(TypedDict):
+    """
+    An image that the provider generates, as base64.
+    """
+
+    type: Literal["image_generation_call"]
+    id: str
+    status: Literal["in_progress", "completed", "generating", "failed"]
+    result: str | None
+    action: NotRequired[Literal["generate", "edit", "auto"] | None]
+    background: NotRequired[Literal["transparent", "opaque", "auto"] | None]
+    error: NotRequired[ResponseInputItemParamImageGenerationCallError | None]
+    output_format: NotRequired[Literal["png", "webp", "jpeg", "gif", "svg"] | None]
+    quality: NotRequired[
+        Literal["low", "medium", "high", "xhigh", "max", "auto"] | None
+    ]
+    revised_prompt: NotRequired[str | None]
+    size: NotRequired[str | Literal["1024x1024", "1024x1536", "1536x1024"] | None]
+    svg_usage: NotRequired[ResponseInputItemParamImageGenerationCallSvgUsage | None]
 
 
 class MCPToolCallInput(TypedDict):
@@ -3228,6 +3366,44 @@ class MCPToolCallInput(TypedDict):
     error: NotRequired[MCPToolCallError | None]
     status: NotRequired[MCPToolCallStatus | None]
     approval_request_id: NotRequired[str | None]
+
+
+NamespaceToolParamInputTools: TypeAlias = FunctionToolParamInput | CustomToolParamInput
+
+
+class NamespaceToolParamInput(TypedDict):
+    """
+    A group of tools under one name.
+    """
+
+    type: Literal["namespace"]
+    name: str
+    description: str
+    tools: list[NamespaceToolParamInputTools]
+
+
+ToolInput: TypeAlias = (
+    FunctionToolInput
+    | WebSearchToolInput
+    | LocalShellToolParam
+    | FunctionShellToolParamInput
+    | CustomToolParamInput
+    | NamespaceToolParamInput
+    | ToolSearchToolParamInput
+    | WebSearchPreviewToolInput
+    | ApplyPatchToolParamInput
+)
+
+
+class AdditionalToolsItemParam(TypedDict):
+    """
+    Tools that join the conversation at this item.
+    """
+
+    id: NotRequired[str | None]
+    type: Literal["additional_tools"]
+    role: Literal["developer"]
+    tools: list[ToolInput]
 
 
 class ChatCompletionModeration(TypedDict):
@@ -3508,7 +3684,7 @@ class ToolSearchOutputItemParam(TypedDict):
     call_id: NotRequired[ToolSearchOutputItemParamCallId | None]
     type: Literal["tool_search_output"]
     execution: NotRequired[ToolSearchExecutionType | None]
-    tools: list[Tool]
+    tools: list[ToolInput]
     status: NotRequired[FunctionCallItemStatus | None]
 
 
@@ -3554,6 +3730,17 @@ class AgentMessageItemParam(TypedDict):
     internal_chat_message_metadata_passthrough: NotRequired[dict[str, Any] | None]
 
 
+class ConfigurationUpdateItemParam(TypedDict):
+    """
+    A change of the reasoning effort from this item on.
+    """
+
+    type: Literal["configuration_update"]
+    id: NotRequired[str | None]
+    reasoning: NotRequired[ConfigurationUpdateItemParamReasoning]
+    text: NotRequired[ResponseConfigurationUpdateItemParamText]
+
+
 ChatCompletionStreamEvent: TypeAlias = (
     CreateChatCompletionStreamResponse | ErrorResponse
 )
@@ -3588,17 +3775,6 @@ class AdditionalTools(TypedDict):
     type: Literal["additional_tools"]
     id: str
     role: MessageRole
-    tools: list[Tool]
-
-
-class AdditionalToolsItemParam(TypedDict):
-    """
-    Tools that join the conversation at this item.
-    """
-
-    id: NotRequired[str | None]
-    type: Literal["additional_tools"]
-    role: Literal["developer"]
     tools: list[Tool]
 
 
@@ -3722,7 +3898,7 @@ InputItem: TypeAlias = (
     | ToolSearchOutputItemParam
     | AdditionalToolsItemParam
     | CompactionSummaryItemParam
-    | ImageGenToolCall
+    | ImageGenToolCallInput
     | CodeInterpreterToolCall
     | LocalShellToolCall
     | FunctionShellCallItemParam

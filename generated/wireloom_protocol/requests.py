@@ -396,9 +396,6 @@ class CustomToolChatCompletions(TypedDict):
     custom: CustomToolChatCompletionsCustom
 
 
-CustomToolParamAllowedCallers: TypeAlias = list[CallableToolAllowedCaller]
-
-
 DetailEnum: TypeAlias = Literal["low", "high", "auto", "original"]
 
 
@@ -499,44 +496,6 @@ class FunctionShellCallOutputTimeoutOutcomeParam(TypedDict):
     """
 
     type: Literal["timeout"]
-
-
-FunctionShellToolParamAllowedCallers: TypeAlias = list[CallableToolAllowedCaller]
-
-
-FunctionTool = TypedDict(
-    "FunctionTool",
-    {
-        "type": Literal["function"],
-        "name": str,
-        "description": NotRequired[str | None],
-        "parameters": NotRequired[dict[str, Any] | None],
-        "output_schema": NotRequired[dict[str, Any] | None],
-        "strict": NotRequired[bool | None],
-        "defer_loading": NotRequired[bool],
-        "allowed_callers": NotRequired[list[CallableToolAllowedCaller] | None],
-        "async": NotRequired[bool],
-    },
-)
-
-
-FunctionToolParamAllowedCallers: TypeAlias = list[CallableToolAllowedCaller]
-
-
-FunctionToolParam = TypedDict(
-    "FunctionToolParam",
-    {
-        "name": str,
-        "description": NotRequired[str | None],
-        "parameters": NotRequired[EmptyModelParam | None],
-        "strict": NotRequired[bool | None],
-        "type": Literal["function"],
-        "output_schema": NotRequired[dict[str, Any] | None],
-        "defer_loading": NotRequired[bool],
-        "allowed_callers": NotRequired[FunctionToolParamAllowedCallers | None],
-        "async": NotRequired[bool],
-    },
-)
 
 
 GrammarSyntax1: TypeAlias = Literal["lark", "regex"]
@@ -937,18 +896,6 @@ class SummaryTextContent(TypedDict):
     text: str
 
 
-class TextResponseFormatJsonSchema(TypedDict):
-    """
-    Text output that follows a JSON schema.
-    """
-
-    type: Literal["json_schema"]
-    description: NotRequired[str]
-    name: str
-    schema: ResponseFormatJsonSchemaSchema
-    strict: NotRequired[bool | None]
-
-
 TokenCountsBodyInput: TypeAlias = str
 
 
@@ -1009,17 +956,6 @@ ToolSearchExecutionType: TypeAlias = Literal["server", "client"]
 
 
 ToolSearchOutputItemParamCallId: TypeAlias = str
-
-
-class ToolSearchToolParam(TypedDict):
-    """
-    A search for tools that the request defers.
-    """
-
-    type: Literal["tool_search"]
-    execution: NotRequired[ToolSearchExecutionType]
-    description: NotRequired[str | None]
-    parameters: NotRequired[EmptyModelParam | None]
 
 
 class TopLogProb(TypedDict):
@@ -1141,34 +1077,6 @@ class WebSearchLocation(TypedDict):
     timezone: NotRequired[str]
 
 
-class WebSearchPreviewTool(TypedDict):
-    """
-    A web search by the provider, in its older form.
-    """
-
-    type: Literal["web_search_preview", "web_search_preview_2025_03_11"]
-    user_location: NotRequired[ApproximateLocation | None]
-    search_context_size: NotRequired[SearchContextSize]
-    search_content_types: NotRequired[list[SearchContentType]]
-
-
-class WebSearchToolFilters(TypedDict):
-    allowed_domains: NotRequired[list[str] | None]
-
-
-class WebSearchTool(TypedDict):
-    """
-    A web search by the provider.
-    """
-
-    type: Literal["web_search", "web_search_2025_08_26"]
-    external_web_access: NotRequired[bool]
-    filters: NotRequired[WebSearchToolFilters | None]
-    user_location: NotRequired[WebSearchApproximateLocation]
-    search_context_size: NotRequired[Literal["low", "medium", "high"]]
-    search_content_types: NotRequired[list[str]]
-
-
 class InputAudioContentParamInputAudio(TypedDict):
     data: str
     format: Literal["mp3", "wav"]
@@ -1234,14 +1142,6 @@ class ResponseCompactParamsImage(TypedDict):
     context_compression: NotRequired[Literal["auto", "enabled", "disabled"]]
 
 
-class ResponseConfigurationUpdateItemParamText(TypedDict):
-    """
-    Another format of the text from here on.
-    """
-
-    format: ResponseFormatText | TextResponseFormatJsonSchema
-
-
 class ResponseCreateParamsAccessPrograms(TypedDict):
     """
     The access programs under which the provider is to answer.
@@ -1279,6 +1179,18 @@ class ResponseInputItemParamImageGenerationCallSvgUsage(TypedDict):
     total_tokens: int
 
 
+ApplyPatchToolParamInputAllowedCallers: TypeAlias = list[CallableToolAllowedCaller]
+
+
+class ApplyPatchToolParamInput(TypedDict):
+    """
+    A tool that changes files on the client's machine by diffs.
+    """
+
+    type: Literal["apply_patch"]
+    allowed_callers: NotRequired[ApplyPatchToolParamInputAllowedCallers | None]
+
+
 CustomToolCallInput = TypedDict(
     "CustomToolCallInput",
     {
@@ -1293,6 +1205,9 @@ CustomToolCallInput = TypedDict(
         "async": NotRequired[bool | None],
     },
 )
+
+
+CustomToolParamInputAllowedCallers: TypeAlias = list[CallableToolAllowedCaller]
 
 
 class FileSearchToolCallInputResult(TypedDict):
@@ -1315,6 +1230,25 @@ class FileSearchToolCallInput(TypedDict):
     results: NotRequired[list[FileSearchToolCallInputResult] | None]
 
 
+FunctionShellToolParamInputAllowedCallers: TypeAlias = list[CallableToolAllowedCaller]
+
+
+FunctionToolInput = TypedDict(
+    "FunctionToolInput",
+    {
+        "type": Literal["function"],
+        "name": str,
+        "description": NotRequired[str | None],
+        "parameters": NotRequired[dict[str, Any] | None],
+        "output_schema": NotRequired[dict[str, Any] | None],
+        "strict": NotRequired[bool | None],
+        "defer_loading": NotRequired[bool | None],
+        "allowed_callers": NotRequired[list[CallableToolAllowedCaller] | None],
+        "async": NotRequired[bool | None],
+    },
+)
+
+
 FunctionToolCallInput = TypedDict(
     "FunctionToolCallInput",
     {
@@ -1329,6 +1263,25 @@ FunctionToolCallInput = TypedDict(
         "internal_chat_message_metadata_passthrough": NotRequired[
             dict[str, Any] | None
         ],
+        "async": NotRequired[bool | None],
+    },
+)
+
+
+FunctionToolParamInputAllowedCallers: TypeAlias = list[CallableToolAllowedCaller]
+
+
+FunctionToolParamInput = TypedDict(
+    "FunctionToolParamInput",
+    {
+        "name": str,
+        "description": NotRequired[str | None],
+        "parameters": NotRequired[EmptyModelParam | None],
+        "strict": NotRequired[bool | None],
+        "type": Literal["function"],
+        "output_schema": NotRequired[dict[str, Any] | None],
+        "defer_loading": NotRequired[bool | None],
+        "allowed_callers": NotRequired[FunctionToolParamInputAllowedCallers | None],
         "async": NotRequired[bool | None],
     },
 )
@@ -1370,6 +1323,29 @@ class InputTextContentInput(TypedDict):
     prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointConfig | None]
 
 
+class TextResponseFormatJsonSchemaInput(TypedDict):
+    """
+    Text output that follows a JSON schema.
+    """
+
+    type: Literal["json_schema"]
+    description: NotRequired[str | None]
+    name: str
+    schema: ResponseFormatJsonSchemaSchema
+    strict: NotRequired[bool | None]
+
+
+class ToolSearchToolParamInput(TypedDict):
+    """
+    A search for tools that the request defers.
+    """
+
+    type: Literal["tool_search"]
+    execution: NotRequired[ToolSearchExecutionType | None]
+    description: NotRequired[str | None]
+    parameters: NotRequired[EmptyModelParam | None]
+
+
 class WebSearchActionSearchInputSource(TypedDict):
     type: Literal["url"]
     url: str
@@ -1384,6 +1360,34 @@ class WebSearchActionSearchInput(TypedDict):
     query: NotRequired[str | None]
     queries: NotRequired[list[str] | None]
     sources: NotRequired[list[WebSearchActionSearchInputSource] | None]
+
+
+class WebSearchPreviewToolInput(TypedDict):
+    """
+    A web search by the provider, in its older form.
+    """
+
+    type: Literal["web_search_preview", "web_search_preview_2025_03_11"]
+    user_location: NotRequired[ApproximateLocation | None]
+    search_context_size: NotRequired[SearchContextSize | None]
+    search_content_types: NotRequired[list[SearchContentType] | None]
+
+
+class WebSearchToolInputFilters(TypedDict):
+    allowed_domains: NotRequired[list[str] | None]
+
+
+class WebSearchToolInput(TypedDict):
+    """
+    A web search by the provider.
+    """
+
+    type: Literal["web_search", "web_search_2025_08_26"]
+    external_web_access: NotRequired[bool | None]
+    filters: NotRequired[WebSearchToolInputFilters | None]
+    user_location: NotRequired[WebSearchApproximateLocation]
+    search_context_size: NotRequired[Literal["low", "medium", "high"] | None]
+    search_content_types: NotRequired[list[str] | None]
 
 
 class WebSearchToolCallInput(TypedDict):
@@ -1433,18 +1437,6 @@ class ApplyPatchToolCallOutputItemParam(TypedDict):
     caller: NotRequired[ToolCallCallerParam | None]
     status: ApplyPatchCallOutputStatusParam
     output: NotRequired[ApplyPatchToolCallOutputItemParamOutput | None]
-
-
-ApplyPatchToolParamAllowedCallers: TypeAlias = list[CallableToolAllowedCaller]
-
-
-class ApplyPatchToolParam(TypedDict):
-    """
-    A tool that changes files on the client's machine by diffs.
-    """
-
-    type: Literal["apply_patch"]
-    allowed_callers: NotRequired[ApplyPatchToolParamAllowedCallers | None]
 
 
 class ChatCompletionFunctions(TypedDict):
@@ -1547,20 +1539,6 @@ class CustomGrammarFormatParam(TypedDict):
     type: Literal["grammar"]
     syntax: GrammarSyntax1
     definition: str
-
-
-CustomToolParam = TypedDict(
-    "CustomToolParam",
-    {
-        "type": Literal["custom"],
-        "name": str,
-        "description": NotRequired[str],
-        "format": NotRequired[CustomTextFormatParam | CustomGrammarFormatParam],
-        "defer_loading": NotRequired[bool],
-        "allowed_callers": NotRequired[CustomToolParamAllowedCallers | None],
-        "async": NotRequired[bool],
-    },
-)
 
 
 class FunctionObject(TypedDict):
@@ -1693,20 +1671,6 @@ class ModerationPolicyParam(TypedDict):
     output: NotRequired[ModerationConfigParam | None]
 
 
-NamespaceToolParamTools: TypeAlias = FunctionToolParam | CustomToolParam
-
-
-class NamespaceToolParam(TypedDict):
-    """
-    A group of tools under one name.
-    """
-
-    type: Literal["namespace"]
-    name: str
-    description: str
-    tools: list[NamespaceToolParamTools]
-
-
 PredictionContentContent: TypeAlias = list[ChatCompletionRequestMessageContentPartText]
 
 
@@ -1758,11 +1722,6 @@ class ResponseFormatJsonSchema(TypedDict):
     json_schema: ResponseFormatJsonSchemaJsonSchema
 
 
-TextResponseFormatConfiguration: TypeAlias = (
-    ResponseFormatText | TextResponseFormatJsonSchema | ResponseFormatJsonObject
-)
-
-
 class ToolSearchCallItemParam(TypedDict):
     """
     A search for deferred tools that the client sends back.
@@ -1795,15 +1754,12 @@ class OutputTextContentParam(TypedDict):
 AgentMessageContentParam: TypeAlias = InputTextContentInput | EncryptedContentParam
 
 
-class ConfigurationUpdateItemParam(TypedDict):
+class ResponseConfigurationUpdateItemParamText(TypedDict):
     """
-    A change of the reasoning effort from this item on.
+    Another format of the text from here on.
     """
 
-    type: Literal["configuration_update"]
-    id: NotRequired[str | None]
-    reasoning: NotRequired[ConfigurationUpdateItemParamReasoning]
-    text: NotRequired[ResponseConfigurationUpdateItemParamText]
+    format: ResponseFormatText | TextResponseFormatJsonSchemaInput
 
 
 class ResponseInputItemParamImageGenerationCallError(TypedDict):
@@ -1820,9 +1776,54 @@ class ResponseInputItemParamImageGenerationCallError(TypedDict):
     ]
 
 
+CustomToolParamInput = TypedDict(
+    "CustomToolParamInput",
+    {
+        "type": Literal["custom"],
+        "name": str,
+        "description": NotRequired[str | None],
+        "format": NotRequired[CustomTextFormatParam | CustomGrammarFormatParam | None],
+        "defer_loading": NotRequired[bool | None],
+        "allowed_callers": NotRequired[CustomToolParamInputAllowedCallers | None],
+        "async": NotRequired[bool | None],
+    },
+)
+
+
 FunctionAndCustomToolCallOutputInput: TypeAlias = (
     InputTextContentInput | InputImageContentInput | InputFileContentInput
 )
+
+
+class FunctionShellToolParamInput(TypedDict):
+    """
+    A shell on the client's machine, several commands per call.
+    """
+
+    type: Literal["shell"]
+    environment: NotRequired[LocalEnvironmentParam | None]
+    allowed_callers: NotRequired[FunctionShellToolParamInputAllowedCallers | None]
+
+
+class ImageGenToolCallInput(TypedDict):
+    """
+    An image that the provider generates, as base64.
+    """
+
+    type: Literal["image_generation_call"]
+    id: str
+    status: Literal["in_progress", "completed", "generating", "failed"]
+    result: str | None
+    action: NotRequired[Literal["generate", "edit", "auto"] | None]
+    background: NotRequired[Literal["transparent", "opaque", "auto"] | None]
+    error: NotRequired[ResponseInputItemParamImageGenerationCallError | None]
+    output_format: NotRequired[Literal["png", "webp", "jpeg", "gif", "svg"] | None]
+    quality: NotRequired[
+        Literal["low", "medium", "high", "xhigh", "max", "auto"] | None
+    ]
+    revised_prompt: NotRequired[str | None]
+    size: NotRequired[str | Literal["1024x1024", "1024x1536", "1536x1024"] | None]
+    svg_usage: NotRequired[ResponseInputItemParamImageGenerationCallSvgUsage | None]
 
 
 class MCPToolCallInput(TypedDict):
@@ -1839,6 +1840,55 @@ class MCPToolCallInput(TypedDict):
     error: NotRequired[MCPToolCallError | None]
     status: NotRequired[MCPToolCallStatus | None]
     approval_request_id: NotRequired[str | None]
+
+
+NamespaceToolParamInputTools: TypeAlias = FunctionToolParamInput | CustomToolParamInput
+
+
+class NamespaceToolParamInput(TypedDict):
+    """
+    A group of tools under one name.
+    """
+
+    type: Literal["namespace"]
+    name: str
+    description: str
+    tools: list[NamespaceToolParamInputTools]
+
+
+TextResponseFormatConfigurationInput: TypeAlias = (
+    ResponseFormatText | TextResponseFormatJsonSchemaInput | ResponseFormatJsonObject
+)
+
+
+ToolInput: TypeAlias = (
+    FunctionToolInput
+    | WebSearchToolInput
+    | LocalShellToolParam
+    | FunctionShellToolParamInput
+    | CustomToolParamInput
+    | NamespaceToolParamInput
+    | ToolSearchToolParamInput
+    | WebSearchPreviewToolInput
+    | ApplyPatchToolParamInput
+)
+
+
+ToolsArrayInput: TypeAlias = list[ToolInput]
+"""
+The tools that the model may call.
+"""
+
+
+class AdditionalToolsItemParam(TypedDict):
+    """
+    Tools that join the conversation at this item.
+    """
+
+    id: NotRequired[str | None]
+    type: Literal["additional_tools"]
+    role: Literal["developer"]
+    tools: list[ToolInput]
 
 
 ChatCompletionRequestAssistantMessageContentPart: TypeAlias = (
@@ -1980,37 +2030,6 @@ class FunctionShellCallOutputItemParam(TypedDict):
     max_output_length: NotRequired[int | None]
 
 
-class FunctionShellToolParam(TypedDict):
-    """
-    A shell on the client's machine, several commands per call.
-    """
-
-    type: Literal["shell"]
-    environment: NotRequired[LocalEnvironmentParam | None]
-    allowed_callers: NotRequired[FunctionShellToolParamAllowedCallers | None]
-
-
-class ImageGenToolCall(TypedDict):
-    """
-    An image that the provider generates, as base64.
-    """
-
-    type: Literal["image_generation_call"]
-    id: str
-    status: Literal["in_progress", "completed", "generating", "failed"]
-    result: str | None
-    action: NotRequired[Literal["generate", "edit", "auto"] | None]
-    background: NotRequired[Literal["transparent", "opaque", "auto"] | None]
-    error: NotRequired[ResponseInputItemParamImageGenerationCallError]
-    output_format: NotRequired[Literal["png", "webp", "jpeg", "gif", "svg"] | None]
-    quality: NotRequired[
-        Literal["low", "medium", "high", "xhigh", "max", "auto"] | None
-    ]
-    revised_prompt: NotRequired[str | None]
-    size: NotRequired[str | Literal["1024x1024", "1024x1536", "1536x1024"] | None]
-    svg_usage: NotRequired[ResponseInputItemParamImageGenerationCallSvgUsage]
-
-
 class ModerationParam(TypedDict):
     """
     The moderation that a request asks for: its model and its policy.
@@ -2020,26 +2039,7 @@ class ModerationParam(TypedDict):
     policy: NotRequired[ModerationPolicyParam | None]
 
 
-class ResponseTextParam(TypedDict):
-    """
-    The settings of text output: its format and its length.
-    """
-
-    format: NotRequired[TextResponseFormatConfiguration]
-    verbosity: NotRequired[Verbosity]
-
-
-Tool: TypeAlias = (
-    FunctionTool
-    | WebSearchTool
-    | LocalShellToolParam
-    | FunctionShellToolParam
-    | CustomToolParam
-    | NamespaceToolParam
-    | ToolSearchToolParam
-    | WebSearchPreviewTool
-    | ApplyPatchToolParam
-)
+TokenCountsBodyTools: TypeAlias = list[ToolInput]
 
 
 class ToolSearchOutputItemParam(TypedDict):
@@ -2051,14 +2051,8 @@ class ToolSearchOutputItemParam(TypedDict):
     call_id: NotRequired[ToolSearchOutputItemParamCallId | None]
     type: Literal["tool_search_output"]
     execution: NotRequired[ToolSearchExecutionType | None]
-    tools: list[Tool]
+    tools: list[ToolInput]
     status: NotRequired[FunctionCallItemStatus | None]
-
-
-ToolsArray: TypeAlias = list[Tool]
-"""
-The tools that the model may call.
-"""
 
 
 MessageContentParam: TypeAlias = (
@@ -2084,6 +2078,17 @@ class AgentMessageItemParam(TypedDict):
     internal_chat_message_metadata_passthrough: NotRequired[dict[str, Any] | None]
 
 
+class ConfigurationUpdateItemParam(TypedDict):
+    """
+    A change of the reasoning effort from this item on.
+    """
+
+    type: Literal["configuration_update"]
+    id: NotRequired[str | None]
+    reasoning: NotRequired[ConfigurationUpdateItemParamReasoning]
+    text: NotRequired[ResponseConfigurationUpdateItemParamText]
+
+
 ChatCompletionRequestTool: TypeAlias = ChatCompletionTool | CustomToolChatCompletions
 
 
@@ -2099,15 +2104,13 @@ class CustomToolCallOutputInput(TypedDict):
     output: str | list[FunctionAndCustomToolCallOutputInput]
 
 
-class AdditionalToolsItemParam(TypedDict):
+class ResponseTextParamInput(TypedDict):
     """
-    Tools that join the conversation at this item.
+    The settings of text output: its format and its length.
     """
 
-    id: NotRequired[str | None]
-    type: Literal["additional_tools"]
-    role: Literal["developer"]
-    tools: list[Tool]
+    format: NotRequired[TextResponseFormatConfigurationInput]
+    verbosity: NotRequired[Verbosity]
 
 
 ChatCompletionRequestAssistantMessageContent: TypeAlias = list[
@@ -2192,9 +2195,6 @@ class CreateChatCompletionRequest(TypedDict):
     functions: NotRequired[CreateChatCompletionRequestFunctions | None]
 
 
-TokenCountsBodyTools: TypeAlias = list[Tool]
-
-
 class MessageItemParam(TypedDict):
     """
     A message of any role in a request.
@@ -2218,7 +2218,7 @@ InputItem: TypeAlias = (
     | ToolSearchOutputItemParam
     | AdditionalToolsItemParam
     | CompactionSummaryItemParam
-    | ImageGenToolCall
+    | ImageGenToolCallInput
     | CodeInterpreterToolCall
     | LocalShellToolCall
     | FunctionShellCallItemParam
@@ -2258,7 +2258,7 @@ class TokenCountsBody(TypedDict):
     input: NotRequired[TokenCountsBodyInput | TokenCountsBodyInput1 | None]
     previous_response_id: NotRequired[TokenCountsBodyPreviousResponseId | None]
     tools: NotRequired[TokenCountsBodyTools | None]
-    text: NotRequired[ResponseTextParam | None]
+    text: NotRequired[ResponseTextParamInput | None]
     reasoning: NotRequired[Reasoning | None]
     truncation: NotRequired[TruncationEnum | None]
     instructions: NotRequired[str | None]
@@ -2298,7 +2298,7 @@ class CompactResponseMethodPublicBody(TypedDict):
     prompt_cache_retention: NotRequired[PromptCacheRetentionEnum | None]
     prompt_cache_options: NotRequired[PromptCacheOptionsParam | None]
     service_tier: NotRequired[ServiceTierEnum | None]
-    image: NotRequired[ResponseCompactParamsImage]
+    image: NotRequired[ResponseCompactParamsImage | None]
 
 
 CreateConversationBodyItems: TypeAlias = list[InputItem]
@@ -2331,8 +2331,8 @@ class CreateResponse(TypedDict):
     model: ModelIdsResponses
     background: NotRequired[Literal[False] | None]
     max_tool_calls: NotRequired[int | None]
-    text: NotRequired[ResponseTextParam | None]
-    tools: NotRequired[ToolsArray | None]
+    text: NotRequired[ResponseTextParamInput | None]
+    tools: NotRequired[ToolsArrayInput | None]
     tool_choice: NotRequired[ToolChoiceParam | None]
     service_tier: NotRequired[ServiceTierResponses]
     truncation: NotRequired[Literal["auto", "disabled"] | None]
@@ -2350,5 +2350,5 @@ class CreateResponse(TypedDict):
     presence_penalty: NotRequired[CreateResponsePresencePenalty | None]
     frequency_penalty: NotRequired[CreateResponseFrequencyPenalty | None]
     client_metadata: NotRequired[dict[str, Any] | None]
-    access_programs: NotRequired[ResponseCreateParamsAccessPrograms]
-    image: NotRequired[ResponseCreateParamsImage]
+    access_programs: NotRequired[ResponseCreateParamsAccessPrograms | None]
+    image: NotRequired[ResponseCreateParamsImage | None]

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from openai.types.chat import ChatCompletionMessage
 from openai.types.responses import Response
 from pydantic import TypeAdapter
-from wireloom_protocol import chat
+from wireloom_protocol import chat, requests
 from wireloom_protocol import responses as m
 
 from codegen import nulls
@@ -96,11 +96,11 @@ CASES: list[tuple[str, Any, bool]] = [
     ("CreateChatCompletionRequest", chatted(response_format=None, parallel_tool_calls=None), True),
     ("CreateChatCompletionRequest", chatted(tools=[FUNCTION]), True),
     ("CreateChatCompletionRequest", chatted(messages=None), False),
-    # What is within a setting is the client's own choice, so null is a mistake.
+    ("CreateResponse", asked(tools=[{"type": "web_search", "search_context_size": None}]), True),
+    ("CreateResponse", asked(tools=[{"type": "custom", "name": "f", "description": None}]), True),
+    # What is within another setting is the client's own choice, so null is a mistake.
     ("CreateResponse", asked(text={"format": None}), False),
     ("CreateResponse", asked(reasoning={"mode": None}), False),
-    ("CreateResponse", asked(tools=[{"type": "web_search", "search_context_size": None}]), False),
-    ("CreateResponse", asked(tools=[{"type": "custom", "name": "f", "description": None}]), False),
     ("CompactResponseMethodPublicBody", asked(prompt_cache_options={"ttl": "30m", "mode": None}), False),
     ("CreateChatCompletionRequest", chatted(stream_options={"include_usage": None}), False),
     # Items and messages, which come back as objects of a client.
@@ -162,6 +162,30 @@ CASES: list[tuple[str, Any, bool]] = [
 def test_the_gateway_reads_what_the_document_allows(name: str, body: Any, valid: bool) -> None:
     assert validator(name).is_valid(body) is valid
     assert accepted(name, body) is valid
+
+
+SETTINGS: list[tuple[str, str]] = [
+    (name, field.alias or member)
+    for name, model in BODIES.items()
+    for member, field in model.model_fields.items()
+    if not field.is_required()
+]
+
+
+@pytest.mark.parametrize(("name", "member"), SETTINGS)
+def test_every_setting_may_be_null(name: str, member: str) -> None:
+    """A client that writes all settings need not know which of them the published document lets be null."""
+    required = {"CreateChatCompletionRequest": USER, "CreateConversationBody": {}}.get(name, asked())
+    body = {**required, member: None}
+    assert accepted(name, body)
+    if member in requests_of(name):
+        assert validator(name).is_valid(body)
+
+
+def requests_of(name: str) -> frozenset[str]:
+    """Members of a body that are served; what is understood and refused is not in the document."""
+    members: Mapping[str, Any] = getattr(requests, name).__annotations__
+    return frozenset(members)
 
 
 @pytest.mark.parametrize("capture", CAPTURES, ids=lambda capture: capture.name)
@@ -276,6 +300,28 @@ def refusals(path: str) -> str:
 def test_the_document_names_every_code_by_which_a_valid_request_is_refused(path: str) -> None:
     codes = {row.code for row in DECLARED} | MISSING_STATE
     assert {code for code in codes if f"`{code}`" not in refusals(path)} == set()
+
+
+# What is read although the schema does not have it -> the words for it in the description of the body.
+NOTICE = {"type": "function_call_output", "name": "f", "output": "x"}
+BESIDES: list[tuple[str, str, Any, str]] = [
+    ("/v1/responses", "CreateResponse", asked(tools=[{"type": "telepathy"}]), "a kind that is not listed"),
+    ("/v1/responses", "CreateResponse", asked(input=[NOTICE]), "without a `call_id`"),
+    ("/v1/conversations", "CreateConversationBody", {"items": [NOTICE]}, "without a `call_id`"),
+    (
+        "/v1/chat/completions",
+        "CreateChatCompletionRequest",
+        chatted(tools=[{"type": "telepathy"}]),
+        "kinds that are not listed",
+    ),
+]
+
+
+@pytest.mark.parametrize(("path", "name", "body", "words"), BESIDES)
+def test_what_is_read_besides_is_described(path: str, name: str, body: Any, words: str) -> None:
+    assert not validator(name).is_valid(body)
+    assert accepted(name, body)
+    assert words in refusals(path)
 
 
 def test_the_document_names_every_code_by_which_a_valid_item_is_refused() -> None:

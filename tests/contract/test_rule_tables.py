@@ -30,6 +30,7 @@ OWNED["translate.exec_to_responses"] = {"EVENTS", "ITEMS"}
 
 # Modules that read tags without any table, and why a new member of a union changes nothing for them.
 ALONE: Mapping[str, str] = {
+    "translate.agent_messages": "it looks for the messages of the agent alone",
     "translate.chat_errors": "the type of an error is a word for its code",
     "translate.compaction": "it looks for the trigger alone; every other item is summed up",
     "translate.effort": "it looks for one item alone",
@@ -38,7 +39,7 @@ ALONE: Mapping[str, str] = {
 # Module -> how often it compares a tag with a word instead of looking it up in a table: because one kind alone matters there,
 # or because a type checker follows comparisons and not tables. The numbers only ever go down.
 COMPARED: Mapping[str, int] = {
-    "translate.app_server_to_responses": 2,
+    "translate.app_server_to_responses": 1,
     "translate.chat_messages": 6,
     "translate.chat_request_messages": 1,
     "translate.codex_items": 5,

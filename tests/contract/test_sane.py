@@ -201,9 +201,9 @@ def test_the_contracts_mean_something() -> None:
         ),
         (
             "overlays/40-codex.overlay.yaml",
-            "required: [type, reasoning]",
-            "required: [type, thinking]",
-            "components.schemas.ConfigurationUpdateItemParam: the required member 'thinking' is not among",
+            "required: [type, author, recipient, content]",
+            "required: [type, author, recipient, thinking]",
+            "components.schemas.AgentMessageItemParam: the required member 'thinking' is not among",
         ),
         (
             "overlays/30-requests.overlay.yaml",
