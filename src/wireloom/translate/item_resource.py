@@ -90,7 +90,22 @@ def _status(item: Json) -> None:
 
 def _tools(item: Json) -> None:
     """A tool of a kind that is not known was wrapped when it came in; there is no form to show it in."""
-    item["tools"] = [tool for tool in item["tools"] if tool["type"] in KNOWN["Tool"]]
+    item["tools"] = [_tool(tool) for tool in item["tools"] if tool["type"] in KNOWN["Tool"]]
+
+
+def _tool(tool: Json) -> Json:
+    """A request may hold null for a setting of a tool that it leaves out; a stored item may not."""
+    kept = _without_nulls(tool)
+    if isinstance(kept.get("tools"), list):
+        kept["tools"] = [_tool(each) for each in kept["tools"]]
+    return kept
+
+
+def _configuration(item: Json) -> None:
+    """The same for the format of an answer."""
+    text = _without_nulls(item.get("text") or {})
+    if text:
+        item["text"] = text | {"format": _without_nulls(text["format"])} if "format" in text else text
 
 
 def _search(item: Json) -> None:
@@ -157,7 +172,7 @@ FORMS: Final[Mapping[str, Form | None]] = {
     "mcp_approval_request": Form(m.MCPApprovalRequest),
     "mcp_call": Form(m.MCPToolCall),
     "compaction": Form(m.CompactionBody),
-    "configuration_update": Form(m.ResponseConfigurationUpdateItem),
+    "configuration_update": Form(m.ResponseConfigurationUpdateItem, mend=_configuration),
     # They say what to do with other items, and are no part of what was said.
     "compaction_trigger": None,
     "item_reference": None,
