@@ -15,6 +15,8 @@ BOUNDS = {
     **dict.fromkeys(("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"), True),
     **dict.fromkeys(("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"), False),
 }
+# Members whose value tells the branches of a union apart.
+TAGS = ("type", "role", "object")
 # Keywords that are compared as they are; a request that has to keep to another one may fail.
 OTHERS = ("pattern", "format", "multipleOf", "propertyNames", "contentMediaType")
 
@@ -78,16 +80,26 @@ class Comparison:
             yield Change("changed", place, what, breaking=now == (direction == RESPONSE))
 
     def _pairs(self, old: Json, new: Json) -> Iterator[tuple[Json, Json, str]]:
-        """The branches of two unions that belong together; one is None where the other has no match."""
-        before, after = (
-            {_label(branch, index): branch for index, branch in enumerate(_branches(schema))}
-            for schema in (old, new)
-        )
+        """The branches of two unions that belong together; one is None where the other has no match.
+
+        A branch belongs to that of its name, else to that of its tag, because a contract may rename a schema.
+        """
+        before, after = _named(_branches(old, self._old)), _named(_branches(new, self._new))
         if len(before) == len(after) == 1:
             yield *before.values(), *after.values(), ""
             return
-        for label in dict.fromkeys([*before, *after]):
-            yield before.get(label), after.get(label), label
+        renamed = self._renamed(before, after)
+        for name, branch in before.items():
+            yield branch, after.get(renamed.get(name, name)), name
+        known = {*before, *renamed.values()}
+        for name in (name for name in after if name not in known):
+            yield None, after[name], name
+
+    def _renamed(self, before: dict[str, Json], after: dict[str, Json]) -> dict[str, str]:
+        """Name of a branch that is gone -> name of the new branch with its tag."""
+        new = {_tag(after[name], self._new): name for name in after if name not in before}
+        gone = {name: _tag(before[name], self._old) for name in before if name not in after}
+        return {name: new[tag] for name, tag in gone.items() if tag is not None and tag in new}
 
     def _parts(self, place: str, old: Json, new: Json, direction: str) -> Iterator[Change]:
         """Compare the schemas inside two schemas that are no unions."""
@@ -106,18 +118,35 @@ def _resolved(schema: Json, schemas: Json) -> Json:
     return schema
 
 
-def _branches(schema: Json) -> list[Json]:
-    """The branches of a union besides null; of any other schema, the schema."""
-    branches = schema.get("oneOf") or schema.get("anyOf") or [schema]
-    return [branch for branch in branches if branch != {"type": "null"}]
+def _branches(schema: Json, schemas: Json) -> list[Json]:
+    """The branches of a union besides null, those of unions within it included; of any other schema, the schema."""
+    whole = _resolved(schema, schemas)
+    union = whole.get("oneOf") or whole.get("anyOf")
+    if union is None:
+        return [schema]
+    found = [branch for member in union for branch in _branches(member, schemas)]
+    return [branch for branch in found if branch != {"type": "null"}]
 
 
-def _label(branch: Json, index: int) -> str:
-    """A name by which a branch is found in another document."""
+def _named(branches: list[Json]) -> dict[str, Json]:
+    """Branches by the schema that they refer to, else by the type that they have."""
+    return {_name(branch, index): branch for index, branch in enumerate(branches)}
+
+
+def _name(branch: Json, index: int) -> str:
     if "$ref" in branch:
         return str(branch["$ref"].removeprefix(REF))
     words = "word" if "enum" in branch or "const" in branch else ""
     return f"{branch.get('type', index)} {words}".strip()
+
+
+def _tag(branch: Json, schemas: Json) -> str | None:
+    """The first word of the member that tells a branch apart, if there is one."""
+    properties = _resolved(branch, schemas).get("properties", {})
+    for name in TAGS:
+        if words := _enum(properties.get(name, {})):
+            return str(min(words, key=str))
+    return None
 
 
 def _nullable(schema: Json, schemas: Json) -> bool:

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.contract
 CONTRACT = Path(contract_diff.ROOT / contract_diff.CONTRACT)
 TEXT = {"type": "string"}
 OTHER: Any = {"type": "object", "properties": {"type": {"const": "other"}}}
+THIRD: Any = {"type": "object", "properties": {"type": {"enum": ["third"]}}}
 
 
 def document(schema: Any, **operation: Any) -> Any:
@@ -32,7 +33,7 @@ def document(schema: Any, **operation: Any) -> Any:
         "openapi": "3.2.0",
         "info": {"version": "1"},
         "paths": {"/a": {"post": operation}},
-        "components": {"schemas": {"A": schema, "Other": OTHER, "Further": {**OTHER}}},
+        "components": {"schemas": {"A": schema, "Other": OTHER, "Further": {**OTHER}, "Third": THIRD}},
     }
 
 
@@ -197,6 +198,30 @@ def test_a_named_schema_is_compared_once_in_each_direction() -> None:
     assert changes(document({"$ref": f"{REF}Other"}), document({"$ref": f"{REF}Further"})) == []
 
 
+def test_unions_within_unions_are_one_union() -> None:
+    """And null around a union is null."""
+    inner = {"oneOf": [{"$ref": f"{REF}Other"}, {"$ref": f"{REF}Third"}]}
+    old = document({"oneOf": [{"$ref": f"{REF}Other"}, {"$ref": f"{REF}Third"}, TEXT]})
+    new = document({"anyOf": [{"anyOf": [{"$ref": f"{REF}Inner"}, {"type": "null"}]}, TEXT]})
+    new["components"]["schemas"]["Inner"] = inner
+    assert changes(old, new) == [
+        "changed A (request): null is possible now",
+        "!changed A (response): null is possible now",
+    ]
+
+
+def test_a_branch_may_have_another_name() -> None:
+    """It is known by its tag, and compared with what it was."""
+    union = {"oneOf": [{"$ref": f"{REF}Other"}, {"$ref": f"{REF}Third"}]}
+    old, new = document(union), document(json.loads(json.dumps(union).replace("Third", "Renamed")))
+    third = old["components"]["schemas"]["Third"]
+    new["components"]["schemas"]["Renamed"] = {**third, "required": ["type"]}
+    assert changes(old, new) == [
+        "!changed Renamed (request): the member `type` is required now",
+        "changed Renamed (response): the member `type` is required now",
+    ]
+
+
 def test_parts_of_an_all_of_are_one_object() -> None:
     part = {"properties": {"b": TEXT}, "required": ["b"]}
     whole = document({"allOf": [{"properties": {"a": TEXT}}, part]})
@@ -295,14 +320,14 @@ def test_a_contract_changes_nothing_of_itself(tmp_path: Path, capsys: pytest.Cap
     assert capsys.readouterr().out.endswith("\n\nNothing changes.\n")
 
 
-def test_the_real_contract_is_seen_to_the_ground(tmp_path: Path) -> None:
-    """A value deep inside an item that only a stream of events and an input hold."""
+def test_the_real_contract_is_seen_to_the_ground() -> None:
+    """A value deep inside messages that only an input, a stream of events and a list of items hold."""
     contract = json.loads(CONTRACT.read_text())
     changed = copy.deepcopy(contract)
-    changed["components"]["schemas"]["FunctionToolCall"]["properties"]["status"]["enum"].append("paused")
+    changed["components"]["schemas"]["MessagePhase"]["enum"].append("paused")
     assert sorted(changes(contract, changed)) == [
-        "added FunctionToolCall.status (request): a new value `paused`",
-        "added FunctionToolCall.status (response): a new value `paused`",
+        "added MessagePhase (request): a new value `paused`",
+        "added MessagePhase (response): a new value `paused`",
     ]
 
 
