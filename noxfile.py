@@ -157,7 +157,8 @@ def fuzz(session: nox.Session) -> None:
     install(session, "contract")
     given = dict(zip(("WIRELOOM_FUZZ_EXAMPLES", "WIRELOOM_FUZZ_SEED"), session.posargs, strict=False))
     unless_given = {"WIRELOOM_FUZZ_EXAMPLES": "1000", "WIRELOOM_FUZZ_SEED": str(secrets.randbelow(10**6))}
-    session.run("pytest", "tests/contract/test_schemathesis.py", *AT_ONCE, env=unless_given | given)
+    files = ("tests/contract/test_schemathesis.py", "tests/contract/test_flatten.py")
+    session.run("pytest", *files, *AT_ONCE, env=unless_given | given)
 
 
 @nox.session(default=False)
