@@ -27,8 +27,8 @@ NOTIFICATIONS = "server_notifications"
 METHODS_FILE = "openapi/app_server_methods.toml"
 # Table of methods -> where what becomes of each is said.
 RULES = {
-    "server_requests": "REQUESTS in src/wireloom/translate/app_server_requests.py",
-    "server_notifications": "NOTIFICATIONS in src/wireloom/translate/app_server_to_responses.py",
+    "server_requests": "REQUESTS in src/wireloom/translate/codex/server_requests.py",
+    "server_notifications": "NOTIFICATIONS in src/wireloom/translate/codex/app_server_reader.py",
 }
 
 # Wire names stay, so that a field reads as it does in a transcript. Equal models are not merged, so that each

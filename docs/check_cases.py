@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
-from wireloom.cli.check.cases.base import Case
-from wireloom.cli.check.run import CASES
+from wireloom.cli.diagnose.check.cases.base import Case
+from wireloom.cli.diagnose.check.run import CASES
 
 Table: TypeAlias = Callable[[tuple[str, ...], Iterator[tuple[str, ...]]], str]
 

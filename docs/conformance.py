@@ -9,30 +9,27 @@ from typing import Any
 
 from wireloom_protocol.operations import OPERATIONS
 
-from wireloom.backends import app_server_calls
-from wireloom.translate import (
-    answer_display,
-    app_server_fields,
-    app_server_requests,
-    app_server_to_responses,
-    chat_request,
-    chat_request_messages,
-    exec_to_responses,
-    responses_to_app_server,
-    responses_to_chat,
-    responses_to_chat_chunks,
-    responses_to_chat_completion,
-    responses_to_exec,
-    responses_to_responses,
-    tool_choice,
-    tools,
-)
-from wireloom.translate.chat_to_responses import CHUNK_FIELDS
-from wireloom.translate.content_parts import PARTS
-from wireloom.translate.items_to_messages import ITEMS
-from wireloom.translate.loss import How, Rule
-from wireloom.translate.members import LEFT_OUT
-from wireloom.translate.response_events import EMITTED, NEVER
+from wireloom.backends.codex import calls as app_server_calls
+from wireloom.translate.chat_face import chunks as responses_to_chat_chunks
+from wireloom.translate.chat_face import completion as responses_to_chat_completion
+from wireloom.translate.chat_face import messages as chat_request_messages
+from wireloom.translate.chat_face import request as chat_request
+from wireloom.translate.chat_upstream import request as responses_to_chat
+from wireloom.translate.chat_upstream import tool_choice
+from wireloom.translate.chat_upstream.items import ITEMS
+from wireloom.translate.chat_upstream.reader import CHUNK_FIELDS
+from wireloom.translate.codex import answer_display, app_server_fields
+from wireloom.translate.codex import app_server_reader as app_server_to_responses
+from wireloom.translate.codex import app_server_request as responses_to_app_server
+from wireloom.translate.codex import exec_reader as exec_to_responses
+from wireloom.translate.codex import exec_request as responses_to_exec
+from wireloom.translate.codex import server_requests as app_server_requests
+from wireloom.translate.conversation.parts import PARTS
+from wireloom.translate.hub.events import EMITTED, NEVER
+from wireloom.translate.responses_upstream import reader as responses_to_responses
+from wireloom.translate.rules.loss import How, Rule
+from wireloom.translate.rules.members import LEFT_OUT
+from wireloom.translate.tools import table as tools
 
 Row = tuple[str, ...]
 Table = Callable[[Row, Iterator[Row]], str]

@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.codex.engines import MODEL, home
 from benchmarks.processes import environment
-from wireloom.backends.codex import MINIMAL, toml
+from wireloom.backends.codex.home import MINIMAL, toml
 
 Json = dict[str, Any]
 UNREAD = ["thread/status/changed", "thread/tokenUsage/updated", "item/completed", "warning"]

@@ -19,7 +19,7 @@ from benchmarks.codex.bare import bare
 from benchmarks.codex.engines import ENGINES, Engine, described, serving
 from benchmarks.codex.load import Client
 from benchmarks.processes import DidNotRun, environment, free_port, resident_bytes, running, wait_ready
-from wireloom.backends.codex import Codex
+from wireloom.backends.codex.home import Codex
 
 WARM = 5
 AT_ONCE = 20

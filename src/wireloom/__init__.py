@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from wireloom.app import create_app
-    from wireloom.cli.embed import start
+    from wireloom.cli.service.embed import start
     from wireloom.config import Settings
 
 __all__ = ["Settings", "create_app", "start"]
 
 # Imported when asked for: a part of the package does not need the whole of it.
-_PLACES = {"Settings": "wireloom.config", "create_app": "wireloom.app", "start": "wireloom.cli.embed"}
+_PLACES = {"Settings": "wireloom.config", "create_app": "wireloom.app", "start": "wireloom.cli.service.embed"}
 
 
 def __getattr__(name: str) -> Any:

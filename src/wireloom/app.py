@@ -23,27 +23,27 @@ from wireloom.api.chat import ChatCompletions
 from wireloom.api.conversations import Conversations
 from wireloom.api.drain import Drain
 from wireloom.api.edge import HttpEdge, exchange_of, is_codex
-from wireloom.api.genai import PROVIDERS
 from wireloom.api.guard import ANY, Guard
-from wireloom.api.meters import Meters
 from wireloom.api.models import Models, catalogue
-from wireloom.api.observer import Observer
+from wireloom.api.observe.genai import PROVIDERS
+from wireloom.api.observe.meters import Meters
+from wireloom.api.observe.observer import Observer
 from wireloom.api.operations import Operations, mount_documents
 from wireloom.api.responses import Responses
 from wireloom.backends.base import Backend
-from wireloom.backends.catalogue import Catalogue, of_profile
+from wireloom.backends.http.catalogue import Catalogue, of_profile
 from wireloom.config import BackendEntry, Settings, is_loopback
 from wireloom.config.codex import codex_setup
-from wireloom.config.folders import private_folder
+from wireloom.config.files.folders import private_folder
+from wireloom.config.files.seal_key import seal_keys
 from wireloom.config.history import history_file, history_limits
-from wireloom.config.seal_key import seal_keys
 from wireloom.config.tables import KeyEntry
 from wireloom.errors import GatewayError, InvalidRequest, NotFound
 from wireloom.exchange import Exchange
 from wireloom.gateway import Gateway
 from wireloom.history.base import History
-from wireloom.quotas import Quota
-from wireloom.routing import Named, Route, Routing
+from wireloom.routing.quotas import Quota
+from wireloom.routing.routing import Named, Route, Routing
 from wireloom.seal import Sealer
 
 if TYPE_CHECKING:
@@ -58,21 +58,21 @@ METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 EXPOSED = ("x-request-id", "x-wireloom-loss", "retry-after")
 # Loaded by path and only when chosen, so that what is off costs nothing.
 BACKENDS = {
-    "chat": ("wireloom.backends.chat", "ChatBackend"),
-    "demo": ("wireloom.backends.chat", "ChatBackend"),
-    "responses": ("wireloom.backends.responses", "ResponsesBackend"),
+    "chat": ("wireloom.backends.http.chat", "ChatBackend"),
+    "demo": ("wireloom.backends.http.chat", "ChatBackend"),
+    "responses": ("wireloom.backends.http.responses", "ResponsesBackend"),
 }
 CODEX_BACKENDS = {
-    "app-server": ("wireloom.backends.app_server", "AppServerBackend"),
-    "exec": ("wireloom.backends.exec", "ExecBackend"),
+    "app-server": ("wireloom.backends.codex.app_server", "AppServerBackend"),
+    "exec": ("wireloom.backends.codex.exec", "ExecBackend"),
 }
-CODEX = ("wireloom.backends.codex", "Codex")
-UPSTREAM = ("wireloom.backends.http", "Upstream")
+CODEX = ("wireloom.backends.codex.home", "Codex")
+UPSTREAM = ("wireloom.backends.http.client", "Upstream")
 MEMORY = ("wireloom.history.memory", "Memory")
 SQLITE = ("wireloom.history.sqlite", "Sqlite")
 SLOTS = ("wireloom.backends.slots", "Slots")
-TELEMETRY = ("wireloom.api.telemetry", "Telemetry")
-RECORDER = ("wireloom.api.record", "Recorder")
+TELEMETRY = ("wireloom.api.observe.telemetry", "Telemetry")
+RECORDER = ("wireloom.api.observe.record", "Recorder")
 DEMO = ("wireloom.backends.demo", "running")
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from wireloom.errors import InvalidRequest, NotFound, Unavailable
 from wireloom.history.base import Conversation, Full, History, ItemJson
-from wireloom.translate.item_resource import FORMS, shown
+from wireloom.translate.hub.stored_items import FORMS, shown
 
 if TYPE_CHECKING:
     from wireloom_protocol import replies

@@ -19,18 +19,18 @@ from wireloom.backends.base import Ask, Caller, Metered, ModelInfo, Relayed, Rel
 from wireloom.backends.slots import Slots
 from wireloom.continuation import Continuation, Continuations
 from wireloom.errors import Forbidden, NotFound, Unavailable
-from wireloom.fallback import Attempts, Budget, FallbackRelay, FallbackTurn
 from wireloom.history.base import History
-from wireloom.quotas import Quota, SharedRelay, SharedTurn
-from wireloom.routing import Place, Routing
+from wireloom.routing.fallback import Attempts, Budget, FallbackRelay, FallbackTurn
+from wireloom.routing.quotas import Quota, SharedRelay, SharedTurn
+from wireloom.routing.routing import Place, Routing
 from wireloom.seal import NONCE_BYTES, Sealer
 from wireloom.translate import compaction
-from wireloom.translate.loss import LOSS_HEADER, Loss, Losses, Severity
-from wireloom.translate.output_items import Event
-from wireloom.translate.response_fold import fold
-from wireloom.translate.response_object import opening
-from wireloom.translate.response_stream import ResponseStream
-from wireloom.translate.responses_to_chat import ENCRYPTED_REASONING
+from wireloom.translate.chat_upstream.request import ENCRYPTED_REASONING
+from wireloom.translate.hub.fold import fold
+from wireloom.translate.hub.items import Event
+from wireloom.translate.hub.opening import opening
+from wireloom.translate.hub.stream import ResponseStream
+from wireloom.translate.rules.loss import LOSS_HEADER, Loss, Losses, Severity
 
 if TYPE_CHECKING:
     from wireloom_protocol import replies

@@ -10,8 +10,8 @@ import pytest
 from tests.support import chat_grammar, grammar
 from tests.support.fake_app_server import FakeAppServer, Script, ended, message
 from tests.support.live import gateway
-from wireloom.backends.app_server import AppServerBackend
-from wireloom.translate.answer_display import BLOCKED, REASONS, REPLACEMENTS
+from wireloom.backends.codex.app_server import AppServerBackend
+from wireloom.translate.codex.answer_display import BLOCKED, REASONS, REPLACEMENTS
 
 Json = dict[str, Any]
 MODEL: Json = {"model": "big", "hidden": False, "isDefault": True, "supportedReasoningEfforts": []}

@@ -137,7 +137,7 @@ def test_a_key_on_the_command_line_is_warned_of_and_never_shown(name: str, invok
 def test_a_defect_shows_its_traceback_on_request_only(debug: bool) -> None:
     flags = ["--debug"] if debug else []
     run = python(
-        "import sys, wireloom.cli, wireloom.cli.codex as codex\n"
+        "import sys, wireloom.cli, wireloom.cli.client.codex as codex\n"
         "codex.load = lambda *_: 1 / 0\n"
         f"sys.argv = {['wireloom', 'config', 'codex', *flags]!r}\n"
         "wireloom.cli.main()"

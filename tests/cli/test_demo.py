@@ -14,7 +14,8 @@ from starlette.routing import Route
 
 from tests.cli.conftest import Invoke
 from tests.cli.process import Wireloom
-from wireloom.cli import exchange, server
+from wireloom.cli.client import exchange
+from wireloom.cli.service import listener as server
 from wireloom.config import Settings
 
 Json = dict[str, Any]

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from wireloom.config import ConfigError, Settings, load, other_files
-from wireloom.config.env_file import set_variables
+from wireloom.config import ConfigError, Settings, load
+from wireloom.config.files import other_tools as other_files
+from wireloom.config.files.env_file import set_variables
 from wireloom.config.tools import (
     CODEX_API_PROXY,
     CODEX_GATEWAY,

@@ -13,15 +13,12 @@ import pytest
 from codegen import app_server, app_server_read, overlay, review_app_server
 from codegen.review_app_server import READ_FILE, Tables
 from tests.support.app_server_edits import EDITS, HOMES, Edit
-from wireloom.backends import app_server_calls
-from wireloom.translate import (
-    answer_display,
-    app_server_fields,
-    app_server_requests,
-    app_server_to_responses,
-    codex_errors,
-)
-from wireloom.translate.loss import How, Rule
+from wireloom.backends.codex import calls as app_server_calls
+from wireloom.translate.codex import answer_display, app_server_fields
+from wireloom.translate.codex import app_server_reader as app_server_to_responses
+from wireloom.translate.codex import errors as codex_errors
+from wireloom.translate.codex import server_requests as app_server_requests
+from wireloom.translate.rules.loss import How, Rule
 
 Json = dict[str, Any]
 OPENAPI = Path(__file__).parents[2] / "openapi"

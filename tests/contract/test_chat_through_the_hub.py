@@ -28,8 +28,8 @@ from tests.contract.test_schemathesis import (
 )
 from tests.contract.varied_upstream import VariedUpstream
 from tests.support.gateway import Gateway
-from wireloom.translate.chat_request import FIELDS
-from wireloom.translate.loss import How
+from wireloom.translate.chat_face.request import FIELDS
+from wireloom.translate.rules.loss import How
 
 pytestmark = pytest.mark.contract
 

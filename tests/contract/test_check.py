@@ -21,8 +21,8 @@ from tests.support.chat_turns import Json, Turn
 from tests.support.checking import check, find_good, report_of
 from tests.support.gateway import Gateway, variables_of
 from tests.support.word_models import plain, respond
-from wireloom.cli.acceptance import acceptable
-from wireloom.cli.check.cases import base, responses
+from wireloom.cli.diagnose.acceptance import acceptable
+from wireloom.cli.diagnose.check.cases import base, responses
 
 pytestmark = pytest.mark.contract
 

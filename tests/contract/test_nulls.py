@@ -19,7 +19,7 @@ from codegen import nulls
 from tests.support.captures import CAPTURES, Capture
 from wireloom.api import bodies
 from wireloom.api.operations import contract
-from wireloom.cli.acceptance import _REFUSED_ITEMS, _STORED
+from wireloom.cli.diagnose.acceptance import _REFUSED_ITEMS, _STORED
 from wireloom.errors import InvalidRequest
 from wireloom.translate.refusals import DECLARED, MISSING_STATE
 

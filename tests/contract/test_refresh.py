@@ -132,7 +132,7 @@ def test_a_method_that_is_gone_is_a_sentence(project: Path, run: Run, codex: Any
         assert news in printed
         assert to_change(printed) == [
             "openapi/app_server_methods.toml [server_requests]: 'attestation/generate' is gone from ServerRequest; remove it,"
-            " and its rule from REQUESTS in src/wireloom/translate/app_server_requests.py"
+            " and its rule from REQUESTS in src/wireloom/translate/codex/server_requests.py"
         ]
     assert "attestation/generate" not in base(project, "app_server.json")["methods"]["server_requests"]
 

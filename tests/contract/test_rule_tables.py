@@ -25,39 +25,39 @@ for table in listed:
     module = table.file.removeprefix("src/wireloom/").removesuffix(".py").replace("/", ".")
     OWNED.setdefault(module, set()).update(table.table.partition("[")[0].split(" or "))
 # Those of the Codex CLI, which `test_app_server_to_responses` and `test_exec_to_responses` hold to its own contract.
-OWNED["translate.app_server_to_responses"] = {"NOTIFICATIONS", "ITEMS"}
-OWNED["translate.exec_to_responses"] = {"EVENTS", "ITEMS"}
+OWNED["translate.codex.app_server_reader"] = {"NOTIFICATIONS", "ITEMS"}
+OWNED["translate.codex.exec_reader"] = {"EVENTS", "ITEMS"}
 
 # Modules that read tags without any table, and why a new member of a union changes nothing for them.
 ALONE: Mapping[str, str] = {
-    "translate.agent_messages": "it looks for the messages of the agent alone",
-    "translate.chat_errors": "the type of an error is a word for its code",
+    "translate.codex.agent_messages": "it looks for the messages of the agent alone",
+    "translate.upstream_errors": "the type of an error is a word for its code",
     "translate.compaction": "it looks for the trigger alone; every other item is summed up",
-    "translate.effort": "it looks for one item alone",
+    "translate.conversation.effort": "it looks for one item alone",
 }
 
 # Module -> how often it compares a tag with a word instead of looking it up in a table: because one kind alone matters there,
 # or because a type checker follows comparisons and not tables. The numbers only ever go down.
 COMPARED: Mapping[str, int] = {
-    "translate.app_server_to_responses": 1,
-    "translate.chat_messages": 6,
-    "translate.chat_request_messages": 1,
-    "translate.codex_items": 5,
+    "translate.codex.app_server_reader": 1,
+    "translate.chat_upstream.messages": 6,
+    "translate.chat_face.messages": 1,
+    "translate.codex.items": 5,
     "translate.compaction": 1,
-    "translate.item_outputs": 1,
-    "translate.item_resource": 2,
-    "translate.items_to_messages": 4,
-    "translate.response_fold": 3,
-    "translate.response_object": 2,
-    "translate.response_relay": 2,
-    "translate.response_stream": 4,
-    "translate.responses_to_app_server": 1,
-    "translate.responses_to_chat_completion": 9,
-    "translate.responses_to_exec": 5,
-    "translate.responses_to_responses": 1,
-    "translate.upstream_items": 5,
-    "translate.upstream_request": 1,
-    "translate.upstream_tools": 3,
+    "translate.tools.item_outputs": 1,
+    "translate.hub.stored_items": 2,
+    "translate.chat_upstream.items": 4,
+    "translate.hub.fold": 3,
+    "translate.hub.opening": 2,
+    "translate.responses_upstream.relay": 2,
+    "translate.hub.stream": 4,
+    "translate.codex.app_server_request": 1,
+    "translate.chat_face.completion": 9,
+    "translate.codex.exec_request": 5,
+    "translate.responses_upstream.reader": 1,
+    "translate.responses_upstream.items": 5,
+    "translate.responses_upstream.request": 1,
+    "translate.responses_upstream.tools": 3,
 }
 
 
@@ -217,15 +217,15 @@ def _attribute(node: ast.AST, held: set[str], name: str) -> bool:
 # Tables of what is left out or written, which other tests hold the code to.
 DESCRIPTIVE = frozenset(
     {
-        "translate.members.CARRIED",
-        "translate.response_events.EMITTED",
-        "translate.response_events.OMITTED",
-        "translate.chat_to_responses.CHUNK_FIELDS",
-        "translate.chat_chunk.COMPLETION_FIELDS",
-        "translate.chat_members.PARTS",
-        "translate.chat_members.CALLS",
-        "translate.chat_members.TOOLS",
-        "translate.response_object.ABSENT",
+        "translate.rules.members.CARRIED",
+        "translate.hub.events.EMITTED",
+        "translate.hub.events.OMITTED",
+        "translate.chat_upstream.reader.CHUNK_FIELDS",
+        "translate.chat_upstream.chunk.COMPLETION_FIELDS",
+        "translate.chat_face.members.PARTS",
+        "translate.chat_face.members.CALLS",
+        "translate.chat_face.members.TOOLS",
+        "translate.hub.opening.ABSENT",
     }
 )
 
@@ -238,16 +238,16 @@ DESCRIPTIVE = frozenset(
         ("translate.new", 'def f(event):\n    kind = event.get("type")\n    return EVENTS[kind](event)'),
         (
             "translate.new",
-            "from wireloom.translate.members import LIST\ndef f(item):\n    return LIST[item.type]",
+            "from wireloom.translate.rules.members import LIST\ndef f(item):\n    return LIST[item.type]",
         ),
         ("translate.new", "def f(item):\n    return isinstance(item, m.FunctionToolCall)"),
-        ("translate.content_parts", 'def f(part):\n    return part.type == "input_text"'),
+        ("translate.conversation.parts", 'def f(part):\n    return part.type == "input_text"'),
         (
-            "translate.content_parts",
+            "translate.conversation.parts",
             'def f(part):\n    kind = str(part["type"])\n    return kind in ("a", "b")',
         ),
-        ("translate.content_parts", 'def f(part):\n    match part.type:\n        case "a": return 1'),
-        ("translate.content_parts", "def f(part):\n    return isinstance(part, m.RefusalContent)"),
+        ("translate.conversation.parts", 'def f(part):\n    match part.type:\n        case "a": return 1'),
+        ("translate.conversation.parts", "def f(part):\n    return isinstance(part, m.RefusalContent)"),
     ],
 )
 def test_each_rule_can_fail(name: str, source: str) -> None:
@@ -259,13 +259,13 @@ def test_each_rule_can_fail(name: str, source: str) -> None:
     [
         (
             "translate.new",
-            "from wireloom.translate.content_parts import PARTS\ndef f(part):\n    return PARTS[part.type]",
+            "from wireloom.translate.conversation.parts import PARTS\ndef f(part):\n    return PARTS[part.type]",
         ),
         (
             "translate.new",
-            "from wireloom.translate import tools as t\ndef f(tool):\n    return t.TOOLS[tool.type]",
+            "from wireloom.translate.tools import table as t\ndef f(tool):\n    return t.TOOLS[tool.type]",
         ),
-        ("translate.content_parts", "def f(part):\n    return PARTS[part.type]"),
+        ("translate.conversation.parts", "def f(part):\n    return PARTS[part.type]"),
         ("translate.new", "def f(self):\n    return self.type"),
         ("translate.new", 'def f(item):\n    item["type"] = "message"'),
     ],

@@ -21,8 +21,8 @@ from wireloom_protocol.operations import OPERATIONS as SERVED
 from tests.contract.varied_upstream import MODEL, VariedUpstream
 from tests.support.chat_grammar import events
 from tests.support.gateway import Gateway
-from wireloom.cli.acceptance import acceptable
-from wireloom.cli.check.rules import stream
+from wireloom.cli.diagnose.acceptance import acceptable
+from wireloom.cli.diagnose.check.rules import stream
 
 pytestmark = pytest.mark.contract
 

@@ -16,7 +16,7 @@ from wireloom_protocol import responses as m
 from tests.contract.test_contract import DOCUMENT, SCHEMAS
 from tests.contract.test_schemathesis import SEED, generated
 from wireloom.api import bodies
-from wireloom.translate.item_resource import FORMS, shown
+from wireloom.translate.hub.stored_items import FORMS, shown
 
 pytestmark = pytest.mark.contract
 

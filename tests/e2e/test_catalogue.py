@@ -19,7 +19,7 @@ from tests.support.gateway import Gateway
 from tests.support.tap import Tap
 from wireloom.api.models import catalogue
 from wireloom.backends.base import ModelInfo
-from wireloom.backends.catalogue import of_profile
+from wireloom.backends.http.catalogue import of_profile
 from wireloom.providers import profile
 
 pytestmark = pytest.mark.e2e

@@ -13,7 +13,7 @@ class Mutant:
     """One fault.
 
     Args:
-        module: path of the module below the package, such as `translate/tools.py`.
+        module: path of the module below the package, such as `translate/tools/table.py`.
         line: number of the first changed line.
         first: number of the first line of the statement.
         last: number of its last line; of a compound statement, the last changed one.

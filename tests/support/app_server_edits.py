@@ -6,19 +6,19 @@ from collections.abc import Callable
 from typing import Any
 
 from codegen.review_app_server import METHODS_FILE, READ_FILE
-from wireloom.translate import app_server_fields
+from wireloom.translate.codex import app_server_fields
 
 Json = dict[str, Any]
 TRANSLATE = "src/wireloom/translate"
-READER = f"{TRANSLATE}/app_server_to_responses.py"
-IGNORED = f"{TRANSLATE}/app_server_ignored.py"
-FIELDS = f"{TRANSLATE}/app_server_fields.py"
-ERRORS = f"{TRANSLATE}/codex_errors.py"
-DISPLAY = f"{TRANSLATE}/answer_display.py"
+READER = f"{TRANSLATE}/codex/app_server_reader.py"
+IGNORED = f"{TRANSLATE}/codex/app_server_ignored.py"
+FIELDS = f"{TRANSLATE}/codex/app_server_fields.py"
+ERRORS = f"{TRANSLATE}/codex/errors.py"
+DISPLAY = f"{TRANSLATE}/codex/answer_display.py"
 HOMES = {
-    "client_requests": "METHODS in src/wireloom/backends/app_server_calls.py",
-    "client_notifications": "Connection.greet in src/wireloom/backends/app_server_connection.py",
-    "server_requests": f"REQUESTS in {TRANSLATE}/app_server_requests.py",
+    "client_requests": "METHODS in src/wireloom/backends/codex/calls.py",
+    "client_notifications": "Connection.greet in src/wireloom/backends/codex/connection.py",
+    "server_requests": f"REQUESTS in {TRANSLATE}/codex/server_requests.py",
     "server_notifications": f"NOTIFICATIONS in {READER}, or in {IGNORED}",
     "ResponseItem": f"ITEMS in {READER}, or RAW_ITEMS in {IGNORED}",
     "ThreadItem": f"THREAD_ITEMS in {FIELDS}",

@@ -8,9 +8,9 @@ from tests.support.grammar import Call, Told, check, decode
 from tests.support.streams import new_stream
 from wireloom.errors import GatewayError, UpstreamError
 from wireloom.providers import Profile, load
-from wireloom.translate.chat_to_responses import ChatReader
-from wireloom.translate.response_stream import ResponseStream
-from wireloom.translate.tools import Tools
+from wireloom.translate.chat_upstream.reader import ChatReader
+from wireloom.translate.hub.stream import ResponseStream
+from wireloom.translate.tools.table import Tools
 from wireloom.wire.sse import EventReader, encode
 
 Json: TypeAlias = dict[str, Any]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.gateway import Gateway, variables_of
-from wireloom.cli.check.bounds import Bounds
+from wireloom.cli.diagnose.check.bounds import Bounds
 
 Json = dict[str, Any]
 RUNS = int(os.environ.get("WIRELOOM_CHECK_RUNS", "1"))

@@ -152,7 +152,7 @@ RESPONSES: Sequence[Edit] = (
         "a field of an event",
         field("ResponseTextDeltaEvent", "tempo"),
         ("tempo",),
-        (f"{TRANSLATE}response_events.py",),
+        (f"{TRANSLATE}hub/events.py",),
     ),
     Edit(
         "an event",
@@ -160,10 +160,10 @@ RESPONSES: Sequence[Edit] = (
         ("response.dance.started",),
         tuple(
             f"{TRANSLATE}{name}.py"
-            for name in ("responses_to_responses", "responses_to_chat_chunks", "response_events")
+            for name in ("responses_upstream/reader", "chat_face/chunks", "hub/events")
         ),
     ),
-    Edit("a tool", member("DanceTool", "dance", "Tool.oneOf"), ("dance",), (f"{TRANSLATE}tools.py",)),
+    Edit("a tool", member("DanceTool", "dance", "Tool.oneOf"), ("dance",), (f"{TRANSLATE}tools/table.py",)),
     Edit(
         "a field of a request",
         field("CreateResponse.allOf.2", "tempo"),
@@ -171,32 +171,34 @@ RESPONSES: Sequence[Edit] = (
         tuple(
             f"{TRANSLATE}{name}.py"
             for name in (
-                "responses_to_chat",
-                "upstream_request",
-                "responses_to_app_server",
-                "responses_to_exec",
+                "chat_upstream/request",
+                "responses_upstream/request",
+                "codex/app_server_request",
+                "codex/exec_request",
             )
         ),
     ),
-    Edit("a field of a tool", field("FunctionTool", "tempo"), ("tempo",), (f"{TRANSLATE}members.py",)),
-    Edit("a field of a call", field("FunctionToolCall", "tempo"), ("tempo",), (f"{TRANSLATE}members.py",)),
+    Edit("a field of a tool", field("FunctionTool", "tempo"), ("tempo",), (f"{TRANSLATE}rules/members.py",)),
+    Edit(
+        "a field of a call", field("FunctionToolCall", "tempo"), ("tempo",), (f"{TRANSLATE}rules/members.py",)
+    ),
     Edit(
         "another name for a field of a call",
         renamed("FunctionToolCall", "arguments", "steps"),
         ("arguments", "steps"),
-        (f"{TRANSLATE}members.py",),
+        (f"{TRANSLATE}rules/members.py",),
     ),
     Edit(
         "a value of `include` less",
         no_word("IncludeEnum.enum", "reasoning.encrypted_content"),
         ("reasoning.encrypted_content",),
-        (f"{TRANSLATE}responses_to_chat.py", f"{TRANSLATE}codex_fields.py"),
+        (f"{TRANSLATE}chat_upstream/request.py", f"{TRANSLATE}codex/fields.py"),
     ),
     Edit(
         "a value of `include`",
         word("IncludeEnum.enum", "dance_call.steps"),
         ("dance_call.steps",),
-        (f"{TRANSLATE}responses_to_chat.py", f"{TRANSLATE}codex_fields.py"),
+        (f"{TRANSLATE}chat_upstream/request.py", f"{TRANSLATE}codex/fields.py"),
     ),
     Edit(
         "an output item",
@@ -204,20 +206,20 @@ RESPONSES: Sequence[Edit] = (
         ("dance_call",),
         tuple(
             f"{TRANSLATE}{name}.py"
-            for name in ("responses_to_responses", "responses_to_chat_completion", "item_resource")
+            for name in ("responses_upstream/reader", "chat_face/completion", "hub/stored_items")
         ),
     ),
     Edit(
         "an output item that is stored",
         member("DanceCall", "dance_call", "OutputItem.oneOf", "ItemResource.oneOf"),
         ("dance_call",),
-        (f"{TRANSLATE}responses_to_responses.py", f"{TRANSLATE}item_resource.py"),
+        (f"{TRANSLATE}responses_upstream/reader.py", f"{TRANSLATE}hub/stored_items.py"),
     ),
     Edit(
         "a stored item",
         member("DanceCallResource", "dance_call", "ItemResource.oneOf"),
         ("dance_call",),
-        (f"{TRANSLATE}item_resource.py",),
+        (f"{TRANSLATE}hub/stored_items.py",),
     ),
     Edit(
         "an item of a conversation",
@@ -231,7 +233,12 @@ RESPONSES: Sequence[Edit] = (
         ("dance_call",),
         tuple(
             f"{TRANSLATE}{name}.py"
-            for name in ("items_to_messages", "upstream_items", "responses_to_exec", "item_resource")
+            for name in (
+                "chat_upstream/items",
+                "responses_upstream/items",
+                "codex/exec_request",
+                "hub/stored_items",
+            )
         ),
     ),
     Edit(
@@ -240,7 +247,12 @@ RESPONSES: Sequence[Edit] = (
         ("dance_call",),
         tuple(
             f"{TRANSLATE}{name}.py"
-            for name in ("items_to_messages", "upstream_items", "responses_to_exec", "item_resource")
+            for name in (
+                "chat_upstream/items",
+                "responses_upstream/items",
+                "codex/exec_request",
+                "hub/stored_items",
+            )
         ),
     ),
     Edit(
@@ -266,7 +278,7 @@ RESPONSES: Sequence[Edit] = (
         "another type of a field",
         value("FunctionToolCall.properties", "arguments", {"type": "integer"}),
         ("arguments", "FunctionToolCall"),
-        (f"{TRANSLATE}members.py", REVIEWED),
+        (f"{TRANSLATE}rules/members.py", REVIEWED),
     ),
     Edit(
         "another bound of a field",
@@ -278,43 +290,43 @@ RESPONSES: Sequence[Edit] = (
         "a field that is required",
         value("FunctionTool", "required", ["type", "name", "strict", "parameters", "description"]),
         ("description", "FunctionTool"),
-        (f"{TRANSLATE}members.py", REVIEWED),
+        (f"{TRANSLATE}rules/members.py", REVIEWED),
     ),
     Edit(
         "a code of a failure",
         word("ResponseErrorCode.enum", "dance_floor_full"),
         ("dance_floor_full",),
-        (f"{TRANSLATE}upstream_events.py",),
+        (f"{TRANSLATE}responses_upstream/events.py",),
     ),
     Edit(
         "a status of a response",
         word("Response.allOf.2.properties.status.enum", "paused"),
         ("paused",),
-        (f"{TRANSLATE}upstream_events.py",),
+        (f"{TRANSLATE}responses_upstream/events.py",),
     ),
     Edit(
         "a field of a response",
         field("Response.allOf.2", "tempo"),
         ("tempo",),
-        (f"{TRANSLATE}response_object.py",),
+        (f"{TRANSLATE}hub/opening.py",),
     ),
     Edit(
         "a field of the usage",
         field("ResponseUsage", "steps", "integer"),
         ("steps", "ResponseUsage"),
-        (f"{TRANSLATE}upstream_events.py",),
+        (f"{TRANSLATE}responses_upstream/events.py",),
     ),
     Edit(
         "an effort",
         word("ReasoningEffort.anyOf.0.enum", "furious"),
         ("furious",),
-        (f"{TRANSLATE}upstream_request.py",),
+        (f"{TRANSLATE}responses_upstream/request.py",),
     ),
     Edit(
         "a choice of tools",
         member("ToolChoiceDance", "dance", "ToolChoiceParam.oneOf"),
         ("dance",),
-        (f"{TRANSLATE}tool_choice.py", f"{TRANSLATE}upstream_tools.py"),
+        (f"{TRANSLATE}chat_upstream/tool_choice.py", f"{TRANSLATE}responses_upstream/tools.py"),
     ),
     Edit(
         "a format of an answer",
@@ -322,14 +334,14 @@ RESPONSES: Sequence[Edit] = (
         ("dance",),
         tuple(
             f"{TRANSLATE}{name}.py"
-            for name in ("responses_to_chat", "responses_to_app_server", "responses_to_exec")
+            for name in ("chat_upstream/request", "codex/app_server_request", "codex/exec_request")
         ),
     ),
     Edit(
         "an annotation",
         member("DanceCitationBody", "dance_citation", "Annotation.oneOf"),
         ("dance_citation",),
-        (f"{TRANSLATE}responses_to_chat_completion.py",),
+        (f"{TRANSLATE}chat_face/completion.py",),
     ),
     Edit("an operation", _operation, ("pauseResponse",), ("openapi/operations.toml",)),
     Edit("an operation less", _no_operation, ("cancelResponse",), ("openapi/operations.toml",)),
@@ -348,7 +360,7 @@ CHAT: Sequence[Edit] = (
         "a field of a request",
         field("CreateChatCompletionRequest.allOf.1", "tempo"),
         ("tempo",),
-        (f"{TRANSLATE}chat_request.py",),
+        (f"{TRANSLATE}chat_face/request.py",),
     ),
     Edit(
         "a role",
@@ -356,13 +368,13 @@ CHAT: Sequence[Edit] = (
             "ChatCompletionRequestDancerMessage", "dancer", "ChatCompletionRequestMessage.oneOf", by="role"
         ),
         ("dancer",),
-        (f"{TRANSLATE}chat_request_messages.py",),
+        (f"{TRANSLATE}chat_face/messages.py",),
     ),
     Edit(
         "a field of a message",
         field("ChatCompletionRequestAssistantMessage", "tempo"),
         ("tempo",),
-        (f"{TRANSLATE}chat_members.py",),
+        (f"{TRANSLATE}chat_face/members.py",),
     ),
     Edit(
         "a content part",
@@ -372,7 +384,7 @@ CHAT: Sequence[Edit] = (
             "ChatCompletionRequestUserMessageContentPart.oneOf",
         ),
         ("dance",),
-        (f"{TRANSLATE}chat_request_messages.py",),
+        (f"{TRANSLATE}chat_face/messages.py",),
     ),
     Edit(
         "a tool, in the inline union",
@@ -382,31 +394,31 @@ CHAT: Sequence[Edit] = (
             "CreateChatCompletionRequest.allOf.1.properties.tools.items.oneOf",
         ),
         ("dance",),
-        (f"{TRANSLATE}chat_request.py",),
+        (f"{TRANSLATE}chat_face/request.py",),
     ),
     Edit(
         "a field of a function",
         field("FunctionObject", "tempo"),
         ("tempo", "FunctionObject"),
-        (f"{TRANSLATE}chat_members.py", REVIEWED),
+        (f"{TRANSLATE}chat_face/members.py", REVIEWED),
     ),
     Edit(
         "a call, in the inline union",
         member("ChatCompletionMessageDanceCall", "dance", "ChatCompletionMessageToolCalls.items.oneOf"),
         ("dance",),
-        (f"{TRANSLATE}chat_request_messages.py",),
+        (f"{TRANSLATE}chat_face/messages.py",),
     ),
     Edit(
         "a field of a call",
         field("ChatCompletionMessageToolCall", "tempo"),
         ("tempo",),
-        (f"{TRANSLATE}chat_members.py",),
+        (f"{TRANSLATE}chat_face/members.py",),
     ),
     Edit(
         "a choice of tools",
         member("ChatCompletionDanceChoice", "dance", "ChatCompletionToolChoiceOption.oneOf"),
         ("dance",),
-        (f"{TRANSLATE}chat_request.py",),
+        (f"{TRANSLATE}chat_face/request.py",),
     ),
     Edit(
         "a format of an answer",
@@ -416,25 +428,25 @@ CHAT: Sequence[Edit] = (
             "CreateChatCompletionRequest.allOf.1.properties.response_format.oneOf",
         ),
         ("dance",),
-        (f"{TRANSLATE}chat_request.py",),
+        (f"{TRANSLATE}chat_face/request.py",),
     ),
     Edit(
         "a field of a chunk",
         field("ChatCompletionStreamResponseDelta", "tempo"),
         ("tempo",),
-        (f"{TRANSLATE}chat_to_responses.py",),
+        (f"{TRANSLATE}chat_upstream/reader.py",),
     ),
     Edit(
         "another name for a field of a chunk",
         renamed("ChatCompletionStreamResponseDelta", "refusal", "steps"),
         ("refusal", "steps"),
-        (f"{TRANSLATE}chat_to_responses.py",),
+        (f"{TRANSLATE}chat_upstream/reader.py",),
     ),
     Edit(
         "a field of a completion",
         field("ChatCompletionResponseMessage", "tempo"),
         ("tempo",),
-        (f"{TRANSLATE}chat_chunk.py",),
+        (f"{TRANSLATE}chat_upstream/chunk.py",),
     ),
     Edit(
         "a finish reason",
@@ -443,19 +455,19 @@ CHAT: Sequence[Edit] = (
             "tired",
         ),
         ("tired",),
-        (f"{TRANSLATE}chat_to_responses.py",),
+        (f"{TRANSLATE}chat_upstream/reader.py",),
     ),
     Edit(
         "a count of tokens",
         field("CompletionUsage.properties.prompt_tokens_details", "step_tokens", "integer"),
         ("step_tokens",),
-        (f"{TRANSLATE}chat_to_responses.py",),
+        (f"{TRANSLATE}chat_upstream/reader.py",),
     ),
     Edit(
         "another type of a field",
         value("ChatCompletionMessageToolCall.properties", "id", {"type": "integer"}),
         ("id", "ChatCompletionMessageToolCall"),
-        (f"{TRANSLATE}chat_members.py", REVIEWED),
+        (f"{TRANSLATE}chat_face/members.py", REVIEWED),
     ),
 )
 """Edits of the Chat contract."""

@@ -6,10 +6,10 @@ from pydantic import TypeAdapter
 from wireloom_protocol import responses as m
 
 from wireloom.providers import Profile, load
-from wireloom.translate.chat_messages import Unseal
-from wireloom.translate.items_to_messages import messages
-from wireloom.translate.loss import Losses, Severity
-from wireloom.translate.tools import Tools
+from wireloom.translate.chat_upstream.items import messages
+from wireloom.translate.chat_upstream.messages import Unseal
+from wireloom.translate.rules.loss import Losses, Severity
+from wireloom.translate.tools.table import Tools
 
 Json: TypeAlias = dict[str, Any]
 Lost: TypeAlias = list[tuple[str, str, Severity]]

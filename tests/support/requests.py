@@ -4,8 +4,8 @@ from typing import Any, TypeAlias
 
 from tests.support.captures import validated
 from wireloom.providers import Profile, load, names
-from wireloom.translate.loss import Losses, Severity
-from wireloom.translate.responses_to_chat import ChatRequest, Options, request
+from wireloom.translate.chat_upstream.request import ChatRequest, Options, request
+from wireloom.translate.rules.loss import Losses, Severity
 
 Json: TypeAlias = dict[str, Any]
 Lost: TypeAlias = list[tuple[str, str, Severity]]

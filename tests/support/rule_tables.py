@@ -17,38 +17,35 @@ from codegen.review import Members, Rules
 from wireloom import archive, gateway
 from wireloom.api import failures
 from wireloom.providers import profile
-from wireloom.translate import (
-    chat_chunk,
-    chat_members,
-    chat_request,
-    chat_request_messages,
-    chat_to_responses,
-    client_tools,
-    codex_fields,
-    content_parts,
-    hosted_items,
-    item_outputs,
-    item_resource,
-    items_to_messages,
-    members,
-    response_events,
-    response_fold,
-    response_object,
-    responses_to_app_server,
-    responses_to_chat,
-    responses_to_chat_chunks,
-    responses_to_chat_completion,
-    responses_to_exec,
-    responses_to_responses,
-    tool_choice,
-    tools,
-    upstream_events,
-    upstream_items,
-    upstream_output,
-    upstream_request,
-    upstream_tools,
-)
-from wireloom.translate.loss import How
+from wireloom.translate.chat_face import chunks as responses_to_chat_chunks
+from wireloom.translate.chat_face import completion as responses_to_chat_completion
+from wireloom.translate.chat_face import members as chat_members
+from wireloom.translate.chat_face import messages as chat_request_messages
+from wireloom.translate.chat_face import request as chat_request
+from wireloom.translate.chat_upstream import chunk as chat_chunk
+from wireloom.translate.chat_upstream import items as items_to_messages
+from wireloom.translate.chat_upstream import reader as chat_to_responses
+from wireloom.translate.chat_upstream import request as responses_to_chat
+from wireloom.translate.chat_upstream import tool_choice
+from wireloom.translate.codex import app_server_request as responses_to_app_server
+from wireloom.translate.codex import exec_request as responses_to_exec
+from wireloom.translate.codex import fields as codex_fields
+from wireloom.translate.conversation import hosted_calls as hosted_items
+from wireloom.translate.conversation import parts as content_parts
+from wireloom.translate.hub import events as response_events
+from wireloom.translate.hub import fold as response_fold
+from wireloom.translate.hub import opening as response_object
+from wireloom.translate.hub import stored_items as item_resource
+from wireloom.translate.responses_upstream import events as upstream_events
+from wireloom.translate.responses_upstream import items as upstream_items
+from wireloom.translate.responses_upstream import output as upstream_output
+from wireloom.translate.responses_upstream import reader as responses_to_responses
+from wireloom.translate.responses_upstream import request as upstream_request
+from wireloom.translate.responses_upstream import tools as upstream_tools
+from wireloom.translate.rules import members
+from wireloom.translate.rules.loss import How
+from wireloom.translate.tools import client_tools, item_outputs
+from wireloom.translate.tools import table as tools
 
 ROOT = Path(__file__).parents[2]
 OPEN = frozenset({"unknown"})

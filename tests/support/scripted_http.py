@@ -17,8 +17,8 @@ import pytest
 import uvloop
 
 from tests.support.manual_clock import ManualClock
-from wireloom.backends import http_transport
-from wireloom.backends.http_transport import Transport
+from wireloom.backends.http import transport as http_transport
+from wireloom.backends.http.transport import Transport
 
 SCENARIO_SECONDS = 30.0
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}

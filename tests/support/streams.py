@@ -8,8 +8,8 @@ from wireloom_protocol import replies
 from wireloom_protocol import responses as m
 
 from wireloom.translate.compaction import CompactionStream
-from wireloom.translate.response_object import opening
-from wireloom.translate.response_stream import ResponseStream
+from wireloom.translate.hub.opening import opening
+from wireloom.translate.hub.stream import ResponseStream
 
 CREATED = 1_700_000_000
 USAGE: replies.ResponseUsage = {

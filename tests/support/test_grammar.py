@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.grammar import BrokenStream, Told, check, decode
 from tests.support.streams import ERROR, USAGE, new_compaction, new_stream, unseal
-from wireloom.translate.response_stream import ResponseStream
+from wireloom.translate.hub.stream import ResponseStream
 from wireloom.wire.sse import encode
 
 Json: TypeAlias = dict[str, Any]

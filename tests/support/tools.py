@@ -4,8 +4,8 @@ from typing import Any, TypeAlias
 
 from tests.support.captures import validated
 from wireloom.providers import Profile, load
-from wireloom.translate.loss import Losses, Severity
-from wireloom.translate.tools import Tools, flatten
+from wireloom.translate.rules.loss import Losses, Severity
+from wireloom.translate.tools.table import Tools, flatten
 
 Json: TypeAlias = dict[str, Any]
 Lost: TypeAlias = list[tuple[str, str, Severity]]

@@ -14,9 +14,9 @@ from wireloom_protocol import responses as m
 from wireloom.api import bodies
 from wireloom.errors import InvalidRequest
 from wireloom.providers import profile
-from wireloom.translate import responses_to_chat
-from wireloom.translate.loss import Losses
+from wireloom.translate.chat_upstream import request as responses_to_chat
 from wireloom.translate.refusals import DECLARED, MISSING_STATE, Refusal, declared
+from wireloom.translate.rules.loss import Losses
 
 Json = dict[str, Any]
 

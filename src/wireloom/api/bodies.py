@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from wireloom_protocol.operations import KNOWN
 
 from wireloom.errors import InvalidRequest, TooLarge, TooSlow
-from wireloom.translate.tools import BRINGERS
+from wireloom.translate.tools.table import BRINGERS
 
 T = TypeVar("T")
 

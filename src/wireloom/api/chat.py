@@ -19,14 +19,14 @@ from wireloom.api.replies import folded
 from wireloom.backends.base import Caller
 from wireloom.errors import GatewayError
 from wireloom.gateway import Gateway, Run
-from wireloom.translate.chat_request import HubRequest, hub_request
-from wireloom.translate.loss import Losses
-from wireloom.translate.responses_to_chat_chunks import ChatChunks
-from wireloom.translate.responses_to_chat_completion import completion
+from wireloom.translate.chat_face.chunks import ChatChunks
+from wireloom.translate.chat_face.completion import completion
+from wireloom.translate.chat_face.request import HubRequest, hub_request
+from wireloom.translate.rules.loss import Losses
 from wireloom.wire import sse
 
 if TYPE_CHECKING:
-    from wireloom.translate.chat_chunk import ChatFrame
+    from wireloom.translate.chat_upstream.chunk import ChatFrame
 from wireloom_runtime.operations import EventStream, Reply
 
 REQUEST: TypeAdapter[m.CreateResponse] = TypeAdapter(m.CreateResponse)

@@ -20,7 +20,7 @@ from wireloom.api.presence import Presence
 from wireloom.backends.base import Caller
 from wireloom.errors import InvalidRequest
 from wireloom.exchange import READ, Exchange
-from wireloom.translate.loss import LOSS_HEADER
+from wireloom.translate.rules.loss import LOSS_HEADER
 from wireloom_runtime.operations import Edge, EventStream, Reply
 
 T = TypeVar("T")

@@ -14,7 +14,7 @@ from wireloom_protocol import replies
 from wireloom_protocol.operations import OperationsApi
 
 from wireloom.api.drain import Drain
-from wireloom.api.meters import Meters
+from wireloom.api.observe.meters import Meters
 from wireloom.backends.base import Caller
 from wireloom.errors import NotFound
 from wireloom.gateway import Gateway

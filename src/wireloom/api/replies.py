@@ -7,9 +7,9 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from wireloom.api import failures
-from wireloom.translate.loss import LOSS_HEADER
-from wireloom.translate.output_items import Event
-from wireloom.translate.response_fold import fold
+from wireloom.translate.hub.fold import fold
+from wireloom.translate.hub.items import Event
+from wireloom.translate.rules.loss import LOSS_HEADER
 
 if TYPE_CHECKING:
     from wireloom_protocol import replies

@@ -14,7 +14,7 @@ from wireloom.archive import Page
 from wireloom.backends.base import Caller
 from wireloom.errors import GatewayError
 from wireloom.gateway import Gateway, Run
-from wireloom.translate.output_items import Event
+from wireloom.translate.hub.items import Event
 from wireloom_runtime.operations import EventStream, Reply
 
 

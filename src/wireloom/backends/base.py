@@ -10,12 +10,12 @@ from wireloom_protocol import responses as m
 
 from wireloom.exchange import Exchange
 from wireloom.seal import Seal
-from wireloom.translate.loss import Losses
-from wireloom.translate.output_items import Event
-from wireloom.translate.response_stream import ResponseStream
+from wireloom.translate.hub.items import Event
+from wireloom.translate.hub.stream import ResponseStream
+from wireloom.translate.rules.loss import Losses
 
 if TYPE_CHECKING:
-    from wireloom.translate.chat_chunk import ChatCompletion, ChatFrame
+    from wireloom.translate.chat_upstream.chunk import ChatCompletion, ChatFrame
 
 Modality: TypeAlias = Literal["text", "image", "audio"]
 MODALITIES: Final[tuple[Modality, ...]] = ("text", "image")

@@ -7,7 +7,7 @@ import click
 
 from wireloom.cli.lazy import resolve
 from wireloom.cli.options import SettingsCommand
-from wireloom.cli.serve import listen
+from wireloom.cli.service.serve import listen
 from wireloom.config import Settings, load
 
 # What the demonstration takes from the user; the rest stays at its default, whatever is configured.

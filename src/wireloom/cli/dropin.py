@@ -10,15 +10,17 @@ from typing import Any
 
 import click
 
-from wireloom.cli import connect, service
+from wireloom.cli.client import connect
 from wireloom.cli.lazy import resolve
 from wireloom.cli.options import Misuse, tell_failures
-from wireloom.cli.serve import serve
-from wireloom.config import ConfigError, Endpoint, Settings, is_loopback, load, other_files
-from wireloom.config.folders import replace_private
+from wireloom.cli.service import background
+from wireloom.cli.service.serve import serve
+from wireloom.config import ConfigError, Endpoint, Settings, is_loopback, load
+from wireloom.config.files import other_tools
+from wireloom.config.files.folders import replace_private
+from wireloom.config.files.service import ServiceFiles
+from wireloom.config.files.token import KEY_BYTES
 from wireloom.config.layers import variable
-from wireloom.config.service import ServiceFiles
-from wireloom.config.token import KEY_BYTES
 from wireloom.config.tools import TOOLS
 from wireloom.config.words import Tool
 
@@ -111,7 +113,7 @@ def _hide_keys(tool: Tool, flags: Mapping[str, Any]) -> None:
             err=True,
         )
         if any(key in argument for key in found for argument in sys.argv):
-            resolve("wireloom.cli.title:hide")(found)
+            resolve("wireloom.cli.service.title:hide")(found)
 
 
 def _given(tool: Tool, flags: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,7 +146,7 @@ def _relay(tool: Tool, _: str | None, flags: Mapping[str, Any], more: Mapping[st
     catalog = None
     if more["model_catalog"]:
         path = Path(os.path.abspath(os.path.expanduser(more["model_catalog"])))
-        catalog = resolve("wireloom.cli.codex:write_catalogue")(path, settings)
+        catalog = resolve("wireloom.cli.client.codex:write_catalogue")(path, settings)
     url = connect.base_url(settings.host, settings.port)
     click.echo(connect.codex(url, settings.model, with_key=not settings.no_auth, catalog=catalog))
 
@@ -160,34 +162,34 @@ def _api_proxy(tool: Tool, action: str | None, flags: Mapping[str, Any], more: M
         serve(_given(tool, flags, {}), **{f"{kind}_file": path for kind, path in named.items()})
     elif action == "start":
         given = _given(tool, flags, {})
-        service.begin(given, files)
+        background.begin(given, files)
         click.echo(f"Its settings are kept in {files.state}.")
-        for name, value in service.shown(given).items():
+        for name, value in background.shown(given).items():
             click.echo(f"  {name} {value}")
     elif action == "restart":
-        service.begin_anew(tool.settings(flags, {}, defaults=False), files)
+        background.begin_anew(tool.settings(flags, {}, defaults=False), files)
     elif action == "stop":
-        service.end(files)
+        background.end(files)
     else:
-        service.tell(files, verbose=more["verbose"])
+        background.tell(files, verbose=more["verbose"])
 
 
 # -- codex-openai-proxy ----------------------------------------------------------------------------------------
 
 
 def _openai_proxy(tool: Tool, _: str | None, flags: Mapping[str, Any], __: Mapping[str, Any]) -> None:
-    serve(_given(tool, flags, other_files.dot_env()))
+    serve(_given(tool, flags, other_tools.dot_env()))
 
 
 # -- codex-gateway ---------------------------------------------------------------------------------------------
 
 
 def _gateway(tool: Tool, action: str | None, flags: Mapping[str, Any], more: Mapping[str, Any]) -> None:
-    path = other_files.gateway_config(more["config"])
-    file = other_files.read_json(path)
+    path = other_tools.gateway_config(more["config"])
+    file = other_tools.read_json(path)
     if action == "init":
         _write_gateway_config(path, file, flags, force=more["force"])
-        file = other_files.read_json(path)
+        file = other_tools.read_json(path)
     given = _given(tool, flags, file)
     if action is None:
         serve(given)
@@ -236,7 +238,7 @@ def _write_gateway_config(
         "reasoning_effort": "low",
     }
     try:
-        replace_private(path, other_files.json_text({**made, **said}))
+        replace_private(path, other_tools.json_text({**made, **said}))
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be written: {error.strerror}. Name another with --config."

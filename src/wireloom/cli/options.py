@@ -74,7 +74,7 @@ class SettingsCommand(click.Command):
             )
         keys = [key for value in found.values() for key in ([value] if isinstance(value, str) else value)]
         if any(key in argument for key in keys for argument in sys.argv):
-            resolve("wireloom.cli.title:hide")(keys)
+            resolve("wireloom.cli.service.title:hide")(keys)
 
 
 def warn_without_key(settings: Settings) -> None:

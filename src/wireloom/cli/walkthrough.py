@@ -12,10 +12,10 @@ from itertools import groupby
 import click
 
 from wireloom.backends import demo
-from wireloom.cli import connect, exchange
-from wireloom.cli.exchange import ExchangeError, Json
+from wireloom.cli.client import connect, exchange
+from wireloom.cli.client.exchange import ExchangeError, Json
 from wireloom.cli.options import Failure
-from wireloom.cli.server import Server, configure_logging
+from wireloom.cli.service.listener import Server, configure_logging
 from wireloom.config import Settings
 
 

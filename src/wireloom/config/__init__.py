@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from wireloom.config.backend import BackendEntry, BackendFields, BackendName, Backends, inherited
+from wireloom.config.files.toml import line_of
 from wireloom.config.flags import Flag, flag_name, flag_of
 from wireloom.config.layers import (
     ConfigError,
@@ -26,7 +27,6 @@ from wireloom.config.layers import (
 )
 from wireloom.config.models import ModelEntry
 from wireloom.config.tables import KeyEntry, KeyTable, RouteEntry, Routes, agree
-from wireloom.config.toml import line_of
 from wireloom.config.tools import heard
 from wireloom.config.values import Count, FilePath, HistoryName, Host, Names, Seconds, Tokens, is_loopback
 from wireloom.config.words import from_environment

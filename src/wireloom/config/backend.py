@@ -16,8 +16,8 @@ from pydantic import (
 )
 
 from wireloom.config.codex_fields import CodexFields
+from wireloom.config.files.keyring import in_keyring
 from wireloom.config.flags import Flag
-from wireloom.config.keyring import in_keyring
 from wireloom.config.layers import OF_UPSTREAMS, variable
 from wireloom.config.models import Models
 from wireloom.config.values import (

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from wireloom.config import DEFAULT, BackendEntry, ConfigError, Settings, state_folder
-from wireloom.config.folders import make_private
+from wireloom.config.files.folders import make_private
 from wireloom.config.layers import variable
 
 CARRIED = ("model", "model_provider", "model_providers")
@@ -30,7 +30,7 @@ NO_RETRIES = {"request_max_retries": 0, "stream_max_retries": 0}
 
 
 class CodexSetup(NamedTuple):
-    """What the settings come to; see `wireloom.backends.codex.Codex` for each."""
+    """What the settings come to; see `wireloom.backends.codex.home.Codex` for each."""
 
     binary: str
     home: Path

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from wireloom.translate import items_to_messages, tools
-from wireloom.translate.responses_to_chat import FIELDS, Refuse
+from wireloom.translate.chat_upstream import items as chat_items
+from wireloom.translate.chat_upstream.request import FIELDS, Refuse
+from wireloom.translate.tools import table as tools
 
 # Codes of a name for something that is not here; no contract can tell which names those are.
 MISSING_STATE = frozenset(
@@ -81,7 +82,7 @@ DECLARED: tuple[Refusal, ...] = (
     Refusal("unsupported_tool", "tool_choice", "a tool that is not offered cannot be forced"),
     Refusal("invalid_value", r"tool_choice\.(name|tools\[\d+\])", "the tool is not offered"),
     Refusal("invalid_value", _TOOL, "the tool is offered twice"),
-    Refusal("unsupported_item", rf"{_ITEM}\.type", "it is not translated", items_to_messages.REFUSED),
+    Refusal("unsupported_item", rf"{_ITEM}\.type", "it is not translated", chat_items.REFUSED),
     Refusal("unsupported_item", "input", "nothing in it can be said in Chat Completions"),
     Refusal("invalid_value", rf"{_ITEM}\.call_id", "no call comes before the output"),
     Refusal("unsupported_content", rf"{_PART}(\.file_id|\.image_url)?", "the upstream cannot be given it"),

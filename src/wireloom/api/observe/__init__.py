@@ -1,0 +1,1 @@
+"""Observation of requests: log lines, metrics, traces and recordings."""

@@ -1,0 +1,1 @@
+"""Backends that send requests over HTTP: Chat Completions and Responses upstreams."""

@@ -1,0 +1,230 @@
+"""The backend for any server that speaks Chat Completions."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from wireloom.backends.base import Ask, Caller, Modality, ModelInfo, Turn
+from wireloom.backends.http.answers import LINGER_SECONDS, batches, begun, report
+from wireloom.backends.http.catalogue import of_profile
+from wireloom.backends.http.chat_relay import PATH, RelayTurn, outgoing
+from wireloom.backends.http.client import MAX_ANSWER_BYTES, Upstream
+from wireloom.backends.http.token_count import count
+from wireloom.backends.slots import Slots
+from wireloom.errors import UpstreamError, UpstreamRefused
+from wireloom.providers.profile import Profile
+from wireloom.translate.chat_upstream import request as chat_upstream
+from wireloom.translate.chat_upstream.chunk import completion
+from wireloom.translate.chat_upstream.reader import ChatReader
+from wireloom.translate.hub.items import Event
+from wireloom.translate.hub.stream import ResponseStream
+
+log = logging.getLogger("wireloom.tools")
+
+# What is larger is no count of tokens, and would make the Codex CLI refuse the whole catalogue.
+LARGEST_WINDOW = 2**53
+# How often an upstream that searches by calling is asked within one response.
+MAX_ROUNDS = 16
+
+
+def new_id(prefix: str) -> str:
+    """A fresh id for a call that its upstream gave none."""
+    return f"{prefix}_{secrets.token_hex(12)}"
+
+
+class UpstreamBackend:
+    """A server of models: listed, watched and closed in the same way, whatever it is asked in.
+
+    Args:
+        upstream: the server.
+        profile: what it takes and how it deviates.
+        slots: how many requests it gets at once.
+        denied_tools: names of tools that are never offered.
+        extra_params: members that go into every request.
+        drop_params: members that never go upstream.
+        pass_key: whether a client may bring the key for it.
+    """
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        profile: Profile,
+        slots: Slots,
+        *,
+        denied_tools: frozenset[str] = frozenset(),
+        extra_params: Mapping[str, Any] | None = None,
+        drop_params: frozenset[str] = frozenset(),
+        pass_key: bool = False,
+    ) -> None:
+        self._upstream = upstream
+        self._profile = profile
+        self._slots = slots
+        self._denied = denied_tools
+        self._extra = dict(extra_params or {})
+        self._drop = drop_params
+        self._pass_key = pass_key
+
+    def _for(self, upstream_key: str | None) -> Upstream:
+        """The server, asked with a client's own key where that is allowed."""
+        if upstream_key is None or not self._pass_key:
+            return self._upstream
+        return self._upstream.with_key(upstream_key)
+
+    def route(self, model: str) -> str:
+        """See `Backend.route`."""
+        return f"{self._profile.name}/{model}"
+
+    async def count(self, ask: Ask) -> tuple[int, str]:
+        """See `Backend.count`."""
+        found = await count(self._for(ask.caller.upstream_key), self._profile, self._request(ask).body)
+        return found.tokens, found.how
+
+    def _request(self, ask: Ask) -> chat_upstream.ChatRequest:
+        request = chat_upstream.request(ask.body, self._profile, self._options(ask), ask.losses)
+        if log.isEnabledFor(logging.DEBUG):
+            given, sent = chat_upstream.tool_names(ask.body), list(request.tools.by_flat_name)
+            log.debug("%s tools given %s, offered %s", ask.caller.request_id, given, sent)
+        return request
+
+    def _options(self, ask: Ask) -> chat_upstream.Options:
+        return chat_upstream.Options(
+            model=ask.model,
+            lenient=ask.caller.codex,
+            denied_tools=self._denied,
+            extra_params=self._extra,
+            drop_params=self._drop,
+            unseal=ask.unseal,
+            recalled=ask.recalled,
+        )
+
+    async def models(self, upstream_key: str | None = None) -> list[ModelInfo]:
+        """See `Backend.models`."""
+        listed = await self._for(upstream_key).get(self._profile.models_path)
+        data = listed.get("data", listed.get("models")) if isinstance(listed, dict) else listed
+        if not isinstance(data, list):
+            raise UpstreamError("The upstream's list of models is none.", code="upstream_invalid")
+        return [info for entry in data if (info := self._model(entry)) is not None]
+
+    async def ready(self) -> None:
+        """See `Backend.ready`: the upstream answers, and takes the key where it is ours."""
+        try:
+            await self._upstream.get(self._profile.models_path, seconds=5.0)
+        except UpstreamRefused as error:
+            if not (self._pass_key and error.status in (401, 403)):
+                raise
+
+    async def aclose(self) -> None:
+        """See `Backend.aclose`."""
+        await self._upstream.aclose()
+
+    def _model(self, entry: Any) -> ModelInfo | None:
+        if not isinstance(entry, dict):
+            return None
+        name = entry.get("id") or entry.get("name")
+        if not isinstance(name, str):
+            return None
+        windows = (_at(entry, path) for path in self._profile.context_fields)
+        created, owner = entry.get("created"), entry.get("owned_by")
+        unlisted = of_profile(self._profile, name)
+        return replace(
+            unlisted,
+            created=int(created) if isinstance(created, int | float) else 0,
+            owned_by=owner if isinstance(owner, str) and owner else unlisted.owned_by,
+            context_window=next(filter(_is_size, windows), None),
+            modalities=_read(unlisted.modalities, _at(entry, self._profile.modalities_field)),
+        )
+
+
+class ChatBackend(UpstreamBackend):
+    """A Chat Completions upstream.
+
+    Args:
+        See `UpstreamBackend`.
+    """
+
+    def turn(self, ask: Ask, stream: ResponseStream) -> Turn:
+        """See `Backend.turn`."""
+        request = self._request(ask)
+        reader = ChatReader(stream, request.tools, self._profile, codex=ask.caller.codex)
+        upstream = self._for(ask.caller.upstream_key)
+        return ChatTurn(upstream, self._slots, request.body, stream, reader, ask.caller)
+
+    def relay(self, body: dict[str, Any], model: str, caller: Caller) -> RelayTurn:
+        """See `Relays.relay`."""
+        sent = outgoing(body, model, denied=self._denied, extra=self._extra, dropped=self._drop)
+        told = None if model == body["model"] else body["model"]
+        upstream = self._for(caller.upstream_key)
+        return RelayTurn(upstream, self._slots, sent, told, new_id, caller)
+
+
+def _is_size(value: Any) -> bool:
+    return type(value) is int and 0 < value < LARGEST_WINDOW
+
+
+def _read(modalities: tuple[Modality, ...], listed: Any) -> tuple[Modality, ...]:
+    """What a model reads, of what its upstream passes on."""
+    if not isinstance(listed, list):
+        return modalities
+    return tuple(name for name in modalities if name == "text" or name in listed)
+
+
+def _at(entry: Any, path: str) -> Any:
+    """The value at a dotted path, or None."""
+    for name in path.split("."):
+        entry = entry.get(name) if isinstance(entry, dict) else None
+    return entry
+
+
+class ChatTurn:
+    """One request to the upstream and its answer; more than one where the upstream has to be asked again."""
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        slots: Slots,
+        body: dict[str, Any],
+        stream: ResponseStream,
+        reader: ChatReader,
+        caller: Caller,
+    ) -> None:
+        self.queued = True
+        self._upstream = upstream
+        self._slots = slots
+        self._body = body
+        self._stream = stream
+        self._reader = reader
+        self._caller = caller
+
+    async def events(self) -> AsyncGenerator[list[Event], None]:
+        """See `Turn.events`: every read of the upstream is one batch, however many events it brought."""
+        async with await self._slots.take(self._caller.exchange):
+            self.queued = False
+            for _ in range(MAX_ROUNDS):
+                answer = await self._upstream.post(PATH, msgspec.json.encode(self._body))
+                async with aclosing(answer):
+                    streamed, chunk, source = await begun(answer, self._caller.exchange)
+                    if streamed:
+                        async with aclosing(batches(chunk, source, self._reader, self._stream)) as told:
+                            async for events in told:
+                                yield events
+                    else:
+                        whole = await answer.read(MAX_ANSWER_BYTES, chunk, source)
+                        self._reader.feed(completion(whole))
+                    again = self._reader.close()
+                    if not again:
+                        # Now: a client may leave with the last batch.
+                        report(self._reader, self._caller.request_id)
+                    yield self._stream.take()
+                    await answer.drain(LINGER_SECONDS)
+                if not again:
+                    break
+                self._body["messages"] += again
+            else:
+                raise UpstreamError("The upstream does not stop searching.", code="upstream_invalid")

@@ -1,0 +1,145 @@
+"""A Chat request passed on to a Chat upstream, and its answer passed back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
+
+from wireloom.backends.base import Caller
+from wireloom.backends.http.answers import LINGER_SECONDS, batches, begun, report
+from wireloom.backends.http.client import MAX_ANSWER_BYTES, Upstream
+from wireloom.backends.slots import Slots
+from wireloom.translate.chat_face.relay import ChatRelay, folded, whole
+from wireloom.translate.chat_upstream.chunk import completion
+
+if TYPE_CHECKING:
+    from wireloom.translate.chat_upstream.chunk import ChatCompletion, ChatFrame
+
+Json: TypeAlias = dict[str, Any]
+
+PATH = "chat/completions"
+# What means nothing where no tool is offered, and is refused there.
+WITH_TOOLS = ("tool_choice", "function_call", "parallel_tool_calls")
+
+
+def outgoing(
+    body: Json, model: str, *, denied: frozenset[str], extra: Mapping[str, Any], dropped: frozenset[str]
+) -> Json:
+    """A request as it goes upstream: as it came, save what the gateway's own settings say.
+
+    Args:
+        body: JSON of the request.
+        model: the model's name upstream.
+        denied: names of tools that are never offered.
+        extra: members that go into every request and win over the client's.
+        dropped: members that never go upstream.
+    """
+    sent = _unwrapped(body) | {"model": model}
+    for name in ("tools", "functions"):
+        tools = sent.get(name)
+        if denied and isinstance(tools, list):
+            sent[name] = [tool for tool in tools if _name(tool) not in denied]
+            if not sent[name]:
+                for member in (name, *WITH_TOOLS):
+                    sent.pop(member, None)
+    return {name: value for name, value in {**sent, **extra}.items() if name not in dropped}
+
+
+def _unwrapped(body: Json) -> Json:
+    """The request with what the contract does not know as the client sent it."""
+    messages = [{name: _members(member) for name, member in message.items()} for message in body["messages"]]
+    return {name: _members(member) for name, member in body.items()} | {"messages": messages}
+
+
+def _members(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    return [
+        each["member"] if isinstance(each, dict) and each.get("type") == "unknown" else each for each in value
+    ]
+
+
+def _name(tool: Any) -> Any:
+    inner = tool.get(tool.get("type"), tool) if isinstance(tool, dict) else None
+    return inner.get("name") if isinstance(inner, dict) else None
+
+
+class RelayTurn:
+    """One request and its answer.
+
+    Args:
+        upstream: the server.
+        slots: how many requests it gets at once.
+        body: JSON of the request.
+        model: the model's name as the client knows it, or None where it is the upstream's own.
+        new_id: makes an id for a prefix.
+        caller: who asks.
+    """
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        slots: Slots,
+        body: Json,
+        model: str | None,
+        new_id: Callable[[str], str],
+        caller: Caller,
+    ) -> None:
+        self.queued = True
+        self._upstream = upstream
+        self._slots = slots
+        self._body = msgspec.json.encode(body)
+        self._model = model
+        self._new_id = new_id
+        self._caller = caller
+        self._relay = ChatRelay(model, new_id)
+        caller.exchange.answer = self._relay
+
+    def left(self) -> list[ChatFrame]:
+        """See `Relayed.left`."""
+        return self._relay.take()
+
+    async def events(self) -> AsyncGenerator[list[ChatFrame], None]:
+        """See `Relayed.events`: every read of the upstream is one batch."""
+        async with await self._slots.take(self._caller.exchange):
+            self.queued = False
+            async with aclosing(await self._upstream.post(PATH, self._body)) as answer:
+                streamed, chunk, source = await begun(answer, self._caller.exchange)
+                relay = self._relay
+                if streamed:
+                    async with aclosing(batches(chunk, source, relay, relay)) as told:
+                        async for frames in told:
+                            yield frames
+                else:
+                    relay.feed(completion(await answer.read(MAX_ANSWER_BYTES, chunk, source)))
+                relay.close()
+                report(relay, self._caller.request_id)
+                yield relay.take()
+                await answer.drain(LINGER_SECONDS)
+
+    async def whole(self) -> ChatCompletion:
+        """See `Relayed.whole`."""
+        async with await self._slots.take(self._caller.exchange):
+            self.queued = False
+            async with aclosing(await self._upstream.post(PATH, self._body)) as answer:
+                streamed, chunk, source = await begun(answer, self._caller.exchange)
+                if not streamed:
+                    data = await answer.read(MAX_ANSWER_BYTES, chunk, source)
+                    made = whole(data, self._model, self._new_id)
+                    self._relay.count(made)
+                else:
+                    made = await self._folded(chunk, source)
+                await answer.drain(LINGER_SECONDS)
+                return made
+
+    async def _folded(self, chunk: bytes, source: Any) -> ChatCompletion:
+        """One object out of a stream that nobody asked for."""
+        relay, frames = self._relay, []
+        async with aclosing(batches(chunk, source, relay, relay)) as told:
+            async for some in told:
+                frames += some
+        relay.close()
+        return folded([*frames, *relay.take()])

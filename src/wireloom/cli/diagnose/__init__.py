@@ -1,0 +1,1 @@
+"""Commands that inspect a gateway, its upstream and its stored data."""

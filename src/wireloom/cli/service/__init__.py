@@ -1,0 +1,1 @@
+"""Commands that run a gateway, in the foreground or in the background."""

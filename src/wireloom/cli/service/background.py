@@ -1,0 +1,238 @@
+"""`wireloom start`, `stop`, `restart` and `status`: a gateway in the background."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import click
+import psutil
+
+from wireloom.cli.options import Failure, SettingsCommand, warn_without_key
+from wireloom.cli.service.serve import env_file_option, files_options, serve, with_token
+from wireloom.config import Settings, flag_name, flag_of, load
+from wireloom.config.files.service import (
+    Service,
+    ServiceFiles,
+    append_private,
+    environment,
+    read_service,
+    resume,
+    write_service,
+)
+
+_START_SECONDS = 60.0
+# What a gateway may take besides the time that it gives its streams to end.
+_STOP_SECONDS = 7.0
+_LOOK_SECONDS = 0.02
+_TOLD_LINES = 20
+
+_EXAMPLES = """\b
+Examples:
+  wireloom start --provider openrouter
+  wireloom status --verbose
+  wireloom restart --strict
+  wireloom stop
+"""
+
+
+@click.command("start", cls=SettingsCommand, kind=Settings, epilog=_EXAMPLES)
+@click.option("--foreground", is_flag=True, help="Stay here, as `wireloom serve` does.")
+@env_file_option
+@files_options
+def start(
+    given: Mapping[str, Any],
+    pid_file: str | None,
+    log_file: str | None,
+    state_file: str | None,
+    *,
+    foreground: bool,
+) -> None:
+    """Run the gateway in the background; return when it takes requests.
+
+    Takes the settings of `wireloom serve`. They are kept, for `wireloom restart`.
+    """
+    if foreground:
+        serve(given, pid_file=pid_file, log_file=log_file, state_file=state_file)
+        return
+    begin(given, ServiceFiles.chosen(pid_file, log_file, state_file))
+
+
+@click.command("stop", cls=SettingsCommand, kind=Settings, names=())
+@files_options
+def stop(
+    given: Mapping[str, Any], pid_file: str | None, log_file: str | None, state_file: str | None
+) -> None:
+    """End the gateway in the background; running answers get a few seconds to end."""
+    end(ServiceFiles.chosen(pid_file, log_file, state_file))
+
+
+@click.command("restart", cls=SettingsCommand, kind=Settings, epilog=_EXAMPLES)
+@env_file_option
+@files_options
+def restart(
+    given: Mapping[str, Any], pid_file: str | None, log_file: str | None, state_file: str | None
+) -> None:
+    """End the gateway in the background and start it with the settings it had, and those given over them."""
+    begin_anew(given, ServiceFiles.chosen(pid_file, log_file, state_file))
+
+
+@click.command("status", cls=SettingsCommand, kind=Settings, names=())
+@click.option("--verbose", is_flag=True, help="Show the settings as well.")
+@files_options
+def status(
+    given: Mapping[str, Any],
+    pid_file: str | None,
+    log_file: str | None,
+    state_file: str | None,
+    *,
+    verbose: bool,
+) -> None:
+    """Tell whether the gateway runs in the background; exit code 1 when it does not."""
+    tell(ServiceFiles.chosen(pid_file, log_file, state_file), verbose=verbose)
+
+
+def begin(given: Mapping[str, Any], files: ServiceFiles) -> None:
+    """Start a service with these settings; raises ``Failure`` when there is one."""
+    before = read_service(files.state)
+    if before is not None and process_of(before) is not None:
+        raise Failure(f"It runs already at {before.url}. `wireloom restart` starts it anew.")
+    _launch(Service(dict(given), folder=os.getcwd()), files)
+
+
+def end(files: ServiceFiles) -> None:
+    """End a service, if it runs."""
+    service = read_service(files.state)
+    running = None if service is None else process_of(service)
+    if service is None or running is None:
+        click.echo("It does not run.")
+        return
+    _end(running, service.drain_seconds)
+    files.pid.unlink(missing_ok=True)
+    click.echo("Stopped.")
+
+
+def begin_anew(given: Mapping[str, Any], files: ServiceFiles) -> None:
+    """End a service and start it with its settings, and those given over them; raises ``Failure`` where it had none."""
+    service = read_service(files.state)
+    if service is None:
+        raise Failure(
+            "Nothing was started yet, so there are no settings to start with. Use `wireloom start`."
+        )
+    anew = service.overridden(given)
+    resume(anew)
+    load(Settings, anew.given)  # what cannot be used leaves the running one alone
+    running = process_of(service)
+    if running is not None:
+        _end(running, service.drain_seconds)
+    _launch(anew, files)
+
+
+def tell(files: ServiceFiles, *, verbose: bool) -> None:
+    """Tell whether a service runs; raises ``Failure`` when it does not."""
+    service = read_service(files.state)
+    running = None if service is None else process_of(service)
+    if service is None or running is None:
+        raise Failure("It does not run. `wireloom start` starts it.")
+    since = datetime.fromtimestamp(running.create_time()).strftime("%Y-%m-%d %H:%M:%S")
+    memory = running.memory_info().rss / 2**20
+    facts = {"url": service.url, "pid": str(service.pid), "since": since, "memory": f"{memory:.0f} MB"}
+    facts |= {"log": str(files.log), "state": str(files.state)}
+    if verbose:
+        facts |= redacted(service)
+    width = max(map(len, facts))
+    click.echo("It runs.")
+    for name, value in facts.items():
+        click.echo(f"  {name:<{width}}  {value}")
+
+
+def redacted(service: Service) -> dict[str, str]:
+    """The settings that a service was given, without what may hold a key."""
+    return {**shown(service.given), **dict.fromkeys(sorted(service.environment), "(set)")}
+
+
+def shown(given: Mapping[str, Any]) -> dict[str, str]:
+    """Settings by their flags, without what may hold a key."""
+    return {
+        flag_name(name): "(hidden)" if flag_of(Settings, name).private else _text(value)
+        for name, value in given.items()
+    }
+
+
+def _text(value: Any) -> str:
+    return ", ".join(value) if isinstance(value, list | tuple) else str(value)
+
+
+def process_of(service: Service) -> psutil.Process | None:
+    """The process of a service while it lives; another one that has got its number is none."""
+    if not service.pid:
+        return None
+    try:
+        process = psutil.Process(service.pid)
+        same = abs(process.create_time() - service.born) < 1 and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return None
+    return process if same else None
+
+
+def _end(running: psutil.Process, drain_seconds: float) -> None:
+    family = running.children(recursive=True)
+    try:
+        running.terminate()
+        running.wait(drain_seconds + _STOP_SECONDS)
+    except psutil.NoSuchProcess:
+        pass
+    except psutil.TimeoutExpired:
+        running.kill()
+    for child in family:  # of one that could not tidy up
+        try:
+            child.kill()
+        except psutil.NoSuchProcess:
+            continue
+
+
+def _launch(service: Service, files: ServiceFiles) -> None:
+    """Start a process for a service, and wait until it takes requests.
+
+    Raises ``Failure`` when it ends before, with the last lines of its log.
+    """
+    settings = with_token(load(Settings, service.given))
+    warn_without_key(settings)
+    entries = settings.named.values()
+    named = {name for entry in entries for name in (entry.upstream_profile.api_key_env, entry.api_key_env)}
+    named |= {entry.key_env for entry in settings.keys.values()}
+    service = replace(service, environment={**service.environment, **environment(named)})
+    write_service(files.state, service)
+    command = [sys.executable, "-m", "wireloom", "serve", "--resume"]
+    command += ["--pid-file", str(files.pid), "--log-file", str(files.log), "--state-file", str(files.state)]
+    try:
+        log = append_private(files.log)
+    except OSError as error:
+        raise Failure(f"{files.log} cannot be written: {error.strerror}. Name another --log-file.") from error
+    with log:
+        before = files.log.stat().st_size
+        process = subprocess.Popen(  # noqa: S603 - ourselves
+            command,
+            cwd=service.folder or None,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        begun = read_service(files.state)
+        if begun is not None and begun.pid == process.pid:
+            process.returncode = 0  # it outlives us, so nobody waits for its end
+            click.echo(f"wireloom runs at {begun.url} (pid {begun.pid}).\nIts log is {files.log}.")
+            return
+        if process.poll() is not None:
+            said = files.log.read_bytes()[before:].decode(errors="replace").splitlines()[-_TOLD_LINES:]
+            raise Failure("\n".join(["It did not start:", *said]))
+        time.sleep(_LOOK_SECONDS)
+    process.kill()
+    raise Failure(f"It did not start within {_START_SECONDS:.0f} s. {files.log} may tell why.")

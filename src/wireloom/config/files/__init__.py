@@ -1,0 +1,1 @@
+"""The files that settings and secrets are read from and written to."""

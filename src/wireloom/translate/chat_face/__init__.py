@@ -1,0 +1,1 @@
+"""Chat Completions requests from clients, and the answers in Chat form."""

@@ -1,0 +1,326 @@
+"""The answer of a Chat upstream passed on to a Chat client: untouched, save the model's name and what is broken.
+
+An event leaves as it came, unknown members included. Mended are calls without an index or an id, or with one that is
+taken; a missing end; an answer that is one object where a stream was asked for. A stream that breaks off, and a failure
+inside an answer with status 200, are errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
+from wireloom_protocol import hot
+
+from wireloom.translate.chat_upstream.calls import Finder
+from wireloom.translate.chat_upstream.chunk import DONE, look_at, read_chunk, read_completion
+from wireloom.translate.chat_upstream.reader import INCOMPLETE
+from wireloom.translate.chat_upstream.usage import usage
+from wireloom.translate.tools.free_input import is_json
+from wireloom.translate.upstream_errors import cut_off
+from wireloom_runtime.operations import Encoded
+
+if TYPE_CHECKING:
+    from wireloom.translate.chat_upstream.chunk import ChatCompletion, ChatFrame
+
+Json: TypeAlias = dict[str, Any]
+
+# Members that may be null and have to be there, so that clients made from the contract can read them.
+CHOICE: Json = {"logprobs": None}
+MESSAGE: Json = {"role": "assistant", "content": None, "refusal": None}
+
+
+class _Finish(msgspec.Struct):
+    finish_reason: str | None = None
+
+
+class _Counts(msgspec.Struct):
+    choices: list[_Finish]
+    usage: hot.CompletionUsage | None = None
+
+
+_read_counts = msgspec.json.Decoder(_Counts).decode
+
+
+class ChatRelay:
+    """Passes on one stream.
+
+    Args:
+        model: the model's name as the client knows it, or None where it is the upstream's own.
+        new_id: makes an id for a prefix.
+    """
+
+    def __init__(self, model: str | None, new_id: Callable[[str], str]) -> None:
+        self._model = model
+        self._new_id = new_id
+        # What an upstream sends is passed on unread, so the list is where its frames get their type.
+        self._frames: list[Any] = []
+        self._choices: dict[int, _Choice] = {}
+        self._head: Json = {}
+        self.done = False
+        """Whether the upstream said that nothing follows."""
+        self.called: list[str] = []
+        """Names of the functions that were called."""
+        self.lost: list[str] = []
+        """What of the answer was not passed on: nothing."""
+        self.spoke = False
+        """Whether anything of an answer was said."""
+        self.response: Json = {"status": "in_progress", "usage": None}
+        """How the answer is, for the log and the counters."""
+
+    def feed(self, data: bytes) -> None:
+        """Take the data of one event.
+
+        Raises:
+            UpstreamError: the upstream reports a failure, or this is no chunk of an answer.
+        """
+        if data == DONE or self.done:
+            self.done = True
+            return
+        chunk = read_chunk(data)
+        if chunk is None:
+            return
+        broken = not isinstance(chunk.choices, list)
+        for choice in chunk.choices or ():
+            broken |= self._choice(choice)
+        if chunk.usage:
+            self.response["usage"] = usage(chunk.usage)
+        if not self._head:
+            self._head = {"id": chunk.id, "created": chunk.created, "model": self._model or chunk.model}
+        if broken or self._model is not None:
+            data = self._mended(data)
+        self._frames.append(b"data: " + data.replace(b"\n", b"\ndata: ") + b"\n\n")
+
+    def take(self) -> list[ChatFrame]:
+        """The frames since the last call."""
+        frames, self._frames = self._frames, []
+        return frames
+
+    def close(self) -> None:
+        """The upstream's answer has ended; see that it has an end.
+
+        Raises:
+            UpstreamError: it broke off.
+        """
+        finished = [choice for choice in self._choices.values() if choice.finish_reason is not None]
+        if not finished and not (self.done and self._choices):
+            raise cut_off()
+        self.response["status"] = _status(choice.finish_reason for choice in finished)
+        for index, choice in sorted(self._choices.items()):
+            self.called += choice.called
+            if choice.finish_reason is None:
+                reason = "tool_calls" if choice.called else "stop"
+                end = {"index": index, "delta": {}, "finish_reason": reason}
+                made = {**self._head, "object": "chat.completion.chunk", "choices": [end]}
+                self._frames.append(b"data: " + msgspec.json.encode(made) + b"\n\n")
+
+    def _choice(self, choice: hot.CreateChatCompletionStreamResponseChoice) -> bool:
+        """Take one answer's part of a chunk; tells whether it has to be mended."""
+        number = int(choice.index or 0)
+        known = self._choices.get(number)
+        if known is None:
+            known = self._choices[number] = _Choice(self._new_id)
+        if choice.finish_reason:
+            look_at(choice.finish_reason)
+            known.finish_reason = choice.finish_reason
+        self.spoke = self.spoke or _says(choice.delta)
+        calls = choice.delta.tool_calls if choice.delta else None
+        return known.broken(calls) if calls else False
+
+    def count(self, made: bytes) -> None:
+        """Take an answer that was not streamed, for the log and the counters alone.
+
+        Args:
+            made: JSON of a `chat.completion` object.
+        """
+        self.spoke = True
+        try:
+            read = _read_counts(made)
+        except msgspec.ValidationError:  # the client may make of it what it can
+            self.response["status"] = "completed"
+            return
+        self.response["status"] = _status(choice.finish_reason for choice in read.choices)
+        self.response["usage"] = usage(read.usage)
+
+    def _mended(self, data: bytes) -> bytes:
+        value: Json = msgspec.json.decode(data)
+        if self._model is not None and "model" in value:
+            value["model"] = self._model
+        if not isinstance(value.get("choices"), list):
+            value["choices"] = []
+        for choice in value["choices"]:
+            calls = (choice.get("delta") or {}).get("tool_calls")
+            if calls:
+                self._choices[int(choice.get("index") or 0)].mend(calls)
+        return msgspec.json.encode(value)
+
+
+def _status(reasons: Iterable[str | None]) -> str:
+    return "incomplete" if any(INCOMPLETE.get(reason or "stop") for reason in reasons) else "completed"
+
+
+def _says(delta: hot.ChatCompletionStreamResponseDelta | msgspec.UnsetType | None) -> bool:
+    return bool(
+        delta
+        and (delta.content or delta.tool_calls or delta.reasoning_content or delta.reasoning or delta.refusal)
+    )
+
+
+class _Call:
+    """One call while its fragments arrive."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.call_id = ""
+        self.name = ""
+        self.told = False
+        self._arguments: list[str] = []
+
+    @property
+    def whole(self) -> bool:
+        """See `Found.whole`."""
+        return is_json("".join(self._arguments))
+
+    def feed(self, chunk: hot.ChatCompletionMessageToolCallChunk) -> None:
+        self.call_id = self.call_id or chunk.id or ""
+        if chunk.function:
+            self.name = self.name or chunk.function.name or ""
+            if isinstance(chunk.function.arguments, str):
+                self._arguments.append(chunk.function.arguments)
+
+
+class _Choice:
+    """One of the answers of a stream."""
+
+    def __init__(self, new_id: Callable[[str], str]) -> None:
+        self.finish_reason: str | None = None
+        self._new_id = new_id
+        self._count = 0
+        self._found = Finder(self._new)
+        self._fragments: list[_Call] = []  # of the chunk that is being read
+
+    @property
+    def called(self) -> list[str]:
+        """Names of the functions that were called."""
+        return [call.name for call in dict.fromkeys(self._found.calls)]
+
+    def _new(self) -> _Call:
+        call = _Call(self._count)
+        self._count += 1
+        return call
+
+    def broken(self, chunks: list[hot.ChatCompletionMessageToolCallChunk]) -> bool:
+        """Take the fragments of a chunk; tells whether a client could not tell which calls they are of."""
+        self._fragments = []
+        found = False
+        for chunk in chunks:
+            call = self._found.find(chunk)
+            self._fragments.append(call)
+            begins = not call.told
+            call.told = True
+            call.feed(chunk)
+            if begins and not call.call_id:
+                call.call_id, found = self._new_id("call"), True
+            found |= type(chunk.index) is not int or chunk.index != call.index
+        return found
+
+    def mend(self, calls: list[Json]) -> None:
+        """Say in the fragments of the last chunk which calls they are of."""
+        for call, fragment in zip(self._fragments, calls, strict=False):
+            fragment["index"] = call.index
+            if fragment.get("function", {}).get("name") and not fragment.get("id"):
+                fragment["id"] = call.call_id
+            if "id" in fragment:
+                fragment.setdefault("type", "function")
+
+
+def whole(data: bytes, model: str | None, new_id: Callable[[str], str]) -> ChatCompletion:
+    """An answer that was not streamed, as it is passed on.
+
+    Args:
+        data: JSON of a `chat.completion` object.
+        model: see `ChatRelay`.
+        new_id: see `ChatRelay`.
+
+    Raises:
+        UpstreamError: the upstream reports a failure, or this is no completion.
+    """
+    value = read_completion(data)
+    broken = model is not None
+    if model is not None:
+        value["model"] = model
+    for choice in value["choices"]:
+        if not isinstance(choice, dict):
+            continue
+        look_at(choice.get("finish_reason"))
+        broken |= _complete(choice, CHOICE)
+        message = choice.get("message")
+        if not isinstance(message, dict):
+            continue
+        broken |= _complete(message, MESSAGE)
+        for call in message.get("tool_calls") or ():
+            if isinstance(call, dict) and not call.get("id"):
+                call["id"], broken = new_id("call"), True
+    return Encoded(msgspec.json.encode(value) if broken else data)
+
+
+def _complete(value: Json, members: Mapping[str, Any]) -> bool:
+    """Add what the contract requires and many servers leave out; tells whether there was any."""
+    missing = members.keys() - value.keys()
+    value.update({name: members[name] for name in missing})
+    return bool(missing)
+
+
+# -- a stream where one object was asked for -----------------------------------------------------------------------
+
+
+def folded(frames: list[ChatFrame]) -> ChatCompletion:
+    """The one object that says the same as a stream.
+
+    Args:
+        frames: all of a stream, as `ChatRelay` wrote them.
+    """
+    made: Json = {}
+    choices: dict[int, Json] = {}
+    for frame in frames:
+        chunk: Json = msgspec.json.decode(frame.removeprefix(b"data: ").replace(b"\ndata: ", b"\n"))
+        made |= {name: value for name, value in chunk.items() if value is not None and name != "choices"}
+        for choice in chunk["choices"]:
+            index = int(choice.get("index") or 0)
+            whole = choices.setdefault(
+                index, {"index": index, "message": {"role": "assistant", "content": None}}
+            )
+            delta = choice.pop("delta", None) or {}
+            _add(whole["message"], delta)
+            whole |= {name: value for name, value in choice.items() if value is not None}
+    for choice in choices.values():
+        _complete(choice, CHOICE)
+        _complete(choice["message"], MESSAGE)
+    made |= {"object": "chat.completion", "choices": [choices[index] for index in sorted(choices)]}
+    return Encoded(msgspec.json.encode(made))
+
+
+def _add(message: Json, delta: Json) -> None:
+    """Put more of a message to what there is of it."""
+    for name, value in delta.items():
+        before = message.get(name)
+        if name == "tool_calls":
+            calls = message.setdefault(name, [])
+            for fragment in value or ():
+                _add_call(calls, fragment)
+        elif isinstance(before, str) and isinstance(value, str) and name != "role":
+            message[name] = before + value
+        elif value is not None:
+            message[name] = value
+
+
+def _add_call(calls: list[Json], fragment: Json) -> None:
+    index = fragment.pop("index", 0)
+    while len(calls) <= index:
+        calls.append({"type": "function", "function": {"name": "", "arguments": ""}})
+    function = fragment.pop("function", None) or {}
+    calls[index] |= {name: value for name, value in fragment.items() if value is not None}
+    for name, value in function.items():
+        if isinstance(value, str):
+            calls[index]["function"][name] = calls[index]["function"].get(name, "") + value

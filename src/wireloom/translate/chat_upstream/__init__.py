@@ -1,0 +1,1 @@
+"""Responses requests to Chat Completions upstreams, and their answers."""

@@ -1,0 +1,1 @@
+"""Responses requests to the local Codex CLI, and its answers."""

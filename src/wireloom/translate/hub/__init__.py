@@ -1,0 +1,1 @@
+"""The Responses vocabulary, which every protocol is translated to and from: one grammar, its items, its fold."""

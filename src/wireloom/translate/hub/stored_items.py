@@ -1,0 +1,199 @@
+"""An input item as it was sent -> the same item as a list of stored items shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import BaseModel
+from wireloom_protocol import responses as m
+from wireloom_protocol.operations import KNOWN
+
+if TYPE_CHECKING:
+    from wireloom_protocol import replies
+
+from wireloom.translate.conversation.parts import AGENT_TEXTS
+
+Json = dict[str, Any]
+
+STATUSES: Final = ("in_progress", "completed", "incomplete")
+# A server says who made an item, so a client's word for it is not repeated; the other is the Codex CLI's bookkeeping.
+UNTOLD: Final = frozenset({"created_by", "internal_chat_message_metadata_passthrough"})
+PARTS: Final[Mapping[str, type[BaseModel]]] = {
+    "input_text": m.InputTextContent,
+    "input_image": m.InputImageContent,
+    "input_file": m.InputFileContent,
+    "input_audio": m.InputAudioContentParam,
+    "output_text": m.OutputTextContent,
+    "refusal": m.RefusalContent,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How one kind of item is shown.
+
+    Args:
+        model: its type as a stored item; of what was sent only fields of it are shown.
+        missing: what fields hold that were not sent, or sent as null.
+        mend: brings what is within the fields into the stored form, in place.
+    """
+
+    model: type[BaseModel]
+    missing: Mapping[str, Any] = field(default_factory=dict)
+    mend: Callable[[Json], None] | None = None
+
+    def shown(self, item: Json) -> Json:
+        """The item in its stored form; `item` is not changed."""
+        fields = {field.alias or name for name, field in self.model.model_fields.items()} - UNTOLD
+        kept = {name: value for name, value in item.items() if name in fields and value is not None}
+        kept = {**self.missing, **kept}
+        if self.mend:
+            self.mend(kept)
+        return kept
+
+
+def _message(item: Json) -> None:
+    content = item["content"]
+    if isinstance(content, str):
+        kind = "output_text" if item["role"] == "assistant" else "input_text"
+        content = [{"type": kind, "text": content}]
+    item["content"] = [_part(part) for part in content]
+
+
+def _agent_message(item: Json) -> None:
+    """The published contract has no such item, so it is shown as the message that the model got."""
+    texts = [part[AGENT_TEXTS[part["type"]]] for part in item["content"]]
+    content = [{"type": "input_text", "text": text} for text in texts]
+    item |= {"type": "message", "role": "user", "content": content, **_DONE}
+    item.pop("phase", None)
+
+
+def _part(part: Json) -> Json:
+    fields = PARTS[part["type"]].model_fields
+    kept = {name: value for name, value in part.items() if name in fields and value is not None}
+    return {"annotations": [], "logprobs": [], **kept} if part["type"] == "output_text" else kept
+
+
+def _output(item: Json) -> None:
+    if isinstance(item["output"], list):
+        item["output"] = [_part(part) for part in item["output"]]
+    _status(item)
+
+
+def _status(item: Json) -> None:
+    """Not every kind of request says what its status is, so anything may stand there."""
+    if item["status"] not in STATUSES:
+        item["status"] = "completed"
+
+
+def _tools(item: Json) -> None:
+    """A tool of a kind that is not known was wrapped when it came in; there is no form to show it in."""
+    item["tools"] = [_tool(tool) for tool in item["tools"] if tool["type"] in KNOWN["Tool"]]
+
+
+def _tool(tool: Json) -> Json:
+    """A request may hold null for a setting of a tool that it leaves out; a stored item may not."""
+    kept = _without_nulls(tool)
+    if isinstance(kept.get("tools"), list):
+        kept["tools"] = [_tool(each) for each in kept["tools"]]
+    return kept
+
+
+def _configuration(item: Json) -> None:
+    """The same for the format of an answer."""
+    text = _without_nulls(item.get("text") or {})
+    if text:
+        item["text"] = text | {"format": _without_nulls(text["format"])} if "format" in text else text
+
+
+def _search(item: Json) -> None:
+    item.setdefault("execution", "client" if item["call_id"] else "server")
+
+
+def _search_output(item: Json) -> None:
+    _search(item)
+    _tools(item)
+
+
+def _file_search(item: Json) -> None:
+    if item.get("results") is not None:
+        item["results"] = [_without_nulls(result) for result in item["results"]]
+
+
+def _web_search(item: Json) -> None:
+    item["action"] = _without_nulls(item["action"])
+
+
+def _without_nulls(value: Json) -> Json:
+    """A client writes null for what it leaves out; an answer leaves it out."""
+    return {name: member for name, member in value.items() if member is not None}
+
+
+def _local_shell_output(item: Json) -> None:
+    item.setdefault("call_id", item["id"])
+
+
+def _shell(item: Json) -> None:
+    item["action"] = {"timeout_ms": None, "max_output_length": None, **item["action"]}
+
+
+def _shell_output(item: Json) -> None:
+    item["output"] = [
+        {name: part[name] for name in ("stdout", "stderr", "outcome")} for part in item["output"]
+    ]
+
+
+_DONE: Final = {"status": "completed"}
+
+FORMS: Final[Mapping[str, Form | None]] = {
+    "message": Form(m.MessageResource, _DONE, _message),
+    "agent_message": Form(m.MessageResource, mend=_agent_message),
+    "function_call": Form(m.FunctionToolCallResource, _DONE),
+    "function_call_output": Form(m.FunctionToolCallOutputResource, _DONE, _output),
+    "custom_tool_call": Form(m.CustomToolCallResource, _DONE),
+    "custom_tool_call_output": Form(m.CustomToolCallOutputResource, _DONE, _output),
+    "reasoning": Form(m.ReasoningItem),
+    "additional_tools": Form(m.AdditionalTools, {"role": "developer"}, _tools),
+    "tool_search_call": Form(m.ToolSearchCall, {"call_id": None, **_DONE}, _search),
+    "tool_search_output": Form(m.ToolSearchOutput, {"call_id": None, **_DONE}, _search_output),
+    "local_shell_call": Form(m.LocalShellToolCall),
+    "local_shell_call_output": Form(m.LocalShellToolCallOutput, mend=_local_shell_output),
+    "shell_call": Form(m.FunctionShellCall, {"environment": None, **_DONE}, _shell),
+    "shell_call_output": Form(m.FunctionShellCallOutput, {"max_output_length": None, **_DONE}, _shell_output),
+    "apply_patch_call": Form(m.ApplyPatchToolCall),
+    "apply_patch_call_output": Form(m.ApplyPatchToolCallOutput),
+    "web_search_call": Form(m.WebSearchToolCall, mend=_web_search),
+    "file_search_call": Form(m.FileSearchToolCall, mend=_file_search),
+    "code_interpreter_call": Form(m.CodeInterpreterToolCall, {"code": None, "outputs": None}),
+    "image_generation_call": Form(m.ImageGenToolCall, {"result": None}),
+    "mcp_list_tools": Form(m.MCPListTools),
+    "mcp_approval_request": Form(m.MCPApprovalRequest),
+    "mcp_call": Form(m.MCPToolCall),
+    "compaction": Form(m.CompactionBody),
+    "configuration_update": Form(m.ResponseConfigurationUpdateItem, mend=_configuration),
+    # They say what to do with other items, and are no part of what was said.
+    "compaction_trigger": None,
+    "item_reference": None,
+    # Of tools that a few Responses upstreams run: kept for what follows, and not listed. Others refuse them.
+    "mcp_approval_response": None,
+    "computer_call": None,
+    "computer_call_output": None,
+    "program": None,
+    "program_output": None,
+}
+"""Every kind of input item with its stored form, None for those that are not kept."""
+
+
+def shown(item: Any) -> replies.ItemResource:
+    """An item in its stored form; `FORMS` makes it from plain JSON, so this is where it gets its type.
+
+    Args:
+        item: JSON of an input or output item with its id, of a kind that `FORMS` has a form for; not changed.
+    """
+    form = FORMS[item["type"]]
+    assert form is not None
+    stored: Any = form.shown(item)
+    known: replies.ItemResource = stored
+    return known

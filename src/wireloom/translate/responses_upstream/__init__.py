@@ -1,0 +1,1 @@
+"""Responses requests to other Responses upstreams, and their answers."""

@@ -1,0 +1,398 @@
+"""The answer of an imperfect Responses upstream read into the verbs of a Responses stream, so that a whole one leaves.
+
+There are two ways for an answer. What an upstream of a complete profile streams is passed on by `response_relay`. This
+is the other one, for all the rest: nothing is taken for granted, neither events nor ids nor indexes nor an end. Each
+event, the end of a part or an item and the final response say more of the same answer; what of it has not been told is
+told, and nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from wireloom.errors import UpstreamRefused
+from wireloom.translate.chat_upstream.chunk import DONE
+from wireloom.translate.chat_upstream.reader import INCOMPLETE, logprob
+from wireloom.translate.hub.stream import Incomplete, ResponseStream
+from wireloom.translate.responses_upstream.calls import UpstreamCalls
+from wireloom.translate.responses_upstream.events import End, counted, decoded, end_of, failure, untold
+from wireloom.translate.responses_upstream.output import PARTS, Ledger, Told, can_come_back, texts_of
+from wireloom.translate.rules.loss import How, Rule
+from wireloom.translate.tools import table as t
+from wireloom.translate.upstream_errors import cut_off
+
+if TYPE_CHECKING:
+    from wireloom_protocol import replies
+
+Json: TypeAlias = dict[str, Any]
+
+# Names that other documents and older servers have for events of the contract.
+ALIASES: Mapping[str, str] = {
+    "response.reasoning.delta": "response.reasoning_text.delta",
+    "response.reasoning.done": "response.reasoning_text.done",
+    "response.reasoning_summary.delta": "response.reasoning_summary_text.delta",
+    "response.reasoning_summary.done": "response.reasoning_summary_text.done",
+    "response.done": "response.completed",
+}
+
+
+class ResponsesReader:
+    """Reads one answer.
+
+    Args:
+        stream: what is spoken to.
+        tools: the names under which tools were offered that the upstream does not have itself.
+        close: seals what only this upstream can read.
+        codex: whether the client is the Codex CLI, which shows a refusal only as text, and which repeats an answer
+            that a filter stopped.
+    """
+
+    def __init__(
+        self, stream: ResponseStream, tools: t.Tools, close: Callable[[Json], str], *, codex: bool = False
+    ) -> None:
+        self._stream = stream
+        self._close = close
+        self._codex = codex
+        self._ledger = Ledger()
+        self._calls = UpstreamCalls(stream, tools)
+        self._verbs: Mapping[str, Callable[[str], None]] = {
+            "output_text": stream.text,
+            "refusal": stream.text if codex else stream.refusal,
+            "reasoning_text": stream.reasoning,
+            "summary_text": stream.summary,
+        }
+        self._place: tuple[Told, str, int] | None = None  # item, kind and index of the part that grew last
+        self._over = False
+        self._end: tuple[replies.ResponseUsage | None, Incomplete | None] | None = None
+        self.lost: list[str] = []
+        """What of the answer could not be told, in words for the log."""
+
+    @property
+    def called(self) -> list[str]:
+        """Names of the functions that were called, as upstream knows them."""
+        return self._calls.called
+
+    @property
+    def done(self) -> bool:
+        """Whether the upstream said that nothing follows."""
+        return self._over or self._end is not None
+
+    def feed(self, data: bytes) -> None:
+        """Take the data of one event, or of an answer that was not streamed.
+
+        Raises:
+            GatewayError: the upstream reports a failure, or this is no part of an answer.
+        """
+        if data == DONE or self.done:
+            self._over = True
+            return
+        event = decoded(data)
+        kind = event.get("type")
+        if not isinstance(kind, str):
+            kind = untold(event, data)
+            event = {"response": event}
+        self.take(kind, event)
+
+    def take(self, kind: str, event: Json) -> None:
+        """Take an event.
+
+        Args:
+            kind: its type.
+            event: its members.
+
+        Raises:
+            GatewayError: the upstream reports a failure.
+        """
+        rule = EVENTS.get(ALIASES.get(kind, kind))
+        if rule is None:
+            self.lost.append(f"an event of type {kind[:60]}")
+        else:
+            rule.apply(self, event)
+
+    def close(self) -> None:
+        """The upstream's answer has ended; end the response.
+
+        Raises:
+            GatewayError: it ended before its answer did, or was stopped.
+        """
+        if self._end is None and not (self._over and self._stream.started):
+            raise cut_off()
+        usage, incomplete = self._end or (None, None)
+        if self._codex and incomplete == "content_filter":
+            raise UpstreamRefused(
+                "The upstream's content filter stopped the answer.", code=incomplete, status=400
+            )
+        for item in self._ledger.unfinished():
+            self._calls.finish(item, {}, cut_short=incomplete is not None)
+        self._stream.finish(usage, incomplete)
+
+    # -- events --------------------------------------------------------------------------------------------------
+
+    def _nothing(self, event: Json) -> None:
+        """Says nothing that is not said elsewhere."""
+
+    def _item_added(self, event: Json) -> None:
+        json = event.get("item")
+        if isinstance(json, dict) and isinstance(json.get("type"), str):
+            item = self._ledger.opened(json, event.get("output_index"))
+            self._calls.begin(item, json)
+
+    def _item_done(self, event: Json) -> None:
+        json = event.get("item")
+        if isinstance(json, dict) and isinstance(json.get("type"), str):
+            self._whole(self._ledger.ended(json, event.get("output_index")), json)
+
+    def _text(self, kind: str, event: Json) -> None:
+        item = self._ledger.spoken(PARTS[kind][0], event)
+        delta, logprobs = event.get("delta"), event.get("logprobs")
+        if isinstance(delta, str):
+            self._say(item, kind, item.index_of(kind, event), delta, logprobs)
+
+    def _text_done(self, kind: str, event: Json) -> None:
+        item = self._ledger.spoken(PARTS[kind][0], event)
+        part = event.get("part")
+        content = part if isinstance(part, dict) else event
+        text = content.get(PARTS[kind][1])
+        if isinstance(text, str):
+            index = item.index_of(kind, event)
+            self._say(item, kind, index, item.rest_of_part(kind, index, text))
+        self._cite(item, content.get("annotations"))
+
+    def _part_done(self, event: Json) -> None:
+        part = event.get("part")
+        kind = str(part.get("type")) if isinstance(part, dict) else ""
+        if kind in PARTS:
+            self._text_done(kind, event)
+
+    def _annotation(self, event: Json) -> None:
+        item = self._ledger.spoken("message", event)
+        self._cite(item, [*item.annotations, event.get("annotation")])
+
+    def _arguments(self, event: Json) -> None:
+        self._calls.more(self._ledger.spoken("function_call", event), event)
+
+    def _input(self, event: Json) -> None:
+        self._calls.more(self._ledger.spoken("custom_tool_call", event), event)
+
+    def _completed(self, event: Json) -> None:
+        response = event.get("response")
+        response = response if isinstance(response, dict) else {}
+        self._settle(event, response)
+        details = response.get("incomplete_details")
+        stopped = event.get("type") == "response.incomplete" or end_of(response) is End.CUT_SHORT
+        reason = details.get("reason") if isinstance(details, dict) else None
+        incomplete = (INCOMPLETE.get(str(reason)) or "max_output_tokens") if stopped else None
+        self._end = (counted(response.get("usage")), incomplete)
+
+    def _settle(self, event: Json, response: Json) -> None:
+        """Tell what only the final response says."""
+        if response.get("error") or end_of(response) is End.FAILED:
+            raise failure(event)
+        output = response.get("output")
+        for json in output if isinstance(output, list) else ():
+            if isinstance(json, dict) and isinstance(json.get("type"), str):
+                item = self._ledger.final(json)
+                if not item.done:
+                    self._whole(item, json)
+
+    def _failed(self, event: Json) -> None:
+        raise failure(event)
+
+    # -- what is said --------------------------------------------------------------------------------------------
+
+    def _whole(self, item: Told, json: Json) -> None:
+        """All of an item: tell what of it has not been told."""
+        if item.done:
+            return
+        item.done = True
+        OUTPUT.get(item.kind, _UNKNOWN).apply(self, item, json)
+
+    def _whole_call(self, item: Told, json: Json) -> None:
+        self._calls.finish(item, json)
+
+    def _whole_thought(self, item: Told, json: Json) -> None:
+        summary, thought = "summary_text", "reasoning_text"
+        for kind, other, key in ((summary, thought, "summary"), (thought, summary, "content")):
+            texts = list(texts_of(json.get(key), kind))
+            if "".join(texts) != item.said(other):  # some say the same in both places
+                self._rest(item, kind, texts)
+        secret = json.get("encrypted_content")
+        if isinstance(secret, str) and secret:
+            self._stream.reasoned({"encrypted": secret})
+
+    def _whole_message(self, item: Told, json: Json) -> None:
+        content = json.get("content")
+        content = [{"type": "output_text", "text": content}] if isinstance(content, str) else content
+        for kind in ("output_text", "refusal"):
+            self._rest(item, kind, list(texts_of(content, kind)))
+        parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+        cited = [part["annotations"] for part in parts if isinstance(part.get("annotations"), list)]
+        self._cite(item, [each for annotations in cited for each in annotations])
+
+    def _rest(self, item: Told, kind: str, texts: list[str]) -> None:
+        rest = item.rest(kind, texts)
+        if rest is None:
+            self.lost.append("an item that differs from its deltas")
+        for index, text in rest or ():
+            self._say(item, kind, index, text)
+
+    def _say(self, item: Told, kind: str, index: int, text: str, logprobs: Any = None) -> None:
+        known = [logprob(each) for each in logprobs or () if isinstance(each, dict)]
+        if not text and not known:
+            return
+        place = (item, kind, index)
+        if self._place is not None and self._place != place:
+            if self._place[0] is item:
+                self._stream.next_part()
+            else:
+                self._stream.next_item()
+        self._place = place
+        item.add(kind, index, text)
+        if known and kind == "output_text":
+            self._stream.spoken(text, known)
+        else:
+            self._verbs[kind](text)
+
+    def _cite(self, item: Told, annotations: Any) -> None:
+        """Tell the sources that have not been told."""
+        for annotation in annotations[len(item.annotations) :] if isinstance(annotations, list) else ():
+            item.annotations.append(annotation)
+            if not isinstance(annotation, dict) or not self._stream.annotate(annotation):
+                self.lost.append("a source came after its text")
+
+    def _leave_out(self, _: Told, json: Json) -> None:
+        self.lost.append(f"an item of type {str(json['type'])[:60]}")
+
+    def _pass_on(self, told: Told, json: Json) -> None:
+        """An item of a tool that ran upstream, as it is."""
+        item = {**json, "id": json.get("id") or self._stream.new_id("item")}
+        if not can_come_back(item):
+            self._leave_out(told, json)
+            return
+        if isinstance(item.get("encrypted_content"), str):
+            item["encrypted_content"] = self._close({"encrypted": item["encrypted_content"]})
+        self._place = None
+        self._stream.whole_item(item)
+
+
+# -- events of the contract ----------------------------------------------------------------------------------------
+
+EventRule: TypeAlias = Rule[Callable[[ResponsesReader, Json], None]]
+_R = ResponsesReader
+
+
+def _texted(kind: str) -> tuple[EventRule, EventRule]:
+    """The rules for more of a text and for all of it."""
+    return (
+        Rule(How.NATIVE, lambda reader, event: reader._text(kind, event)),
+        Rule(How.NATIVE, lambda reader, event: reader._text_done(kind, event), "what its deltas left out"),
+    )
+
+
+_BY_ITSELF: EventRule = Rule(How.IGNORED, _R._nothing, "the stream that leaves begins by itself")
+_PART: EventRule = Rule(How.IGNORED, _R._nothing, "a part begins with its first text")
+_END: EventRule = Rule(How.NATIVE, _R._completed, "with all that only the final response says")
+_FAILURE: EventRule = Rule(How.NATIVE, _R._failed, "an error, and the response fails")
+_ITS_ITEM: EventRule = Rule(How.IGNORED, _R._nothing, "the item says it all when it is done")
+_STEERED: EventRule = Rule(
+    How.IGNORED, _R._nothing, "steering takes a WebSocket, and no upstream is asked over one"
+)
+_SOUND: EventRule = Rule(How.IGNORED, _R._nothing, "no answer is spoken")
+
+EVENTS: Mapping[str, EventRule] = {
+    "response.created": _BY_ITSELF,
+    "response.queued": _BY_ITSELF,
+    "response.in_progress": _BY_ITSELF,
+    "response.output_item.added": Rule(How.NATIVE, _R._item_added, "a call begins"),
+    "response.output_item.done": Rule(How.NATIVE, _R._item_done, "what its deltas left out"),
+    "response.content_part.added": _PART,
+    "response.content_part.done": Rule(How.NATIVE, _R._part_done, "what its deltas left out"),
+    "response.reasoning_summary_part.added": _PART,
+    "response.reasoning_summary_part.done": Rule(How.NATIVE, _R._part_done, "what its deltas left out"),
+    **{
+        f"response.{name}.{end}": rule
+        for name, kind in (
+            ("output_text", "output_text"),
+            ("refusal", "refusal"),
+            ("reasoning_text", "reasoning_text"),
+            ("reasoning_summary_text", "summary_text"),
+        )
+        for end, rule in zip(("delta", "done"), _texted(kind), strict=True)
+    },
+    "response.output_text.annotation.added": Rule(How.NATIVE, _R._annotation),
+    "response.function_call_arguments.delta": Rule(How.NATIVE, _R._arguments),
+    "response.function_call_arguments.done": Rule(How.NATIVE, _R._arguments, "what its deltas left out"),
+    "response.custom_tool_call_input.delta": Rule(How.NATIVE, _R._input),
+    "response.custom_tool_call_input.done": Rule(How.NATIVE, _R._input, "what its deltas left out"),
+    "response.completed": _END,
+    "response.incomplete": _END,
+    "response.failed": _FAILURE,
+    "error": _FAILURE,
+    **{
+        f"response.{call}.{event}": _ITS_ITEM
+        for call, events in {
+            "code_interpreter_call": "in_progress interpreting completed",
+            "code_interpreter_call_code": "delta done",
+            "compaction": "compacting",
+            "file_search_call": "in_progress searching completed",
+            "image_generation_call": "in_progress generating partial_image completed",
+            "mcp_call": "in_progress completed failed",
+            "mcp_call_arguments": "delta done",
+            "mcp_list_tools": "in_progress completed failed",
+            "shell_call_command": "added delta done",
+            "shell_call_output_content": "delta done",
+            "web_search_call": "in_progress searching completed",
+        }.items()
+        for event in events.split()
+    },
+    **{f"response.steer.{event}": _STEERED for event in ("accepted", "pending", "failed")},
+    "response.audio.delta": _SOUND,
+    "response.audio.done": _SOUND,
+    "response.audio.transcript.delta": _SOUND,
+    "response.audio.transcript.done": _SOUND,
+}
+"""Every event of the contract. One that is not here, such as an extension's, can be left out by its nature."""
+
+# -- items of the contract -----------------------------------------------------------------------------------------
+
+OutputRule: TypeAlias = Rule[Callable[[ResponsesReader, Told, Json], None]]
+
+_UNKNOWN: OutputRule = Rule(How.IGNORED, _R._leave_out, "the log has its type")
+_ALIEN: OutputRule = Rule(How.IGNORED, _R._leave_out, "the gateway does not keep it; the log has its type")
+_CALLED: OutputRule = Rule(
+    How.NATIVE, _R._whole_call, "in the name and the kind that the client gave its tool"
+)
+_WHOLE: OutputRule = Rule(How.NATIVE, _R._pass_on, "as it is, where a client can send it back")
+
+OUTPUT: Mapping[str, OutputRule] = {
+    "message": Rule(How.NATIVE, _R._whole_message, "what its deltas left out"),
+    "reasoning": Rule(How.NATIVE, _R._whole_thought, "what its deltas left out; encrypted content is sealed"),
+    "function_call": _CALLED,
+    "custom_tool_call": _CALLED,
+    "function_call_output": _WHOLE,
+    "custom_tool_call_output": _WHOLE,
+    "additional_tools": _WHOLE,
+    "tool_search_call": _WHOLE,
+    "tool_search_output": _WHOLE,
+    "local_shell_call": _WHOLE,
+    "local_shell_call_output": _WHOLE,
+    "shell_call": _WHOLE,
+    "shell_call_output": _WHOLE,
+    "apply_patch_call": _WHOLE,
+    "apply_patch_call_output": _WHOLE,
+    "web_search_call": _WHOLE,
+    "file_search_call": _WHOLE,
+    "code_interpreter_call": _WHOLE,
+    "image_generation_call": _WHOLE,
+    "mcp_call": _WHOLE,
+    "mcp_list_tools": _WHOLE,
+    "mcp_approval_request": _WHOLE,
+    "compaction": _WHOLE,
+    "mcp_approval_response": _ALIEN,
+    "computer_call": _ALIEN,
+    "computer_call_output": _ALIEN,
+    "program": _ALIEN,
+    "program_output": _ALIEN,
+}
+"""Every type of output item, when all of it is known. One that is not here is left out."""

@@ -1,0 +1,1 @@
+"""Tools: each kind's definition, call, output and stored form."""

@@ -1,0 +1,34 @@
+"""Models of the local Codex CLI under the ids that clients may ask for."""
+
+import pytest
+
+from wireloom.backends.codex.models import CodexModel, CodexModels
+from wireloom.errors import NotFound
+
+KNOWN = [CodexModel("big", ("low", "ultra"), ("text",), 9), CodexModel("small", default=True)]
+
+
+def test_each_model_is_listed_alone_and_with_its_efforts() -> None:
+    infos = CodexModels(KNOWN).infos()
+    assert [info.id for info in infos] == ["codex-local", "big", "big@low", "big@ultra", "small"]
+    big = infos[1]
+    assert (big.efforts, big.context_window, big.modalities) == (("low",), 9, ("text",))
+    assert infos[2].efforts == ()
+
+
+def test_what_an_id_asks_for() -> None:
+    models = CodexModels(KNOWN, ["own", "big"], "own")
+    assert models.resolve("big") == ("big", None)
+    assert models.resolve("big@ultra") == ("big", "ultra")
+    assert models.resolve("own") == ("own", None)
+    assert models.resolve("codex-local") == ("own", None)
+    assert CodexModels(KNOWN).resolve("codex-local") == ("small", None)
+    assert CodexModels(KNOWN, ["big"], "big").resolve("codex-local@low") == ("big", "low")
+    assert CodexModels([]).resolve("codex-local") == (None, None)
+
+
+@pytest.mark.parametrize("name", ["", "huge", "big@none", "small@low", "codex-local@high", "big@", "Big"])
+def test_what_there_is_not(name: str) -> None:
+    with pytest.raises(NotFound, match="codex-local, big, small") as caught:
+        CodexModels(KNOWN).resolve(name)
+    assert (caught.value.status, caught.value.code, caught.value.param) == (404, "model_not_found", "model")

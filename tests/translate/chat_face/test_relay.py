@@ -1,0 +1,248 @@
+"""A Chat upstream's answer passed on: untouched where it is whole, mended where it is not."""
+
+import json
+from typing import Any, TypeAlias
+
+import pytest
+
+from tests.support.chat_grammar import ToldCompletion, check, events
+from tests.support.chat_turns import ToolCall, Turn, Usage, closing, completion, opening
+from tests.support.transcripts import TRANSCRIPTS, Transcript
+from wireloom.errors import GatewayError
+from wireloom.translate.chat_face.relay import ChatRelay, folded, whole
+from wireloom.translate.chat_upstream import chunk as chat_chunk
+from wireloom.wire.sse import DONE, EventReader
+
+Json: TypeAlias = dict[str, Any]
+CALLS = [ToolCall("c1", "add", '{"a": 1}'), ToolCall("c2", "sub", '{"b": 2}')]
+HEAD = {"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "theirs"}
+
+
+def chunk(delta: Json, finish: str | None = None, index: Any = 0, **more: Any) -> bytes:
+    choice = {"index": index, "delta": delta, "finish_reason": finish, "logprobs": None}
+    return json.dumps({**HEAD, "choices": [choice], **more}).encode()
+
+
+def fragment(arguments: str = "", **members: Any) -> Json:
+    name = members.pop("name", None)
+    function = {"arguments": arguments, **({"name": name} if name else {})}
+    kind = {"type": "function"} if "id" in members else {}
+    return {**kind, **members, "function": function}
+
+
+def relayed(*data: bytes, model: str | None = None, done: bool = True) -> bytes:
+    numbers = iter(range(100))
+    relay = ChatRelay(model, lambda prefix: f"{prefix}_{next(numbers)}")
+    for each in (*data, *([b"[DONE]"] if done else [])):
+        relay.feed(each)
+    relay.close()
+    return b"".join(relay.take()) + DONE
+
+
+def read(*data: bytes, **options: Any) -> ToldCompletion:
+    return check(events(relayed(*data, **options).decode()))
+
+
+# -- whole streams -------------------------------------------------------------------------------------------------
+
+
+def test_a_whole_stream_leaves_as_it_came() -> None:
+    turn = Turn(text="Hello there", reasoning="hm", tool_calls=CALLS, usage=Usage())
+    sent = [*opening(turn, "m", 1, include_usage=True), *closing(turn, "m", 1, include_usage=True)]
+    data = [json.dumps({**each, "x_extension": {"b": 1, "a": [None]}}).encode() for each in sent]
+    assert relayed(*data) == b"".join(b"data: " + each + b"\n\n" for each in data) + DONE
+
+
+def test_data_of_several_lines_stays_data() -> None:
+    odd = json.dumps(json.loads(chunk({"role": "assistant", "content": "a"}, "stop")), indent=1).encode()
+    out = relayed(odd)
+    assert EventReader().feed(out)[0] == odd
+
+
+def test_only_the_name_of_a_mapped_model_is_changed() -> None:
+    data = chunk({"role": "assistant", "content": "a"}, "stop", x=1)
+    (told,) = events(relayed(data, model="mine").decode())
+    assert told == {**json.loads(data), "model": "mine"}
+
+
+def test_several_answers_are_all_passed_on() -> None:
+    data = [chunk({"role": "assistant", "content": f"{n}"}, "stop", n) for n in (0, 1)]
+    assert [each["choices"][0]["index"] for each in events(relayed(*data).decode())] == [0, 1]
+
+
+# -- calls ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "fragments",
+    [
+        pytest.param([[fragment("{}", id="a", name="f")], [fragment("{}", id="b", name="g")]], id="no index"),
+        pytest.param(
+            [
+                [fragment("", id="a", name="f", index=0)],
+                [fragment("{}", index=0)],
+                [fragment("{}", id="b", name="g", index=0)],
+            ],
+            id="an index that is taken",
+        ),
+        pytest.param([[fragment("{}", id="a", name="f"), fragment("{}", id="b", name="g")]], id="all in one"),
+        pytest.param(
+            [[fragment("{}", id="a", name="f", index=1)], [fragment("{}", id="b", name="g", index=2)]],
+            id="from one on",
+        ),
+        pytest.param(
+            [
+                [fragment("", id="a", name="f")],
+                [fragment("{")],
+                [fragment("}")],
+                [fragment("{}", id="b", name="g")],
+            ],
+            id="pieces without anything",
+        ),
+    ],
+)
+def test_calls_that_cannot_be_told_apart(fragments: list[list[Json]]) -> None:
+    data = [chunk({"tool_calls": some}) for some in fragments]
+    told = read(chunk({"role": "assistant", "content": None}), *data, chunk({}, "tool_calls"))
+    assert [(call["id"], call["type"], call["function"]) for call in told.calls] == [
+        ("a", "function", {"name": "f", "arguments": "{}"}),
+        ("b", "function", {"name": "g", "arguments": "{}"}),
+    ]
+
+
+def test_calls_without_ids_get_some() -> None:
+    told = read(
+        chunk({"role": "assistant"}),
+        chunk({"tool_calls": [fragment("{", name="f", index=0)]}),
+        chunk({"tool_calls": [fragment("}", index=0)]}),
+        chunk({"tool_calls": [fragment("{}", name="g", index=1)]}),
+        chunk({}, "tool_calls"),
+    )
+    assert [(call["id"], call["function"]["arguments"]) for call in told.calls] == [
+        ("call_0", "{}"),
+        ("call_1", "{}"),
+    ]
+
+
+# -- ends ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_stream_without_its_mark_is_whole() -> None:
+    assert read(chunk({"role": "assistant", "content": "a"}), chunk({}, "stop"), done=False).text == "a"
+
+
+@pytest.mark.parametrize(
+    ("delta", "finish"),
+    [
+        ({"content": "a"}, "stop"),
+        ({"tool_calls": [fragment("{}", id="a", name="f", index=0, type="function")]}, "tool_calls"),
+    ],
+)
+def test_a_stream_without_a_reason_gets_one(delta: Json, finish: str) -> None:
+    told = read(chunk({"role": "assistant"}), chunk(delta), model="mine")
+    assert (told.finish_reason, told.model) == (finish, "mine")
+
+
+def test_a_stream_that_breaks_off() -> None:
+    with pytest.raises(GatewayError) as caught:
+        relayed(chunk({"role": "assistant", "content": "a"}), done=False)
+    assert caught.value.code == "upstream_incomplete"
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (b'{"error": {"message": "slow down", "code": "rate_limit_exceeded"}}', 429),
+        (b'{"error": "boom"}', 502),
+        (b'{"object": "error", "message": "bad", "code": 400}', 400),
+        (b"<html>", 502),
+        (b"[]", 502),
+        (chunk({}, "error"), 502),
+        (chunk({}, "insufficient_system_resource"), 503),
+    ],
+)
+def test_failures_inside_an_answer(data: bytes, status: int) -> None:
+    with pytest.raises(GatewayError) as caught:
+        relayed(chunk({"role": "assistant", "content": "a"}), data)
+    assert caught.value.status == status
+
+
+def test_empty_events_and_missing_choices() -> None:
+    usage = json.dumps({**HEAD, "choices": None, "usage": {"total_tokens": 1}}).encode()
+    out = events(relayed(b"", chunk({"role": "assistant", "content": "a"}, "stop"), b" ", usage).decode())
+    assert [each["choices"] for each in out][1:] == [[]]
+
+
+@pytest.mark.parametrize(
+    "transcript", [each for each in TRANSCRIPTS if each.streamed], ids=lambda each: each.name
+)
+def test_recorded_answers_are_passed_on_with_an_end(transcript: Transcript) -> None:
+    reader = EventReader()
+    relay = ChatRelay(None, lambda prefix: f"{prefix}_new")
+    try:
+        for data in (*reader.feed(transcript.body), *reader.close()):
+            relay.feed(data)
+        relay.close()
+    except GatewayError:
+        assert (
+            transcript.expected.get("error")
+            or transcript.expected.get("failure")
+            or "error" in str(transcript.expected)
+        )
+        return
+    frames = relay.take()
+    chunks = [json.loads(frame.removeprefix(b"data: ").replace(b"\ndata: ", b"\n")) for frame in frames]
+    ends = [choice.get("finish_reason") for each in chunks for choice in each["choices"]]
+    assert any(ends)
+    for each in chunks:
+        for choice in each["choices"]:
+            for call in (choice.get("delta") or {}).get("tool_calls") or ():
+                assert isinstance(call["index"], int)
+
+
+# -- one object ----------------------------------------------------------------------------------------------------
+
+
+def test_one_object_leaves_as_it_came() -> None:
+    data = json.dumps({**completion(Turn(text="a", tool_calls=CALLS), "m", 1), "x": 1}, indent=2).encode()
+    assert whole(data, None, str) == data
+    assert json.loads(whole(data, "mine", str)) == {**json.loads(data), "model": "mine"}
+
+
+def test_one_object_is_mended() -> None:
+    value = completion(Turn(tool_calls=CALLS), "m", 1)
+    del value["choices"][0]["message"]["tool_calls"][1]["id"]
+    made = json.loads(whole(json.dumps(value).encode(), None, lambda prefix: f"{prefix}_new"))
+    assert [call["id"] for call in made["choices"][0]["message"]["tool_calls"]] == ["c1", "call_new"]
+
+
+@pytest.mark.parametrize(
+    "data", [b"<html>", b"{}", b'{"error": {"message": "m"}}', b'{"choices": [{"finish_reason": "error"}]}']
+)
+def test_what_is_no_object(data: bytes) -> None:
+    with pytest.raises(GatewayError):
+        whole(data, None, str)
+
+
+def test_one_object_where_a_stream_was_asked_for() -> None:
+    data = json.dumps(completion(Turn(text="a", tool_calls=CALLS), "m", 1)).encode()
+    told = json.loads(relayed(chat_chunk.completion(data)).split(b"\n\n")[0].removeprefix(b"data: "))
+    assert told["object"] == "chat.completion.chunk"
+    delta = told["choices"][0]["delta"]
+    assert delta["content"] == "a"
+    assert [call["index"] for call in delta["tool_calls"]] == [0, 1]
+
+
+def test_a_stream_where_one_object_was_asked_for() -> None:
+    turn = Turn(text="Hello there", reasoning="hm", tool_calls=CALLS, usage=Usage())
+    sent = [*opening(turn, "m", 1, include_usage=True), *closing(turn, "m", 1, include_usage=True)]
+    frames: list[Any] = [b"data: " + json.dumps(each).encode() + b"\n\n" for each in sent]
+    made = json.loads(folded(frames))
+    one = completion(turn, "m", 1)
+    assert made["object"] == "chat.completion"
+    assert made["usage"] == one["usage"]
+    said, expected = made["choices"][0]["message"], one["choices"][0]["message"]
+    assert {name: said[name] for name in ("content", "tool_calls", "reasoning_content")} == {
+        name: expected[name] for name in ("content", "tool_calls", "reasoning_content")
+    }
+    assert made["choices"][0]["finish_reason"] == "tool_calls"
