@@ -14,11 +14,12 @@ from wireloom_protocol import replies
 from wireloom_protocol import responses as m
 
 from tests.support import contract
-from wireloom.archive import PREFIXES, REFERENCE, Archive, Page, with_ids
+from wireloom.archive import REFERENCE, Archive, Page, with_ids
 from wireloom.errors import GatewayError, InvalidRequest, NotFound, Unavailable
 from wireloom.history.base import Full, History, ItemJson, Record
 from wireloom.history.memory import Memory
 from wireloom.history.sqlite import Sqlite
+from wireloom.translate.tools.table import PREFIXES
 
 Json = dict[str, Any]
 

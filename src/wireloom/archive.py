@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import msgspec
 
 from wireloom.errors import InvalidRequest, NotFound, Unavailable
 from wireloom.history.base import Conversation, Full, History, ItemJson
-from wireloom.translate.hub.stored_items import FORMS, shown
+from wireloom.translate.hub.stored_items import shown
+from wireloom.translate.tools.table import FORMS, PREFIXES
 
 if TYPE_CHECKING:
     from wireloom_protocol import replies
@@ -19,40 +20,6 @@ T = TypeVar("T")
 Json = dict[str, Any]
 
 REFERENCE = "item_reference"
-PREFIXES: Final[Mapping[str, str]] = {
-    "message": "msg",
-    "agent_message": "amsg",
-    "function_call": "fc",
-    "function_call_output": "fco",
-    "custom_tool_call": "ctc",
-    "custom_tool_call_output": "ctco",
-    "reasoning": "rs",
-    "additional_tools": "at",
-    "tool_search_call": "tsc",
-    "tool_search_output": "tso",
-    "local_shell_call": "lsh",
-    "local_shell_call_output": "lsho",
-    "shell_call": "sh",
-    "shell_call_output": "sho",
-    "apply_patch_call": "apc",
-    "apply_patch_call_output": "apco",
-    "web_search_call": "ws",
-    "file_search_call": "fs",
-    "code_interpreter_call": "ci",
-    "image_generation_call": "ig",
-    "mcp_list_tools": "mcpl",
-    "mcp_approval_request": "mcpr",
-    "mcp_approval_response": "mcpa",
-    "mcp_call": "mcp",
-    "compaction": "cmp",
-    "compaction_trigger": "cmpt",
-    "configuration_update": "cfg",
-    "computer_call": "cu",
-    "computer_call_output": "cuo",
-    "program": "prog",
-    "program_output": "progo",
-}
-"""Kind of item -> how ids of its kind begin. A reference has the id of what it stands for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +203,7 @@ class Archive:
         for item in reversed(await self._items(principal, conversation_id)):
             head = _HEAD.decode(item)
             if head.id == item_id and FORMS.get(head.type):
-                return shown(_stored(item))
+                return _shown(item)
         raise _no_item(item_id)
 
     async def drop(self, principal: str, conversation_id: str, item_id: str) -> replies.ConversationResource:
@@ -326,7 +293,7 @@ def _paged(items: Sequence[ItemJson], page: Page) -> replies.ResponseItemList:
 
 
 def _listed(items: Sequence[ItemJson], *, more: bool) -> replies.ResponseItemList:
-    data = [shown(_stored(item)) for item in items]
+    data = [_shown(item) for item in items]
     return {
         "object": "list",
         "data": data,
@@ -339,6 +306,14 @@ def _listed(items: Sequence[ItemJson], *, more: bool) -> replies.ResponseItemLis
 def _stored(value: bytes) -> Any:
     """Decode stored JSON. The gateway stores responses and items of the contract only, so callers may name the type."""
     return msgspec.json.decode(value)
+
+
+def _shown(value: ItemJson) -> replies.ItemResource:
+    """Decode a stored item that has a stored form."""
+    item = _stored(value)
+    form = FORMS[item["type"]]
+    assert form is not None
+    return shown(item, form)
 
 
 def _no_response(response_id: str) -> NotFound:

@@ -15,8 +15,9 @@ from wireloom_protocol import responses as m
 
 from tests.contract.test_contract import DOCUMENT, SCHEMAS
 from tests.contract.test_schemathesis import SEED, generated
+from tests.support.items import in_stored_form as shown
 from wireloom.api import bodies
-from wireloom.translate.hub.stored_items import FORMS, shown
+from wireloom.translate.tools.table import FORMS
 
 pytestmark = pytest.mark.contract
 

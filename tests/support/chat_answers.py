@@ -10,7 +10,7 @@ from wireloom.errors import GatewayError, UpstreamError
 from wireloom.providers import Profile, load
 from wireloom.translate.chat_upstream.reader import ChatReader
 from wireloom.translate.hub.stream import ResponseStream
-from wireloom.translate.tools.table import Tools
+from wireloom.translate.tools.base import Tools
 from wireloom.wire.sse import EventReader, encode
 
 Json: TypeAlias = dict[str, Any]

@@ -8,8 +8,10 @@ from wireloom_protocol import responses as m
 from wireloom.providers import Profile, load
 from wireloom.translate.chat_upstream.items import messages
 from wireloom.translate.chat_upstream.messages import Unseal
+from wireloom.translate.hub import stored_items
 from wireloom.translate.rules.loss import Losses, Severity
-from wireloom.translate.tools.table import Tools
+from wireloom.translate.tools.base import Tools
+from wireloom.translate.tools.table import FORMS
 
 Json: TypeAlias = dict[str, Any]
 Lost: TypeAlias = list[tuple[str, str, Severity]]
@@ -108,3 +110,10 @@ def translated(
 def like(profile: Profile, **differences: Any) -> Profile:
     """Return a profile with differences."""
     return profile.model_copy(update=differences)
+
+
+def in_stored_form(item: Any) -> Any:
+    """An item as a list of stored items shows it."""
+    form = FORMS[item["type"]]
+    assert form is not None
+    return stored_items.shown(item, form)

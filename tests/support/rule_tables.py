@@ -44,7 +44,7 @@ from wireloom.translate.responses_upstream import request as upstream_request
 from wireloom.translate.responses_upstream import tools as upstream_tools
 from wireloom.translate.rules import members
 from wireloom.translate.rules.loss import How
-from wireloom.translate.tools import client_tools, item_outputs
+from wireloom.translate.tools import apply_patch, custom, namespace, shell
 from wireloom.translate.tools import table as tools
 
 ROOT = Path(__file__).parents[2]
@@ -65,6 +65,7 @@ def tagged(
     refused: bool = False,
     partial: bool = False,
     more: bool = False,
+    rows_in: ModuleType | None = None,
 ) -> Rules:
     """One or several tables that together have the members of a union or the words of an enum.
 
@@ -75,13 +76,13 @@ def tagged(
         refused: whether the served document lacks the members that the tables refuse.
         partial: whether the tables may lack members.
         more: whether the tables may have other members too.
+        rows_in: the module that the rows stand in, if it is another one.
     """
     tables: list[Collection[str]] = [getattr(module, name) for name in names]
     known = frozenset(key for table in tables for key in table) - OPEN
     refusing = frozenset(key for table in tables if refused for key in _refused(table)) - OPEN
-    return Rules(
-        place, file_of(module), " or ".join(names), known, refused=refusing, partial=partial, more=more
-    )
+    file = file_of(rows_in or module)
+    return Rules(place, file, " or ".join(names), known, refused=refusing, partial=partial, more=more)
 
 
 def _refused(table: Collection[str]) -> Iterator[str]:
@@ -123,8 +124,8 @@ def translated(place: str) -> Rules:
 
 def prefixed() -> Rules:
     """Ids by the type of their item; a reference has the id of the item that it stands for."""
-    known = frozenset((*archive.PREFIXES, archive.REFERENCE))
-    return Rules("InputItem", file_of(archive), "PREFIXES", known)
+    known = frozenset((*tools.PREFIXES, archive.REFERENCE))
+    return Rules("InputItem", file_of(item_resource), "PREFIXES", known)
 
 
 def opened() -> Rules:
@@ -160,8 +161,8 @@ TABLES: Sequence[Rules] = (
     tagged("InputItem", items_to_messages, "ITEMS", refused=True),
     tagged("InputItem", upstream_items, "ITEMS"),
     tagged("InputItem", responses_to_exec, "ITEMS"),
-    tagged("InputItem", item_resource, "FORMS"),
-    tagged("InputItem", item_outputs, "OUTPUTS", partial=True),
+    tagged("InputItem", tools, "FORMS", rows_in=item_resource),
+    tagged("InputItem", tools, "OUTPUTS", partial=True),
     prefixed(),
     tagged("MessageContentParam", content_parts, "PARTS"),
     tagged("FunctionAndCustomToolCallOutput", content_parts, "PARTS", more=True),
@@ -173,17 +174,17 @@ TABLES: Sequence[Rules] = (
     tagged("DetailEnum", content_parts, "DETAILS"),
     tagged("ImageDetail", content_parts, "DETAILS"),
     tagged("CodeInterpreterToolCall.outputs[]", hosted_items, "CODE_OUTPUTS"),
-    tagged("FunctionShellCallOutputOutcomeParam", client_tools, "OUTCOMES"),
-    tagged("ApplyPatchOperationParam", client_tools, "OPERATIONS"),
+    tagged("FunctionShellCallOutputOutcomeParam", shell, "OUTCOMES"),
+    tagged("ApplyPatchOperationParam", apply_patch, "OPERATIONS"),
     tagged("ChatCompletionRequestMessage", chat_request_messages, "MESSAGES"),
     tagged("ChatCompletionRequestUserMessageContentPart", chat_request_messages, "PARTS"),
     tagged("ChatCompletionRequestAssistantMessageContentPart", chat_request_messages, "SAID"),
     tagged("ChatCompletionRequestToolCall", chat_request_messages, "CALLS"),
     # tools
     tagged("Tool", tools, "TOOLS", refused=True),
-    tagged("NamespaceToolParam.tools[]", tools, "MEMBERS"),
-    tagged("CustomToolParam.format", tools, "FORMATS"),
-    tagged("FunctionShellToolParam.environment", tools, "ENVIRONMENTS", refused=True),
+    tagged("NamespaceToolParam.tools[]", namespace, "MEMBERS"),
+    tagged("CustomToolParam.format", custom, "FORMATS"),
+    tagged("FunctionShellToolParam.environment", shell, "ENVIRONMENTS", refused=True),
     tagged("ChatCompletionRequestTool", chat_request, "TOOLS"),
     tagged("CustomToolChatCompletions.custom.format", chat_request, "INPUT_FORMATS"),
     # answers
@@ -193,7 +194,7 @@ TABLES: Sequence[Rules] = (
     tagged("ResponseStreamEvent", response_fold, "TERMINAL", partial=True),
     tagged("OutputItem", responses_to_responses, "OUTPUT"),
     tagged("OutputItem", responses_to_chat_completion, "OUTPUT"),
-    tagged("OutputItem", item_resource, "FORMS", more=True),
+    tagged("OutputItem", tools, "FORMS", more=True, rows_in=item_resource),
     tagged("OutputContent", upstream_output, "PARTS", more=True),
     tagged("Annotation", responses_to_chat_completion, "ANNOTATIONS"),
     tagged("Response.status", upstream_events, "ENDS"),
@@ -211,7 +212,7 @@ TABLES: Sequence[Rules] = (
         for name, counts in upstream_events.DETAILS.items()
     ),
     tagged("ResponseErrorCode", failures, "RESPONSE_CODES", partial=True),
-    tagged("ItemResource", item_resource, "FORMS", more=True),
+    tagged("ItemResource", tools, "FORMS", more=True, rows_in=item_resource),
     opened(),
     tagged(f"{CHOICES}.finish_reason", chat_to_responses, "INCOMPLETE", more=True),
     *by_schema(
@@ -227,9 +228,11 @@ TABLES: Sequence[Rules] = (
 )
 """Tables with one rule a name."""
 
+OF_MEMBERS = f"{file_of(members)}, or to the members of its kind in src/wireloom/translate/tools"
+
 MEMBERS: Sequence[Members] = (
     *(
-        Members(union, file_of(members), "CARRIED or LEFT_OUT", members.CARRIED, frozenset(members.LEFT_OUT))
+        Members(union, OF_MEMBERS, "CARRIED or LEFT_OUT", tools.CARRIED, frozenset(members.LEFT_OUT))
         for union in ("InputItem", "MessageContentParam", "Tool")
     ),
     *(

@@ -10,6 +10,7 @@ import pytest
 from tests.support.grammar import BrokenStream, Told, check, decode
 from tests.support.streams import ERROR, USAGE, new_compaction, new_stream, unseal
 from wireloom.translate.hub.stream import ResponseStream
+from wireloom.translate.tools.table import CALL_ITEMS
 from wireloom.wire.sse import encode
 
 Json: TypeAlias = dict[str, Any]
@@ -22,7 +23,7 @@ def spoken(stream: ResponseStream) -> ResponseStream:
     stream.refusal("No.")
     stream.call(1, "call_1", "add")
     stream.arguments(1, '{"a":1}')
-    stream.call(2, "call_2", "patch", kind="custom")
+    stream.call(2, "call_2", "patch", make=CALL_ITEMS["custom"])
     stream.arguments(2, '{"input":"***"}')
     stream.heartbeat()
     return stream
@@ -68,13 +69,13 @@ def annotated() -> list[Json]:
     stream.spoken("Hi", [TOKEN])
     stream.annotate(SOURCE)
     stream.annotate(SOURCE | {"title": "Another"})
-    stream.call(1, "call_1", "shell", kind="shell")
+    stream.call(1, "call_1", "shell", make=CALL_ITEMS["shell"])
     stream.arguments(1, '{"commands":["ls","pwd"]}')
-    stream.call(2, "call_2", "local_shell", kind="local_shell")
+    stream.call(2, "call_2", "local_shell", make=CALL_ITEMS["local_shell"])
     stream.arguments(2, '{"command":["ls"]}')
-    stream.call(3, "call_3", "apply_patch", kind="apply_patch")
+    stream.call(3, "call_3", "apply_patch", make=CALL_ITEMS["apply_patch"])
     stream.arguments(3, '{"operation":{"type":"delete_file","path":"a"}}')
-    stream.call(4, "call_4", "tool_search", kind="tool_search")
+    stream.call(4, "call_4", "tool_search", make=CALL_ITEMS["tool_search"])
     stream.arguments(4, '{"query":"x"}')
     stream.keep({"calls": {"call_1": {"x": 1}}})
     stream.finish(USAGE)

@@ -5,7 +5,8 @@ from typing import Any, TypeAlias
 from tests.support.captures import validated
 from wireloom.providers import Profile, load
 from wireloom.translate.rules.loss import Losses, Severity
-from wireloom.translate.tools.table import Tools, flatten
+from wireloom.translate.tools.base import Tools
+from wireloom.translate.tools.flatten import flatten
 
 Json: TypeAlias = dict[str, Any]
 Lost: TypeAlias = list[tuple[str, str, Severity]]

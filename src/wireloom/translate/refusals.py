@@ -9,7 +9,8 @@ from typing import Any
 
 from wireloom.translate.chat_upstream import items as chat_items
 from wireloom.translate.chat_upstream.request import FIELDS, Refuse
-from wireloom.translate.tools import table as tools
+from wireloom.translate.tools.flatten import RECALLED
+from wireloom.translate.tools.table import REFUSED
 
 # Codes of a name for something that is not here; no contract can tell which names those are.
 MISSING_STATE = frozenset(
@@ -43,7 +44,7 @@ class Refusal:
         param = error["param"] or ""
         if error["code"] != self.code or re.fullmatch(self.param, param) is None:
             return False
-        recalled = param.startswith(tools.RECALLED)  # the request does not hold the item
+        recalled = param.startswith(RECALLED)  # the request does not hold the item
         return not self.kinds or recalled or _kind(request, param) in self.kinds
 
 
@@ -55,7 +56,7 @@ def _kind(request: Any, param: str) -> Any:
     return found["type"]
 
 
-_ITEM = rf"(input\[\d+\]|{tools.RECALLED})"
+_ITEM = rf"(input\[\d+\]|{RECALLED})"
 _PART = rf"{_ITEM}\.(content|output)\[\d+\]"
 _TOOL = rf"({_ITEM}\.)?tools\[\d+\](\.tools\[\d+\])?"
 
@@ -76,7 +77,7 @@ DECLARED: tuple[Refusal, ...] = (
     Refusal(
         "unsupported_parameter", rf"{_ITEM}\.content\[\d+\]", "only a user's message holds more than text"
     ),
-    Refusal("unsupported_tool", _TOOL, "it runs inside a provider that offers it", tools.REFUSED),
+    Refusal("unsupported_tool", _TOOL, "it runs inside a provider that offers it", REFUSED),
     Refusal("unsupported_tool", rf"{_TOOL}\.environment", "containers live at the provider"),
     Refusal("unsupported_item", rf"{_ITEM}\.encrypted_content", "the summary was not made here"),
     Refusal("unsupported_tool", "tool_choice", "a tool that is not offered cannot be forced"),

@@ -20,7 +20,7 @@ from wireloom.cli.diagnose.doctor import Finding, report
 
 SECRET = "canary-token"
 CALL = call("call_1", "get_weather", city="Paris")
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)

@@ -27,6 +27,7 @@ from wireloom.translate.chat_face.completion import completion
 from wireloom.translate.hub.fold import fold
 from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.rules.loss import How
+from wireloom.translate.tools.table import CALL_ITEMS
 from wireloom.wire.sse import DONE
 
 Json: TypeAlias = dict[str, Any]
@@ -140,7 +141,7 @@ def test_calls_of_both_kinds() -> None:
         stream.call(1, "c1", "add")
         stream.arguments(1, '{"a":')
         stream.arguments(1, " 1}")
-        stream.call(2, "c2", "free", kind="custom")
+        stream.call(2, "c2", "free", make=CALL_ITEMS["custom"])
         stream.arguments(2, '{"input": "so')
         stream.arguments(2, 'me"}')
         stream.finish(COUNTED)

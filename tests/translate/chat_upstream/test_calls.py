@@ -12,9 +12,10 @@ from tests.support.chat_answers import GENERIC, STOP, Session, call, chunk, said
 from tests.support.grammar import check
 from tests.support.streams import new_stream, unseal
 from wireloom.providers import Profile, load
-from wireloom.translate.hub.items import CALLS
+from wireloom.translate.tools.base import Target, Tools
+from wireloom.translate.tools.custom import CustomCall
 from wireloom.translate.tools.free_input import wrap
-from wireloom.translate.tools.table import Target, Tools
+from wireloom.translate.tools.table import CALL_ITEMS
 
 Json: TypeAlias = dict[str, Any]
 KIMI = load("kimi")
@@ -87,7 +88,7 @@ def test_the_older_form_of_a_call_is_one() -> None:
 
 
 def test_calls_come_back_as_the_tools_they_stand_for() -> None:
-    tools = Tools([], {"maths-add": Target("add", "maths"), "patch": Target("patch", None, "custom")})
+    tools = Tools([], {"maths-add": Target("add", "maths"), "patch": Target("patch", None, CustomCall)})
     deltas = [
         call(0, "x", "maths-add", A),
         call(1, "y", "patch", wrap("*** Begin")),
@@ -182,11 +183,11 @@ KINDS: dict[str, tuple[str, str, Json]] = {
         {"operation": {"type": "create_file", "path": "a", "diff": "+b"}},
     ),
 }
-OFFERED = Tools([], {kind: Target(f"a_{kind}", None, kind) for kind in CALLS})
+OFFERED = Tools([], {kind: Target(f"a_{kind}", None, CALL_ITEMS[kind]) for kind in CALL_ITEMS})
 
 
 def test_calls_of_every_kind_are_tried() -> None:
-    assert KINDS.keys() == CALLS.keys()
+    assert KINDS.keys() == CALL_ITEMS.keys()
 
 
 @pytest.mark.parametrize("kind", KINDS)

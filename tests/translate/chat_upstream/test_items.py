@@ -34,9 +34,9 @@ from wireloom.translate.chat_upstream.items import ITEMS, messages
 from wireloom.translate.chat_upstream.messages import CONTINUE, LATER_INSTRUCTIONS, NO_OUTPUT
 from wireloom.translate.conversation.hosted_calls import HOSTED
 from wireloom.translate.rules.loss import How, Losses, Severity
+from wireloom.translate.tools.base import Target, Tools
 from wireloom.translate.tools.free_input import wrap
-from wireloom.translate.tools.item_outputs import OUTPUTS
-from wireloom.translate.tools.table import Target, Tools
+from wireloom.translate.tools.table import OUTPUTS
 
 OPENAI = load("openai")
 

@@ -20,7 +20,7 @@ from wireloom.errors import InvalidRequest
 from wireloom.providers import Profile
 from wireloom.translate.chat_upstream.request import Options
 from wireloom.translate.rules.loss import Severity
-from wireloom.translate.tools.table import Target
+from wireloom.translate.tools.base import Target
 
 IMMATERIAL = Severity.IMMATERIAL
 PATCH: Json = {"type": "custom", "name": "patch"}

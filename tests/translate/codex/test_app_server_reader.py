@@ -19,7 +19,7 @@ from wireloom.translate.codex.app_server_news import READ, read
 from wireloom.translate.codex.app_server_reader import ITEMS, NOTIFICATIONS, RETRIES, AppServerReader
 from wireloom.translate.codex.schemas import Schema
 from wireloom.translate.rules.loss import How, Rule
-from wireloom.translate.tools.table import Target, Tools
+from wireloom.translate.tools.base import Target, Tools
 from wireloom.wire.jsonrpc import Frame
 from wireloom.wire.sse import encode
 

@@ -11,7 +11,7 @@ from wireloom_protocol import app_server_hot as hot
 
 from wireloom.translate.codex.errors import KINDS, failure, incomplete, spoken
 
-RECORDED = Path(__file__).parents[1] / "fixtures/app_server_0_169_0/09-upstream-errors.jsonl"
+RECORDED = Path(__file__).parents[2] / "fixtures/app_server_0_169_0/09-upstream-errors.jsonl"
 
 
 def recorded() -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from wireloom.translate.rules.loss import How
 from wireloom.wire.sse import encode
 
 Json: TypeAlias = dict[str, Any]
-FOLDER = Path(__file__).parents[1] / "fixtures" / "exec_0_169_0"
+FOLDER = Path(__file__).parents[2] / "fixtures" / "exec_0_169_0"
 RUNS = sorted(FOLDER.glob("*.jsonl"))
 
 

@@ -189,7 +189,7 @@ def test_the_tools_of_a_codex_request_are_offered_and_found_again(capture: Captu
     brought = [tool for item in capture.body["input"] for tool in item.get("tools", ())]
     found = [chat.tools.restore(name) for name in offered(chat)]
     wanted = members([*capture.body.get("tools", ()), *brought])
-    assert [(tool.name, tool.namespace, tool.kind) for tool in found] == wanted
+    assert [(tool.name, tool.namespace, tool.call.kind) for tool in found] == wanted
     pattern = re.compile(profile.tool_name_pattern)
     assert all(pattern.fullmatch(name) and len(name) <= profile.tool_name_max for name in offered(chat))
     left_out = [

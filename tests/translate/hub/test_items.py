@@ -10,9 +10,8 @@ from tests.support import contract
 from tests.support.grammar import check, decode
 from tests.support.streams import CREATED, ERROR, USAGE, new_compaction, new_stream, unseal
 from wireloom.translate.hub import events as response_events
-from wireloom.translate.hub.items import CALLS
 from wireloom.translate.hub.stream import ResponseStream
-from wireloom.translate.tools.table import TOOLS
+from wireloom.translate.tools.table import CALL_ITEMS, TOOLS
 from wireloom.wire.sse import encode
 
 Json: TypeAlias = dict[str, Any]
@@ -54,7 +53,7 @@ def function(stream: ResponseStream) -> None:
 
 
 def custom(stream: ResponseStream) -> None:
-    stream.call("a", "call_1", "patch", kind="custom")
+    stream.call("a", "call_1", "patch", make=CALL_ITEMS["custom"])
     stream.arguments("a", '{"input":')
     stream.arguments("a", '"***')
     stream.arguments("a", ' End"}')
@@ -74,23 +73,23 @@ def with_sources(stream: ResponseStream) -> None:
 
 
 def local_shell(stream: ResponseStream) -> None:
-    stream.call("a", "call_1", "local_shell", kind="local_shell")
+    stream.call("a", "call_1", "local_shell", make=CALL_ITEMS["local_shell"])
     stream.arguments("a", '{"command":["ls"]')
     stream.arguments("a", ',"timeout_ms":5,"working_directory":"/","env":{"A":"b"},"user":"me"}')
 
 
 def shell(stream: ResponseStream) -> None:
-    stream.call("a", "call_1", "shell", kind="shell")
+    stream.call("a", "call_1", "shell", make=CALL_ITEMS["shell"])
     stream.arguments("a", '{"commands":["ls","pwd"],"max_output_length":9}')
 
 
 def apply_patch(stream: ResponseStream) -> None:
-    stream.call("a", "call_1", "apply_patch", kind="apply_patch")
+    stream.call("a", "call_1", "apply_patch", make=CALL_ITEMS["apply_patch"])
     stream.arguments("a", '{"operation":{"type":"update_file","path":"a","diff":"@@"}}')
 
 
 def tool_search(stream: ResponseStream) -> None:
-    stream.call("a", "call_1", "tool_search", kind="tool_search")
+    stream.call("a", "call_1", "tool_search", make=CALL_ITEMS["tool_search"])
     stream.arguments("a", '{"query":"x"}')
 
 
@@ -267,7 +266,7 @@ SCRIPTS: dict[str, tuple[Callable[[ResponseStream], None], bool, list[str], Json
         False,
         [],
         {
-            "id": "lsc_0",
+            "id": "lsh_0",
             "type": "local_shell_call",
             "status": "completed",
             "call_id": "call_1",
@@ -293,7 +292,7 @@ SCRIPTS: dict[str, tuple[Callable[[ResponseStream], None], bool, list[str], Json
             "shell_call_command.done 'pwd'",
         ],
         {
-            "id": "sc_0",
+            "id": "sh_0",
             "type": "shell_call",
             "status": "completed",
             "call_id": "call_1",
@@ -396,7 +395,7 @@ READABLE = {
     "shell": '{"commands":["ls"]}',
     "apply_patch": '{"operation":{"type":"delete_file","path":"a"}}',
 }
-PUBLISHED = sorted(CALLS.keys() - {"function", "custom"})
+PUBLISHED = sorted(CALL_ITEMS.keys() - {"function", "custom"})
 
 
 def item_type(kind: str) -> str:
@@ -404,14 +403,14 @@ def item_type(kind: str) -> str:
 
 
 def test_there_is_a_kind_of_call_for_every_tool_that_is_offered() -> None:
-    assert CALLS.keys() == READABLE.keys()
-    assert CALLS.keys() <= TOOLS.keys()
+    assert CALL_ITEMS.keys() == READABLE.keys()
+    assert CALL_ITEMS.keys() <= TOOLS.keys()
 
 
 @pytest.mark.parametrize("kind", PUBLISHED)
 def test_a_call_of_a_published_tool_is_told_when_it_is_whole(kind: str) -> None:
     stream = new_stream()
-    stream.call(1, "call_1", kind, kind=kind)
+    stream.call(1, "call_1", kind, make=CALL_ITEMS[kind])
     first, second = READABLE[kind][:5], READABLE[kind][5:]
     stream.arguments(1, first)
     assert brief(taken(stream)) == []
@@ -442,7 +441,7 @@ UNREADABLE = {
 )
 def test_what_cannot_be_read_is_told_as_the_call_of_a_function(kind: str, arguments: str) -> None:
     stream = new_stream()
-    stream.call(1, "call_1", kind, kind=kind)
+    stream.call(1, "call_1", kind, make=CALL_ITEMS[kind])
     stream.arguments(1, arguments)
     stream.text("and")
     stream.finish(USAGE)
@@ -455,7 +454,7 @@ def test_what_cannot_be_read_is_told_as_the_call_of_a_function(kind: str, argume
 @pytest.mark.parametrize("arguments", ["", " "])
 def test_a_call_without_arguments(kind: str, arguments: str) -> None:
     stream = new_stream()
-    stream.call(1, "call_1", "some_tool", kind=kind)
+    stream.call(1, "call_1", "some_tool", make=CALL_ITEMS[kind])
     stream.arguments(1, arguments)
     stream.finish(USAGE)
     (item,) = check(taken(stream)).response["output"]
@@ -471,8 +470,8 @@ def test_a_call_without_arguments(kind: str, arguments: str) -> None:
 @pytest.mark.parametrize("second", READABLE)
 def test_two_calls_that_mix_are_told_one_after_the_other(first: str, second: str) -> None:
     stream = new_stream()
-    stream.call(1, "call_1", "one", kind=first)
-    stream.call(2, "call_2", "two", kind=second)
+    stream.call(1, "call_1", "one", make=CALL_ITEMS[first])
+    stream.call(2, "call_2", "two", make=CALL_ITEMS[second])
     for one, two in zip(READABLE[first].ljust(60), READABLE[second].ljust(60), strict=True):
         stream.arguments(2, two)
         stream.arguments(1, one)
@@ -487,7 +486,7 @@ def test_two_calls_that_mix_are_told_one_after_the_other(first: str, second: str
 @pytest.mark.parametrize("kind", READABLE)
 def test_a_call_cut_short(kind: str) -> None:
     stream = new_stream()
-    stream.call(1, "call_1", "some_tool", kind=kind)
+    stream.call(1, "call_1", "some_tool", make=CALL_ITEMS[kind])
     stream.arguments(1, READABLE[kind][:-3])
     stream.finish(USAGE, "max_output_tokens")
     (item,) = check(taken(stream)).response["output"]
@@ -520,7 +519,7 @@ def test_commands_are_told_by_their_indexes_alone() -> None:
 @pytest.mark.parametrize("kind", READABLE)
 def test_a_failure_within_a_call_leaves_it_open_or_untold(kind: str) -> None:
     stream = new_stream()
-    stream.call(1, "call_1", "some_tool", kind=kind)
+    stream.call(1, "call_1", "some_tool", make=CALL_ITEMS[kind])
     stream.arguments(1, READABLE[kind])
     stream.fail(ERROR, "server_error")
     told = check(taken(stream))
@@ -532,7 +531,7 @@ def test_a_failure_within_a_call_leaves_it_open_or_untold(kind: str) -> None:
 @pytest.mark.parametrize("arguments", ["readable", "7"])
 def test_arguments_after_the_end_of_a_call_of_any_kind_are_an_error(kind: str, arguments: str) -> None:
     stream = new_stream()
-    stream.call(1, "call_1", "some_tool", kind=kind)
+    stream.call(1, "call_1", "some_tool", make=CALL_ITEMS[kind])
     stream.arguments(1, READABLE[kind] if arguments == "readable" else arguments)
     stream.text("done")
     stream.arguments(1, " \n")

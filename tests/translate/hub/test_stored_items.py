@@ -13,8 +13,10 @@ from wireloom_protocol import responses as m
 
 from tests.support import contract
 from tests.support.captures import CAPTURES, Capture
+from tests.support.items import in_stored_form as shown
 from wireloom.api import bodies
-from wireloom.translate.hub.stored_items import FORMS, PARTS, UNTOLD, shown
+from wireloom.translate.hub.stored_items import PARTS, UNTOLD
+from wireloom.translate.tools.table import FORMS
 
 Json = dict[str, Any]
 

@@ -15,6 +15,7 @@ from tests.support.streams import ERROR, USAGE, new_stream
 from wireloom.translate.hub import events as response_events
 from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.tools.free_input import unwrap, wrap
+from wireloom.translate.tools.table import CALL_ITEMS
 from wireloom.wire.sse import EventReader, encode
 
 Json: TypeAlias = dict[str, Any]
@@ -253,7 +254,7 @@ class Speaker:
         item = Said(verb.kind)
         self.said.append(item)
         self.calls.append((key, item, list(verb.fragments)))
-        self.stream.call(key, f"call_{key}", "some_tool", kind=verb.kind)
+        self.stream.call(key, f"call_{key}", "some_tool", make=CALL_ITEMS[verb.kind])
         self.more(*self.calls[-1])
 
     def more(self, key: int, item: Said, left: list[str]) -> None:

@@ -26,12 +26,13 @@ from tests.support.responses_turns import (
 from tests.support.streams import new_stream
 from wireloom.errors import GatewayError, UpstreamError, UpstreamLimited, UpstreamRefused
 from wireloom.translate.compaction import CompactionStream
-from wireloom.translate.hub.stored_items import FORMS
 from wireloom.translate.responses_upstream.events import counted
 from wireloom.translate.responses_upstream.reader import EVENTS, OUTPUT, ResponsesReader
 from wireloom.translate.responses_upstream.relay import ResponseRelay
 from wireloom.translate.rules.loss import How
-from wireloom.translate.tools.table import Target, Tools
+from wireloom.translate.tools.base import Target, Tools
+from wireloom.translate.tools.custom import CustomCall
+from wireloom.translate.tools.table import FORMS
 from wireloom.wire.sse import encode
 
 Json: TypeAlias = dict[str, Any]
@@ -456,7 +457,9 @@ def test_log_probabilities_stay_with_their_text() -> None:
 
 
 def test_calls_come_back_under_the_names_and_in_the_kinds_that_were_given() -> None:
-    tools = Tools(by_flat_name={"maths-add": Target("add", "maths"), "patch": Target("patch", kind="custom")})
+    tools = Tools(
+        by_flat_name={"maths-add": Target("add", "maths"), "patch": Target("patch", call=CustomCall)}
+    )
     items = (
         call("maths-add", '{"a":1}', call_id="call_1", item_id="fc_1"),
         call("patch", '{"input":"*** Begin"}', call_id="call_2", item_id="fc_2"),

@@ -16,7 +16,8 @@ from wireloom.translate.chat_upstream.request import Options
 from wireloom.translate.responses_upstream.items import ALWAYS, ITEMS, NEEDS
 from wireloom.translate.responses_upstream.request import FIELDS, UpstreamRequest, request
 from wireloom.translate.rules.loss import How, Losses
-from wireloom.translate.tools.table import Target
+from wireloom.translate.tools.base import Target
+from wireloom.translate.tools.custom import CustomCall
 
 Json: TypeAlias = dict[str, Any]
 GENERIC, OPENAI = load("generic"), load("openai")
@@ -26,7 +27,7 @@ PICTURE = "data:image/png;base64,AAAA"
 
 CAPTURES = [
     path
-    for path in sorted((Path(__file__).parents[1] / "fixtures" / "codex_0_169_0").glob("*.json"))
+    for path in sorted((Path(__file__).parents[2] / "fixtures" / "codex_0_169_0").glob("*.json"))
     if "input" in (json.loads(path.read_bytes()).get("body") or ())
 ]
 PLAIN = ("message", "reasoning", "function_call", "function_call_output")
@@ -208,7 +209,7 @@ def test_kinds_that_are_not_known_become_functions() -> None:
     ]
     assert request.body["tools"][0]["cache_control"] == {"type": "x"}
     assert all({"description", "parameters", "strict"} <= tool.keys() for tool in request.body["tools"])
-    assert request.tools.restore("patch") == Target("patch", kind="custom")
+    assert request.tools.restore("patch") == Target("patch", call=CustomCall)
     assert request.tools.restore("ns-f") == Target("f", "ns")
 
 

@@ -9,8 +9,8 @@ from tests.support import contract
 from wireloom.translate.chat_upstream.items import ITEMS
 from wireloom.translate.conversation.parts import PARTS
 from wireloom.translate.rules.loss import How, Rule
-from wireloom.translate.rules.members import CARRIED, LEFT_OUT
-from wireloom.translate.tools.table import TOOLS
+from wireloom.translate.rules.members import LEFT_OUT
+from wireloom.translate.tools.table import CARRIED, TOOLS
 
 TABLES: dict[str, Rule[Any]] = {**ITEMS, **PARTS, **TOOLS}
 MODELS = {

@@ -8,7 +8,11 @@ from tests.support.tools import GENERIC, SCHEMA, Json, flat, function, namespace
 from wireloom.errors import InvalidRequest
 from wireloom.providers import load
 from wireloom.translate.rules.loss import Severity
-from wireloom.translate.tools.table import EMPTY_PARAMETERS, Target
+from wireloom.translate.tools.base import EMPTY_PARAMETERS, Target
+from wireloom.translate.tools.custom import CustomCall
+from wireloom.translate.tools.shell import ShellCall
+from wireloom.translate.tools.table import CALL_ITEMS
+from wireloom.translate.tools.tool_search import ToolSearchCall
 
 IMMATERIAL = Severity.IMMATERIAL
 
@@ -33,7 +37,7 @@ def test_a_tool_of_the_client_is_a_function_under_the_name_of_its_kind(
     parameters = tool["function"]["parameters"]
     assert (parameters["type"], parameters["required"]) == ("object", required)
     assert parameters["properties"].keys() == members
-    assert (made.restore(kind), losses) == (Target(kind, kind=kind), [])
+    assert (made.restore(kind), losses) == (Target(kind, call=CALL_ITEMS[kind]), [])
 
 
 @pytest.mark.parametrize("kind", ["local_shell", "shell", "apply_patch"])
@@ -54,7 +58,7 @@ def test_the_operations_of_a_patch_are_those_of_the_contract() -> None:
 @pytest.mark.parametrize("kind", ["local_shell", "shell", "apply_patch"])
 def test_a_function_of_the_same_name_stays_another_tool(kind: str) -> None:
     made, _ = offered(function(kind), {"type": kind})
-    assert [made.restore(name) for name in flat(made)] == [Target(kind), Target(kind, kind=kind)]
+    assert [made.restore(name) for name in flat(made)] == [Target(kind), Target(kind, call=CALL_ITEMS[kind])]
     assert made.flat_name(kind) == kind
     assert made.flat_name(kind, kind=kind) == flat(made)[1] != kind
     with pytest.raises(InvalidRequest, match="offered twice"):
@@ -111,7 +115,7 @@ def test_a_search_by_the_client_is_a_function() -> None:
             "function": {"name": "tool_search", "description": "Finds tools.", "parameters": SCHEMA},
         }
     ]
-    assert (made.restore("tool_search"), losses) == (Target("tool_search", kind="tool_search"), [])
+    assert (made.restore("tool_search"), losses) == (Target("tool_search", call=ToolSearchCall), [])
 
 
 @pytest.mark.parametrize("empty", [{}, {"description": None, "parameters": None}, {"parameters": {}}])
@@ -154,9 +158,9 @@ def test_items_bring_tools(brings: Any) -> None:
     assert [made.restore(name) for name in flat(made)] == [
         Target("add"),
         Target("sub"),
-        Target("run", kind="custom"),
+        Target("run", call=CustomCall),
         Target("a", "n"),
-        Target("shell", kind="shell"),
+        Target("shell", call=ShellCall),
     ]
     assert losses == []
 

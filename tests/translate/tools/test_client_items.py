@@ -24,7 +24,10 @@ from wireloom.providers import load
 from wireloom.translate.chat_upstream.items import SUMMARY
 from wireloom.translate.chat_upstream.messages import NO_OUTPUT
 from wireloom.translate.rules.loss import Severity
-from wireloom.translate.tools import client_tools
+from wireloom.translate.tools.apply_patch import ApplyPatchCall
+from wireloom.translate.tools.local_shell import LocalShellCall
+from wireloom.translate.tools.shell import ShellCall
+from wireloom.translate.tools.tool_search import ToolSearchCall
 
 IMMATERIAL = Severity.IMMATERIAL
 
@@ -48,7 +51,7 @@ def told(*items: Json) -> list[tuple[str, Any, str]]:
 def test_a_command_and_its_output() -> None:
     action = {"type": "exec", "command": ["ls", "-l"], "env": {"A": "b"}}
     more = {"timeout_ms": 5, "working_directory": "/w", "user": "me"}
-    asking = {"type": "local_shell_call", "id": "lsc_1", "call_id": "1", "status": "completed"}
+    asking = {"type": "local_shell_call", "id": "lsh_1", "call_id": "1", "status": "completed"}
     answer = {"type": "local_shell_call_output", "id": "lso_1", "call_id": "1", "output": "a.txt"}
     assert told({**asking, "action": {**action, **more}}, answer) == [
         ("local_shell", {**action, **more}, "a.txt")
@@ -62,7 +65,7 @@ def test_an_output_of_a_command_may_name_its_call_by_its_own_id() -> None:
     """Some versions of the contract have no `call_id` there."""
     asking = {
         "type": "local_shell_call",
-        "id": "lsc_1",
+        "id": "lsh_1",
         "call_id": "1",
         "status": "completed",
         "action": {"type": "exec", "command": ["ls"], "env": {}},
@@ -195,20 +198,20 @@ def test_calls_of_every_kind_are_preceded_by_the_thought_that_led_to_them(asking
 # What a model makes of a call, in the forms that are understood, and what is made of that.
 ASKED: list[tuple[Any, str, Json]] = [
     (
-        client_tools.local_shell_fields,
+        LocalShellCall.fields,
         "local_shell_call",
         {"command": "ls -l", "timeout_ms": 5, "user": None},
     ),
-    (client_tools.local_shell_fields, "local_shell_call", {"command": ["ls"], "env": {"A": "b"}}),
-    (client_tools.shell_fields, "shell_call", {"commands": ["ls", "pwd"], "max_output_length": 9}),
-    (client_tools.shell_fields, "shell_call", {"command": "ls"}),
+    (LocalShellCall.fields, "local_shell_call", {"command": ["ls"], "env": {"A": "b"}}),
+    (ShellCall.fields, "shell_call", {"commands": ["ls", "pwd"], "max_output_length": 9}),
+    (ShellCall.fields, "shell_call", {"command": "ls"}),
     (
-        client_tools.apply_patch_fields,
+        ApplyPatchCall.fields,
         "apply_patch_call",
         {"operation": {"type": "update_file", "path": "a", "diff": "@@\n-x\n+y"}},
     ),
-    (client_tools.apply_patch_fields, "apply_patch_call", {"type": "delete_file", "path": "a", "diff": ""}),
-    (client_tools.tool_search_fields, "tool_search_call", {"query": "q", "limit": None, "deep": [{"a": 1}]}),
+    (ApplyPatchCall.fields, "apply_patch_call", {"type": "delete_file", "path": "a", "diff": ""}),
+    (ToolSearchCall.fields, "tool_search_call", {"query": "q", "limit": None, "deep": [{"a": 1}]}),
 ]
 
 

@@ -12,10 +12,12 @@ from tests.support import contract
 from tests.support.tools import GENERIC, SCHEMA, Json, Lost, flat, function, namespace, offered
 from wireloom.errors import InvalidRequest
 from wireloom.providers import Profile, load, names
-from wireloom.translate.hub.items import CALLS
+from wireloom.translate.hub.items import FunctionCall
 from wireloom.translate.rules.loss import How, Severity
+from wireloom.translate.tools.base import EMPTY_PARAMETERS, Target, Tools, flat_name
+from wireloom.translate.tools.custom import CustomCall
 from wireloom.translate.tools.free_input import unwrap, wrap
-from wireloom.translate.tools.table import EMPTY_PARAMETERS, TOOLS, Target, Tools, flat_name
+from wireloom.translate.tools.table import CALL_ITEMS, TOOLS
 from wireloom.translate.tools.table import REFUSED as HOSTED
 
 OPENAI, KIMI = load("openai"), load("kimi")
@@ -77,7 +79,7 @@ def test_a_custom_tool_is_a_function_with_one_text() -> None:
     assert tool["function"] == {"name": "patch", "description": "Patches."}
     assert parameters.pop("properties")["input"]["type"] == "string"
     assert parameters == {"type": "object", "required": ["input"], "additionalProperties": False}
-    assert made.restore("patch") == Target("patch", kind="custom")
+    assert made.restore("patch") == Target("patch", call=CustomCall)
     assert losses == []
 
 
@@ -140,7 +142,7 @@ def test_the_tools_of_a_namespace_are_offered_one_by_one_and_come_back_to_it() -
     assert [made.restore(name) for name in flat(made)] == [
         Target("add"),
         Target("add", "maths"),
-        Target("prove", "maths", "custom"),
+        Target("prove", "maths", CustomCall),
     ]
     assert [made.flat_name("add", None), made.flat_name("prove", "maths")] == ["add", "maths-prove"]
     assert made.flat_name("prove", None) is None
@@ -264,8 +266,8 @@ def test_tools_that_flatten_alike_stay_apart() -> None:
     assert [made.restore(name) for name in flat(made)] == [
         Target("a-b"),
         Target("b", "a"),
-        Target("b", "a", "custom"),
-        Target("a-b", kind="custom"),
+        Target("b", "a", CustomCall),
+        Target("a-b", call=CustomCall),
         Target("a.b"),
     ]
 
@@ -298,7 +300,7 @@ def test_whatever_tools_are_called_each_is_found_again(wanted: list[tuple[str | 
         custom = custom or space is not None
         tool = {"type": "custom" if custom else "function", "name": name}
         tools.append(tool if space is None else namespace(space, tool))
-        targets.append(Target(name, space, "custom" if custom else "function"))
+        targets.append(Target(name, space, CustomCall if custom else FunctionCall))
     assume(len(set(targets)) == len(targets))
     made, _ = offered(*tools, profile=KIMI)
     assert len(made.functions) == len(wanted)
@@ -412,4 +414,4 @@ def test_what_is_offered_can_be_called() -> None:
         {"type": "apply_patch"},
         {"type": "tool_search", "execution": "client"},
     )
-    assert {target.kind for target in made.by_flat_name.values()} == CALLS.keys()
+    assert {target.call.kind for target in made.by_flat_name.values()} == CALL_ITEMS.keys()

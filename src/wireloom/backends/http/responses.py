@@ -31,7 +31,7 @@ from wireloom.translate.responses_upstream import request as responses_upstream
 from wireloom.translate.responses_upstream.reader import ResponsesReader
 from wireloom.translate.responses_upstream.relay import ResponseRelay
 from wireloom.translate.rules.loss import Losses
-from wireloom.translate.tools import table as t
+from wireloom.translate.tools.table import REFUSED
 
 log = logging.getLogger("wireloom.tools")
 
@@ -74,7 +74,7 @@ class ResponsesBackend(UpstreamBackend):
             with suppress(GatewayError):
                 return await self._asked(asked, ask.caller.upstream_key), "upstream"
         # What Chat Completions would lose, or has no tool for, is no matter of this upstream's.
-        tools = [tool for tool in ask.body.tools or () if tool.type not in t.REFUSED]
+        tools = [tool for tool in ask.body.tools or () if tool.type not in REFUSED]
         body_counted = ask.body.model_copy(update={"tools": tools})
         return await super().count(replace(ask, body=body_counted, losses=Losses()))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from wireloom.errors import GatewayError
 from wireloom.translate.responses_upstream.events import End, end_of, failure
 from wireloom.translate.rules.loss import How
+from wireloom.translate.tools import table as tools
 
 if TYPE_CHECKING:
     from wireloom_protocol import replies
@@ -19,43 +20,34 @@ if TYPE_CHECKING:
 Json: TypeAlias = dict[str, Any]
 FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter", "function_call"]
 
-CALLS: Mapping[str, str] = {"function_call": "function", "custom_tool_call": "custom"}
+CALLS: Mapping[str, str] = {name: form.chat for name, form in tools.CALLS.items() if form.chat is not None}
 """Types of items that are calls of a client's tool, and what Chat calls them."""
 LOGGED = "Chat has no words for it: the log has its type"
 OUTPUT: Mapping[str, tuple[How, str]] = {
     "message": (How.NATIVE, "its text and its refusal"),
     "reasoning": (How.EMULATED, "reasoning_content"),
-    "function_call": (How.NATIVE, "a call"),
-    "custom_tool_call": (How.NATIVE, "a call"),
     **dict.fromkeys(
         (
+            *tools.CALLS,
+            *tools.OUTPUTS,
             "additional_tools",
-            "apply_patch_call",
-            "apply_patch_call_output",
             "code_interpreter_call",
             "compaction",
             "computer_call",
             "computer_call_output",
-            "custom_tool_call_output",
             "file_search_call",
-            "function_call_output",
             "image_generation_call",
-            "local_shell_call",
-            "local_shell_call_output",
             "mcp_approval_request",
             "mcp_approval_response",
             "mcp_call",
             "mcp_list_tools",
             "program",
             "program_output",
-            "shell_call",
-            "shell_call_output",
-            "tool_search_call",
-            "tool_search_output",
             "web_search_call",
         ),
         (How.IGNORED, LOGGED),
     ),
+    **dict.fromkeys(CALLS, (How.NATIVE, "a call")),
 }
 """Every type of output item, and what becomes of it in a completion."""
 ANNOTATIONS: Mapping[str, tuple[How, str]] = {

@@ -17,7 +17,7 @@ from wireloom.translate.chat_upstream.calls import Finder
 from wireloom.translate.chat_upstream.chunk import DONE, look_at, read_chunk, read_completion
 from wireloom.translate.chat_upstream.reader import INCOMPLETE
 from wireloom.translate.chat_upstream.usage import usage
-from wireloom.translate.tools.free_input import is_json
+from wireloom.translate.hub.items import is_json
 from wireloom.translate.upstream_errors import cut_off
 from wireloom_runtime.operations import Encoded
 

@@ -9,9 +9,9 @@ import msgspec
 from wireloom_protocol import hot
 
 from wireloom.errors import UpstreamError
+from wireloom.translate.hub.items import is_json
 from wireloom.translate.hub.stream import ResponseStream
-from wireloom.translate.tools import table as t
-from wireloom.translate.tools.free_input import is_json
+from wireloom.translate.tools.base import Tools
 
 Json: TypeAlias = dict[str, Any]
 
@@ -149,7 +149,7 @@ class Calls:
         echo: a function of the upstream's own, which gets its arguments back.
     """
 
-    def __init__(self, stream: ResponseStream, tools: t.Tools, state: State, echo: str | None = None) -> None:
+    def __init__(self, stream: ResponseStream, tools: Tools, state: State, echo: str | None = None) -> None:
         self._stream = stream
         self._tools = tools
         self._state = state
@@ -219,7 +219,7 @@ class Calls:
 class _Call:
     """One call while its fragments arrive; the stream hears of it as soon as it has a name."""
 
-    def __init__(self, stream: ResponseStream, tools: t.Tools, number: int, echo: str | None) -> None:
+    def __init__(self, stream: ResponseStream, tools: Tools, number: int, echo: str | None) -> None:
         self._stream = stream
         self._tools = tools
         self._number = number
@@ -274,4 +274,4 @@ class _Call:
                 f"The model called {name!r}, which the request does not allow.", code="invalid_tool_call"
             )
         tool = self._tools.restore(name)
-        self._stream.call(self._number, self.told_id, tool.name, namespace=tool.namespace, kind=tool.kind)
+        self._stream.call(self._number, self.told_id, tool.name, namespace=tool.namespace, make=tool.call)

@@ -9,7 +9,7 @@ from wireloom_protocol import responses as m
 
 from wireloom.providers.profile import Profile
 from wireloom.translate.rules.loss import Losses, Severity
-from wireloom.translate.tools import table as t
+from wireloom.translate.tools.base import Tools
 
 Json: TypeAlias = dict[str, Any]
 
@@ -21,7 +21,7 @@ class Draft:
     request: m.CreateResponse
     profile: Profile
     losses: Losses
-    tools: t.Tools
+    tools: Tools
     body: Json = field(default_factory=dict)
     instruction: str = ""
     """What the model is told besides the client's instructions."""

@@ -14,8 +14,9 @@ from wireloom.translate.chat_upstream.messages import ChatMessages, Json, Unseal
 from wireloom.translate.conversation.hosted_calls import HOSTED
 from wireloom.translate.conversation.parts import PARTS, agent_text
 from wireloom.translate.rules.loss import How, Losses, Rule, Severity, refused
-from wireloom.translate.tools import table as t
-from wireloom.translate.tools.item_calls import CALLS
+from wireloom.translate.tools.base import Tools
+from wireloom.translate.tools.flatten import place
+from wireloom.translate.tools.table import CALLS, OUTPUTS
 
 SUMMARY = "[summary of the conversation before this point]\n"
 
@@ -23,7 +24,7 @@ SUMMARY = "[summary of the conversation before this point]\n"
 def messages(
     instructions: str | None,
     items: str | Sequence[Any],
-    tools: t.Tools,
+    tools: Tools,
     profile: Profile,
     losses: Losses,
     *,
@@ -50,7 +51,7 @@ def messages(
     if isinstance(items, str):
         build.messages.append({"role": "user", "content": items})
         return build.messages
-    paths = [t.place(index, recalled) for index in range(len(items))]
+    paths = [place(index, recalled) for index in range(len(items))]
     build.collect_outputs(paths, items)
     for path, item in zip(paths, items, strict=True):
         ITEMS[item.type].apply(build, path, item)
@@ -91,12 +92,8 @@ def _agent_message(build: ChatMessages, _: str, item: m.AgentMessageItemParam) -
     build.user([{"type": "text", "text": agent_text(item)}])
 
 
-def _function_call(build: ChatMessages, _: str, item: m.FunctionToolCall) -> None:
-    build.call(item.call_id, item.name, item.namespace, item.arguments)
-
-
 def _call(build: ChatMessages, _: str, item: Any) -> None:
-    build.call(*CALLS[item.type](item))
+    build.call(CALLS[item.type].in_history(item))
 
 
 def _output(build: ChatMessages, _: str, __: Any) -> None:
@@ -169,16 +166,13 @@ _REFUSED: ItemRule = Rule(How.REFUSED, _refused, "it belongs to a tool that runs
 ITEMS: Mapping[str, ItemRule] = {
     "message": Rule(How.NATIVE, _message),
     "agent_message": Rule(How.EMULATED, _agent_message, "a user message; who speaks to whom is in its text"),
-    "function_call": Rule(How.NATIVE, _function_call),
+    **dict.fromkeys(CALLS, _CALL),
+    **dict.fromkeys(OUTPUTS, Rule(How.EMULATED, _output, _ANSWER)),
+    "function_call": Rule(How.NATIVE, _call),
     "function_call_output": Rule(How.NATIVE, _output, "pictures follow as a user message"),
-    "custom_tool_call_output": Rule(How.EMULATED, _output, _ANSWER),
     "reasoning": Rule(How.NATIVE, _reasoning, "as the profile demands or forbids it"),
     "tool_search_output": Rule(How.EMULATED, _output, f"{_ANSWER}, and functions that can be called"),
     "additional_tools": Rule(How.EMULATED, _nothing, "functions that can be called"),
-    "local_shell_call_output": Rule(How.EMULATED, _output, _ANSWER),
-    "shell_call_output": Rule(How.EMULATED, _output, _ANSWER),
-    "apply_patch_call_output": Rule(How.EMULATED, _output, _ANSWER),
-    **dict.fromkeys(CALLS, _CALL),
     **dict.fromkeys(HOSTED, _TRACE),
     "mcp_list_tools": Rule(How.IGNORED, _uncallable, "none of them can be called here"),
     "compaction": Rule(

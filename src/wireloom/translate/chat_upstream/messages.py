@@ -14,8 +14,8 @@ from wireloom.providers.profile import Profile
 from wireloom.translate.conversation.hosted_calls import Trace
 from wireloom.translate.conversation.parts import PARTS, At
 from wireloom.translate.rules.loss import Losses, Severity
-from wireloom.translate.tools import table as t
-from wireloom.translate.tools.item_outputs import OUTPUTS
+from wireloom.translate.tools.base import HistoryCall, Tools, flat_name
+from wireloom.translate.tools.table import OUTPUTS
 
 Json: TypeAlias = dict[str, Any]
 Unseal: TypeAlias = Callable[[str, str], Any]
@@ -30,7 +30,7 @@ CONTINUE = "Understood."
 class ChatMessages:
     """The messages so far, and the assistant message that is still growing."""
 
-    def __init__(self, tools: t.Tools, profile: Profile, losses: Losses, unseal: Unseal) -> None:
+    def __init__(self, tools: Tools, profile: Profile, losses: Losses, unseal: Unseal) -> None:
         self.tools = tools
         self.unseal = unseal
         self.profile = profile
@@ -59,7 +59,7 @@ class ChatMessages:
                 made[item.call_id] += 1
             if item.type not in OUTPUTS:
                 continue
-            call_id, output = OUTPUTS[item.type](self.tools, item)
+            call_id, output = OUTPUTS[item.type].in_history(self.tools, item)
             if not call_id:
                 raise InvalidRequest(f"{path}.call_id is missing.", param=f"{path}.call_id")
             placed = self.outputs[call_id]
@@ -96,17 +96,18 @@ class ChatMessages:
         message = self.turn()
         message["content"] = text if message["content"] is None else message["content"] + text
 
-    def call(self, call_id: str, name: str, namespace: str | None, arguments: str) -> None:
-        """A call by the assistant."""
-        flat = self.tools.flat_name(name, namespace) or t.flat_name(name, namespace, self.profile)
+    def call(self, call: HistoryCall) -> None:
+        """Append a call by the assistant, under its flat name."""
+        offered = self.tools.flat_name(call.name, call.namespace)
+        name = offered or flat_name(call.name, call.namespace, self.profile)
         self.turn().setdefault("tool_calls", []).append(
-            {"id": call_id, "type": "function", "function": {"name": flat, "arguments": arguments}}
+            {"id": call.call_id, "type": "function", "function": {"name": name, "arguments": call.arguments}}
         )
 
     def happened(self, path: str, call_id: str, trace: Trace) -> None:
         """A call that was carried out elsewhere, with what came of it."""
         self.outputs[call_id].appendleft([(path, trace.output)])
-        self.call(call_id, trace.name, None, trace.arguments)
+        self.call(HistoryCall(call_id, trace.name, None, trace.arguments))
         self.flush()
         taken = [url for url in trace.pictures if self.takes_picture(url)]
         if taken:

@@ -15,7 +15,7 @@ from wireloom.translate.chat_upstream.chunk import DONE, look_at, read_chunk
 from wireloom.translate.chat_upstream.think_tags import ThinkTags
 from wireloom.translate.chat_upstream.usage import usage
 from wireloom.translate.hub.stream import Incomplete, ResponseStream
-from wireloom.translate.tools import table as t
+from wireloom.translate.tools.base import Tools
 from wireloom.translate.upstream_errors import cut_off
 
 Json: TypeAlias = dict[str, Any]
@@ -49,7 +49,7 @@ class ChatReader:
     """
 
     def __init__(
-        self, stream: ResponseStream, tools: t.Tools, profile: Profile, *, codex: bool = False
+        self, stream: ResponseStream, tools: Tools, profile: Profile, *, codex: bool = False
     ) -> None:
         self._stream = stream
         self._thoughts = _reader(profile.reasoning_fields)

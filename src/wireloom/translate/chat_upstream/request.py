@@ -16,7 +16,9 @@ from wireloom.translate.chat_upstream.messages import Unseal
 from wireloom.translate.chat_upstream.tool_choice import choose_tools
 from wireloom.translate.conversation.effort import updated
 from wireloom.translate.rules.loss import How, Losses, Rule, Severity, refused
-from wireloom.translate.tools import table as t
+from wireloom.translate.tools.base import Tools
+from wireloom.translate.tools.flatten import flatten
+from wireloom.translate.tools.table import BRINGERS
 
 Apply: TypeAlias = "Callable[[Draft, str, Any], None]"
 
@@ -58,7 +60,7 @@ class ChatRequest:
     """
 
     body: Json
-    tools: t.Tools
+    tools: Tools
 
 
 def request(
@@ -77,7 +79,7 @@ def request(
         InvalidRequest: something that cannot be carried and must not be left out.
     """
     body = updated(body)
-    tools = t.flatten(
+    tools = flatten(
         body,
         profile,
         losses,
@@ -127,7 +129,7 @@ def _offer(build: Draft) -> None:
 def tool_names(body: m.CreateResponse) -> list[str]:
     """The names of a request's tools, for the log; a tool without one is named by its kind."""
     items: Any = body.input if isinstance(body.input, list) else ()
-    brought = [tool for item in items if item.type in t.BRINGERS for tool in item.tools]
+    brought = [tool for item in items if item.type in BRINGERS for tool in item.tools]
     return [str(getattr(tool, "name", tool.type)) for tool in [*(body.tools or ()), *brought]]
 
 

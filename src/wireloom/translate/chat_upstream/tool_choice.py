@@ -10,7 +10,8 @@ from wireloom_protocol import responses as m
 from wireloom.errors import InvalidRequest
 from wireloom.translate.chat_upstream.draft import Draft
 from wireloom.translate.rules.loss import How, Rule, Severity, refused
-from wireloom.translate.tools import table as t
+from wireloom.translate.tools.base import Tools
+from wireloom.translate.tools.table import CHOSEN_BY, SEARCHES
 
 
 def choose_tools(build: Draft, path: str, value: Any) -> None:
@@ -57,7 +58,7 @@ def _force(build: Draft, path: str, flat: str) -> None:
     _choose(build, path, "function", {"type": "function", "function": {"name": flat}})
 
 
-def _offered(tools: t.Tools, kind: str, name: Any, namespace: Any) -> str | None:
+def _offered(tools: Tools, kind: str, name: Any, namespace: Any) -> str | None:
     """The name under which a tool is offered that a choice is about; some are known by their kind alone."""
     if name is None:
         return tools.flat_name(kind, kind=kind)
@@ -103,7 +104,7 @@ def _allow(build: Draft, path: str, value: m.ToolChoiceAllowed) -> None:
     tools, allowed, search = build.tools, set(), False
     for index, tool in enumerate(value.tools):
         kind, name = str(tool.get("type")), tool.get("name")
-        if kind in t.SEARCHES:
+        if kind in SEARCHES:
             search = tools.search
             continue
         flat = _offered(tools, kind, name, tool.get("namespace"))
@@ -127,7 +128,10 @@ def _allow(build: Draft, path: str, value: m.ToolChoiceAllowed) -> None:
 
 ChoiceRule: TypeAlias = Rule[Callable[[Draft, str, Any], None]]
 
-_OF_KIND: ChoiceRule = Rule(How.EMULATED, _of_kind, "the function that stands for the tool")
+_CHOSEN: Mapping[str, ChoiceRule] = {
+    "name": Rule(How.EMULATED, _named, "the function that stands for the tool"),
+    "type": Rule(How.EMULATED, _of_kind, "the function that stands for the tool"),
+}
 _FOREIGN: ChoiceRule = Rule(How.REFUSED, _foreign, "it runs inside a provider that offers it")
 
 CHOICES: Mapping[str, ChoiceRule] = {
@@ -137,10 +141,8 @@ CHOICES: Mapping[str, ChoiceRule] = {
     "allowed_tools": Rule(
         How.EMULATED, _allow, "by offering these alone where the upstream has no such choice"
     ),
+    **{kind: _CHOSEN[by] for kind, by in CHOSEN_BY.items()},
     "function": Rule(How.NATIVE, _named, "refused where the upstream cannot be made to call"),
-    "custom": Rule(How.EMULATED, _named, "the function that stands for the tool"),
-    "apply_patch": _OF_KIND,
-    "shell": _OF_KIND,
     **dict.fromkeys(
         (
             "code_interpreter",

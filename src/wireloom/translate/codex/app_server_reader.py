@@ -39,7 +39,7 @@ from wireloom.translate.codex.schemas import Schema
 from wireloom.translate.hub.stream import Incomplete, ResponseStream
 from wireloom.translate.responses_upstream.reader import ResponsesReader
 from wireloom.translate.rules.loss import How, Rule
-from wireloom.translate.tools import table as t
+from wireloom.translate.tools.base import Tools
 from wireloom.wire.lenient import Lenient
 
 Json: TypeAlias = dict[str, Any]
@@ -83,7 +83,7 @@ class AppServerReader:
     def __init__(
         self,
         stream: ResponseStream,
-        tools: t.Tools,
+        tools: Tools,
         schemas: Mapping[str, Schema],
         close: Callable[[Json], str],
         *,

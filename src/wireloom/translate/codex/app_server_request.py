@@ -16,7 +16,7 @@ from wireloom.translate.codex.schemas import Schema, unsaid
 from wireloom.translate.conversation.effort import updated
 from wireloom.translate.responses_upstream.tools import offer
 from wireloom.translate.rules.loss import How, Losses, Rule, Severity
-from wireloom.translate.tools import table as t
+from wireloom.translate.tools.base import Tools
 
 Json: TypeAlias = dict[str, Any]
 
@@ -50,7 +50,7 @@ class Plan:
     start: Json
     items: list[Json]
     turn: Json
-    tools: t.Tools
+    tools: Tools
     schemas: Mapping[str, Schema]
 
 

@@ -15,7 +15,9 @@ from wireloom.translate.codex.fields import COMMON, SUMMARIES, carried, instruct
 from wireloom.translate.codex.items import thread_items
 from wireloom.translate.conversation.effort import updated
 from wireloom.translate.rules.loss import How, Losses, Rule, Severity, refused
-from wireloom.translate.tools import table as t
+from wireloom.translate.tools.base import Tools
+from wireloom.translate.tools.flatten import place
+from wireloom.translate.tools.table import CALLS, OUTPUTS
 
 Json: TypeAlias = dict[str, Any]
 
@@ -81,11 +83,11 @@ def run(body: m.CreateResponse, options: Options, losses: Losses) -> Run:
         elif value is not None:
             FIELDS[name].apply(build, name, value)
     _no_calls(body, options.recalled)
-    items = thread_items(body, sent, t.Tools(), PROFILE, losses, options)
+    items = thread_items(body, sent, Tools(), PROFILE, losses, options)
     turns = [item for item in items if item["type"] == "message"]
     for index, item in enumerate(items):
         if item["type"] == "reasoning":
-            at = t.place(index, options.recalled)
+            at = place(index, options.recalled)
             losses.add(at, "dropped", "a transcript holds what was said", Severity.IMMATERIAL)
     while turns and turns[0]["role"] == "developer":
         build.instructions.append(_words(turns.pop(0), []))
@@ -130,7 +132,7 @@ def _no_calls(body: m.CreateResponse, recalled: int) -> None:
     for index, item in enumerate(items):
         if ITEMS[item.type] is How.REFUSED:
             reason = "codex exec takes neither tools nor what they returned; --backend app-server does"
-            raise refused(t.place(index, recalled), reason, "unsupported_item")
+            raise refused(place(index, recalled), reason, "unsupported_item")
 
 
 ITEMS: Mapping[str, How] = {
@@ -143,30 +145,20 @@ ITEMS: Mapping[str, How] = {
     "reasoning": How.IGNORED,
     **dict.fromkeys(
         (
+            *CALLS,
+            *OUTPUTS,
             "additional_tools",
-            "apply_patch_call",
-            "apply_patch_call_output",
             "code_interpreter_call",
             "computer_call",
             "computer_call_output",
-            "custom_tool_call",
-            "custom_tool_call_output",
             "file_search_call",
-            "function_call",
-            "function_call_output",
             "image_generation_call",
-            "local_shell_call",
-            "local_shell_call_output",
             "mcp_approval_request",
             "mcp_approval_response",
             "mcp_call",
             "mcp_list_tools",
             "program",
             "program_output",
-            "shell_call",
-            "shell_call_output",
-            "tool_search_call",
-            "tool_search_output",
             "web_search_call",
         ),
         How.REFUSED,

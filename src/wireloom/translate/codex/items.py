@@ -14,7 +14,8 @@ from wireloom.providers.profile import Profile
 from wireloom.translate.chat_upstream.request import Options
 from wireloom.translate.responses_upstream.items import Items
 from wireloom.translate.rules.loss import Losses, refused
-from wireloom.translate.tools import table as t
+from wireloom.translate.tools.base import Tools
+from wireloom.translate.tools.flatten import place
 
 Json: TypeAlias = dict[str, Any]
 
@@ -27,7 +28,7 @@ TEXT = {"assistant": "output_text"}
 def thread_items(
     body: m.CreateResponse,
     sent: Json,
-    tools: t.Tools,
+    tools: Tools,
     profile: Profile,
     losses: Losses,
     options: Options,
@@ -49,7 +50,7 @@ def thread_items(
         return [_message("user", body.input)] if body.input is not None else []
     given: list[Json] = sent["input"]
     for index, json in enumerate(given):
-        for path, part in _pictures(t.place(index, options.recalled), json):
+        for path, part in _pictures(place(index, options.recalled), json):
             _readable(path, part, losses)
     items = Items(tools, profile, losses, options.unseal).translate(body.input, given, options.recalled)
     made = [_plain(item) for item in items]
@@ -123,5 +124,5 @@ def _paired(made: list[Json], given: Sequence[Any], recalled: int) -> None:
 
 def _alone(given: Sequence[Any], recalled: int, call_id: str, reason: str) -> InvalidRequest:
     index = next((i for i, item in enumerate(given) if getattr(item, "call_id", None) == call_id), None)
-    path = "input" if index is None else f"{t.place(index, recalled)}.call_id"
+    path = "input" if index is None else f"{place(index, recalled)}.call_id"
     return InvalidRequest(f"{path}: {reason}.", code="unpaired_call", param=path)

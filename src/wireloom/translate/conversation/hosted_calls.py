@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from wireloom.translate.tools.client_tools import call_arguments
+from wireloom.translate.tools.base import call_arguments
 
 ELSEWHERE = "[carried out by another provider; what came of it is in what follows]"
 

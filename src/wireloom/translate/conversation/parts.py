@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from wireloom_protocol import responses as m
 
 from wireloom.providers.profile import Profile
+from wireloom.translate.hub.stored_items import AGENT_TEXTS
 from wireloom.translate.rules.loss import How, Losses, Rule, refused
 
 Json: TypeAlias = dict[str, Any]
@@ -79,12 +80,6 @@ DETAILS: Mapping[str, How] = {
     "original": How.IGNORED,
 }
 """Every level of detail of an image."""
-
-AGENT_TEXTS: Mapping[str, str] = {"input_text": "text", "encrypted_content": "encrypted_content"}
-"""Type of a part of what agents write to each other -> its member that holds the text.
-
-The CLI takes the text that a model gave a tool of its own for sealed; text that came through here is not.
-"""
 
 
 def agent_text(item: m.AgentMessageItemParam) -> str:

@@ -9,9 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 import msgspec
 from wireloom_protocol import hot
 
-from wireloom.translate.tools import client_tools
-from wireloom.translate.tools.free_input import FreeInput, is_json, unwrap
-
 if TYPE_CHECKING:
     from wireloom_protocol import replies
 
@@ -144,10 +141,13 @@ class CallItem(Item):
         item: id and name are in it.
     """
 
-    prefix: ClassVar[str]
+    kind: ClassVar[str]
+    """Type of the tool that it calls."""
     type: ClassVar[str]
-    told: ClassVar[bool] = True
-    """Whether the call is told while it arrives; else it is announced when its arguments are complete."""
+    prefix: ClassVar[str]
+    """How ids of such items begin."""
+    streamed: ClassVar[bool] = True
+    """True: emit argument deltas. False: buffer, and emit the item once the arguments are complete."""
 
     def __init__(self, item_id: str, call_id: str, name: str, namespace: str | None) -> None:
         super().__init__(
@@ -184,10 +184,11 @@ class CallItem(Item):
 
 
 class FunctionCall(CallItem):
-    """A call of a function."""
+    """A call of a function, and of any tool that the request does not list."""
 
-    prefix = "fc"
+    kind = "function"
     type = "function_call"
+    prefix = "fc"
 
     def __init__(self, *at: Any) -> None:
         super().__init__(*at)
@@ -214,138 +215,10 @@ class FunctionCall(CallItem):
         return [("response.function_call_arguments.done", done)]
 
 
-class CustomCall(CallItem):
-    """A call of a tool with free-form input, which stands inside the arguments of a function."""
-
-    prefix = "ctc"
-    type = "custom_tool_call"
-
-    def __init__(self, *at: Any) -> None:
-        super().__init__(*at)
-        self.item["input"] = ""
-        self._input = FreeInput(unwrap)
-        self._said: list[str] = []
-
-    def feed(self, fragment: str) -> str:
-        """See `CallItem.feed`: the input in it."""
-        said = self._input.feed(fragment)
-        self._said.append(said)
-        return said
-
-    def rest(self, *, whole: bool) -> str:
-        """See `CallItem.rest`."""
-        said = self._input.close()
-        self._said.append(said)
-        return said
-
-    def event(self, delta: str, output_index: int, sequence: int) -> hot.HotEvent:
-        """See `CallItem.event`."""
-        return hot.ResponseCustomToolCallInputDeltaEvent(sequence, output_index, self.item["id"], delta)
-
-    def end(self) -> list[tuple[str, Json]]:
-        """See `CallItem.end`."""
-        self.item["input"] = text = "".join(self._said)
-        return [("response.custom_tool_call_input.done", {"input": text})]
-
-
-class ClientCall(CallItem):
-    """A call of a published tool that runs at the client; its fields are made from the whole arguments."""
-
-    told = False
-
-    @staticmethod
-    def fields(arguments: Json) -> Json | None:
-        """The fields of the item, or None where the arguments do not hold them."""
-        raise NotImplementedError
-
-    def settled(self) -> CallItem:
-        """See `CallItem.settled`: what cannot be read is told as a call of a function, as the model made it."""
-        arguments = _object("".join(self.chunks))
-        fields = None if arguments is None else type(self).fields(arguments)
-        if fields is None:
-            call = FunctionCall(self.item["id"], self.item["call_id"], self.item["name"], None)
-            call.chunks = self.chunks
-            self.item = call.item  # so that what comes after its end is noticed
-            return call
-        del self.item["name"]
-        self.item.update(fields)
-        return self
-
-    def opening(self) -> Json:
-        """See `Item.opening`: all of it, since it is whole."""
-        return dict(self.item)
-
-    def feed(self, fragment: str) -> str:
-        """See `CallItem.feed`: its fields tell it."""
-        return ""
-
-    def end(self) -> list[tuple[str, Json]]:
-        """See `CallItem.end`."""
-        return []
-
-
-class ToolSearchCall(ClientCall):
-    """A search for tools that the client carries out."""
-
-    prefix = "tsc"
-    type = "tool_search_call"
-    fields = staticmethod(client_tools.tool_search_fields)
-
-
-class LocalShellCall(ClientCall):
-    """A command for the client's machine."""
-
-    prefix = "lsc"
-    type = "local_shell_call"
-    fields = staticmethod(client_tools.local_shell_fields)
-
-
-class ShellCall(ClientCall):
-    """Command lines for the client's machine."""
-
-    prefix = "sc"
-    type = "shell_call"
-    fields = staticmethod(client_tools.shell_fields)
-
-    def end(self) -> list[tuple[str, Json]]:
-        """See `CallItem.end`: each command is told as a whole."""
-        events: list[tuple[str, Json]] = []
-        for index, command in enumerate(self.item["action"]["commands"]):
-            at = {"command_index": index}
-            events += [
-                ("response.shell_call_command.added", {**at, "command": ""}),
-                ("response.shell_call_command.delta", {**at, "delta": command}),
-                ("response.shell_call_command.done", {**at, "command": command}),
-            ]
-        return events
-
-
-class ApplyPatchCall(ClientCall):
-    """A change of a file on the client's machine."""
-
-    prefix = "apc"
-    type = "apply_patch_call"
-    fields = staticmethod(client_tools.apply_patch_fields)
-
-    def end_as(self, status: str) -> None:
-        """See `Item.end_as`: the contract knows no incomplete one, and only a whole one gets here."""
-        self.item["status"] = "completed"
-
-
-# Kind of a tool -> what its calls are told as.
-CALLS: Mapping[str, type[CallItem]] = {
-    "function": FunctionCall,
-    "custom": CustomCall,
-    "tool_search": ToolSearchCall,
-    "local_shell": LocalShellCall,
-    "shell": ShellCall,
-    "apply_patch": ApplyPatchCall,
-}
-
-
-def _object(arguments: str) -> Json | None:
-    """The object that arguments are, an empty one where there are none, or None where they cannot be read."""
-    if not arguments.strip():
-        return {}
-    value = msgspec.json.decode(arguments) if is_json(arguments) else None
-    return value if isinstance(value, dict) else None
+def is_json(text: str) -> bool:
+    """Whether a text is a JSON value."""
+    try:
+        msgspec.json.decode(text)
+    except (msgspec.MsgspecError, RecursionError):
+        return False
+    return True

@@ -13,11 +13,11 @@ from wireloom_protocol.operations import KNOWN
 if TYPE_CHECKING:
     from wireloom_protocol import replies
 
-from wireloom.translate.conversation.parts import AGENT_TEXTS
-
 Json = dict[str, Any]
 
 STATUSES: Final = ("in_progress", "completed", "incomplete")
+DONE: Final = {"status": "completed"}
+"""Members of an item that has ended, where the contract demands a status."""
 # A server says who made an item, so a client's word for it is not repeated; the other is the Codex CLI's bookkeeping.
 UNTOLD: Final = frozenset({"created_by", "internal_chat_message_metadata_passthrough"})
 PARTS: Final[Mapping[str, type[BaseModel]]] = {
@@ -28,6 +28,12 @@ PARTS: Final[Mapping[str, type[BaseModel]]] = {
     "output_text": m.OutputTextContent,
     "refusal": m.RefusalContent,
 }
+
+AGENT_TEXTS: Final[Mapping[str, str]] = {"input_text": "text", "encrypted_content": "encrypted_content"}
+"""Type of a part of what agents write to each other -> its member that holds the text.
+
+The CLI takes the text that a model gave a tool of its own for sealed; text that came through here is not.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,7 @@ def _agent_message(item: Json) -> None:
     """The published contract has no such item, so it is shown as the message that the model got."""
     texts = [part[AGENT_TEXTS[part["type"]]] for part in item["content"]]
     content = [{"type": "input_text", "text": text} for text in texts]
-    item |= {"type": "message", "role": "user", "content": content, **_DONE}
+    item |= {"type": "message", "role": "user", "content": content, **DONE}
     item.pop("phase", None)
 
 
@@ -76,7 +82,8 @@ def _part(part: Json) -> Json:
     return {"annotations": [], "logprobs": [], **kept} if part["type"] == "output_text" else kept
 
 
-def _output(item: Json) -> None:
+def output(item: Json) -> None:
+    """The stored form of an output of text or content parts, in place."""
     if isinstance(item["output"], list):
         item["output"] = [_part(part) for part in item["output"]]
     _status(item)
@@ -88,8 +95,8 @@ def _status(item: Json) -> None:
         item["status"] = "completed"
 
 
-def _tools(item: Json) -> None:
-    """A tool of a kind that is not known was wrapped when it came in; there is no form to show it in."""
+def known_tools(item: Json) -> None:
+    """The stored form of an item's tools, in place. A tool of an unknown kind was wrapped when it came in: it has none."""
     item["tools"] = [_tool(tool) for tool in item["tools"] if tool["type"] in KNOWN["Tool"]]
 
 
@@ -108,15 +115,6 @@ def _configuration(item: Json) -> None:
         item["text"] = text | {"format": _without_nulls(text["format"])} if "format" in text else text
 
 
-def _search(item: Json) -> None:
-    item.setdefault("execution", "client" if item["call_id"] else "server")
-
-
-def _search_output(item: Json) -> None:
-    _search(item)
-    _tools(item)
-
-
 def _file_search(item: Json) -> None:
     if item.get("results") is not None:
         item["results"] = [_without_nulls(result) for result in item["results"]]
@@ -131,39 +129,11 @@ def _without_nulls(value: Json) -> Json:
     return {name: member for name, member in value.items() if member is not None}
 
 
-def _local_shell_output(item: Json) -> None:
-    item.setdefault("call_id", item["id"])
-
-
-def _shell(item: Json) -> None:
-    item["action"] = {"timeout_ms": None, "max_output_length": None, **item["action"]}
-
-
-def _shell_output(item: Json) -> None:
-    item["output"] = [
-        {name: part[name] for name in ("stdout", "stderr", "outcome")} for part in item["output"]
-    ]
-
-
-_DONE: Final = {"status": "completed"}
-
 FORMS: Final[Mapping[str, Form | None]] = {
-    "message": Form(m.MessageResource, _DONE, _message),
+    "message": Form(m.MessageResource, DONE, _message),
     "agent_message": Form(m.MessageResource, mend=_agent_message),
-    "function_call": Form(m.FunctionToolCallResource, _DONE),
-    "function_call_output": Form(m.FunctionToolCallOutputResource, _DONE, _output),
-    "custom_tool_call": Form(m.CustomToolCallResource, _DONE),
-    "custom_tool_call_output": Form(m.CustomToolCallOutputResource, _DONE, _output),
     "reasoning": Form(m.ReasoningItem),
-    "additional_tools": Form(m.AdditionalTools, {"role": "developer"}, _tools),
-    "tool_search_call": Form(m.ToolSearchCall, {"call_id": None, **_DONE}, _search),
-    "tool_search_output": Form(m.ToolSearchOutput, {"call_id": None, **_DONE}, _search_output),
-    "local_shell_call": Form(m.LocalShellToolCall),
-    "local_shell_call_output": Form(m.LocalShellToolCallOutput, mend=_local_shell_output),
-    "shell_call": Form(m.FunctionShellCall, {"environment": None, **_DONE}, _shell),
-    "shell_call_output": Form(m.FunctionShellCallOutput, {"max_output_length": None, **_DONE}, _shell_output),
-    "apply_patch_call": Form(m.ApplyPatchToolCall),
-    "apply_patch_call_output": Form(m.ApplyPatchToolCallOutput),
+    "additional_tools": Form(m.AdditionalTools, {"role": "developer"}, known_tools),
     "web_search_call": Form(m.WebSearchToolCall, mend=_web_search),
     "file_search_call": Form(m.FileSearchToolCall, mend=_file_search),
     "code_interpreter_call": Form(m.CodeInterpreterToolCall, {"code": None, "outputs": None}),
@@ -183,17 +153,39 @@ FORMS: Final[Mapping[str, Form | None]] = {
     "program": None,
     "program_output": None,
 }
-"""Every kind of input item with its stored form, None for those that are not kept."""
+"""Type of each item that no client tool's kind has -> its stored form, None for those that are not stored."""
+
+PREFIXES: Final[Mapping[str, str]] = {
+    "message": "msg",
+    "agent_message": "amsg",
+    "reasoning": "rs",
+    "additional_tools": "at",
+    "web_search_call": "ws",
+    "file_search_call": "fs",
+    "code_interpreter_call": "ci",
+    "image_generation_call": "ig",
+    "mcp_list_tools": "mcpl",
+    "mcp_approval_request": "mcpr",
+    "mcp_approval_response": "mcpa",
+    "mcp_call": "mcp",
+    "compaction": "cmp",
+    "compaction_trigger": "cmpt",
+    "configuration_update": "cfg",
+    "computer_call": "cu",
+    "computer_call_output": "cuo",
+    "program": "prog",
+    "program_output": "progo",
+}
+"""Type of each item that no client tool's kind has -> how ids of its type begin."""
 
 
-def shown(item: Any) -> replies.ItemResource:
-    """An item in its stored form; `FORMS` makes it from plain JSON, so this is where it gets its type.
+def shown(item: Any, form: Form) -> replies.ItemResource:
+    """An item in its stored form. A form makes it from plain JSON, so this is where it gets its type.
 
     Args:
-        item: JSON of an input or output item with its id, of a kind that `FORMS` has a form for; not changed.
+        item: JSON of an input or output item with its id; not changed.
+        form: that of its type.
     """
-    form = FORMS[item["type"]]
-    assert form is not None
     stored: Any = form.shown(item)
     known: replies.ItemResource = stored
     return known

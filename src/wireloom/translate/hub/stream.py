@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import msgspec
 
 from wireloom.translate.hub.fold import TERMINAL
-from wireloom.translate.hub.items import CALLS, CallItem, Event, Item, Json, Part, WholeItem
+from wireloom.translate.hub.items import CallItem, Event, FunctionCall, Item, Json, Part, WholeItem
 
 if TYPE_CHECKING:
     from wireloom_protocol import replies
@@ -129,7 +129,13 @@ class ResponseStream:
     # -- what a backend says -------------------------------------------------------------------------------------
 
     def call(
-        self, key: object, call_id: str, name: str, *, namespace: str | None = None, kind: str = "function"
+        self,
+        key: object,
+        call_id: str,
+        name: str,
+        *,
+        namespace: str | None = None,
+        make: type[CallItem] = FunctionCall,
     ) -> None:
         """A call begins.
 
@@ -138,9 +144,8 @@ class ResponseStream:
             call_id: what the client will answer it by.
             name: the tool's name as the client gave it.
             namespace: the namespace the tool stands in.
-            kind: what the call is told as, a key of `CALLS`.
+            make: the class of item that the client expects, as `Tools.restore` gives it.
         """
-        make = CALLS[kind]
         self._calls[key] = call = make(self.new_id(make.prefix), call_id, name, namespace)
         self._next(call)
 
@@ -348,7 +353,7 @@ class ResponseStream:
     def _open_item(self, item: Item) -> None:
         self.start()
         self._open = item
-        if isinstance(item, CallItem) and not item.told:
+        if isinstance(item, CallItem) and not item.streamed:
             return
         self._announce(item)
         for kind, delta, logprobs in item.pending:
@@ -438,13 +443,13 @@ class ResponseStream:
 
     def _close_call(self, call: CallItem, status: str) -> CallItem:
         """Tell the end of a call, and of one that had to be whole, all of it."""
-        if not call.told:
+        if not call.streamed:
             call = call.settled()
             self._announce(call)
             self._call_delta(call, call.feed("".join(call.chunks)))
         self._call_delta(call, call.rest(whole=status == "completed"))
         at: Json = {"output_index": call.output_index}
-        if call.told:
+        if call.streamed:
             at["item_id"] = call.item["id"]
         for kind, fields in call.end():
             self._emit(kind, **at, **fields)

@@ -9,7 +9,8 @@ import msgspec
 from wireloom.errors import UpstreamError
 from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.responses_upstream.output import Told
-from wireloom.translate.tools import table as t
+from wireloom.translate.tools.base import Tools
+from wireloom.translate.tools.custom import CustomCall
 
 Json: TypeAlias = dict[str, Any]
 
@@ -28,7 +29,7 @@ class UpstreamCalls:
         tools: the names under which tools were offered that the upstream does not have itself.
     """
 
-    def __init__(self, stream: ResponseStream, tools: t.Tools) -> None:
+    def __init__(self, stream: ResponseStream, tools: Tools) -> None:
         self._stream = stream
         self._tools = tools
         self._waiting: dict[Told, list[str]] = {}
@@ -88,7 +89,7 @@ class UpstreamCalls:
             item.call_id or item.id or self._stream.new_id("call"),
             tool.name,
             namespace=tool.namespace or item.namespace,
-            kind="custom" if custom else tool.kind,
+            make=CustomCall if custom else tool.call,
         )
         self.called.append(item.name)
         if custom:

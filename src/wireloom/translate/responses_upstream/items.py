@@ -16,9 +16,9 @@ from wireloom.translate.conversation.hosted_calls import HOSTED
 from wireloom.translate.conversation.parts import PARTS, WORDS, At, agent_text
 from wireloom.translate.responses_upstream.tools import native
 from wireloom.translate.rules.loss import How, Losses, Rule, Severity, refused
-from wireloom.translate.tools import table as t
-from wireloom.translate.tools.item_calls import CALLS
-from wireloom.translate.tools.item_outputs import OUTPUTS
+from wireloom.translate.tools.base import HistoryCall, Tools, flat_name
+from wireloom.translate.tools.flatten import place
+from wireloom.translate.tools.table import CALLS, OUTPUTS, TOOL_OF
 
 Json: TypeAlias = dict[str, Any]
 
@@ -33,7 +33,7 @@ class Items:
         unseal: opens what a client carries for the gateway.
     """
 
-    def __init__(self, tools: t.Tools, profile: Profile, losses: Losses, unseal: Unseal) -> None:
+    def __init__(self, tools: Tools, profile: Profile, losses: Losses, unseal: Unseal) -> None:
         self.tools = tools
         self.profile = profile
         self.wire = profile.responses
@@ -61,7 +61,7 @@ class Items:
             kind = item.type
             if not kind.endswith("_output"):
                 self._show_pictures()
-            path = t.place(index, recalled)
+            path = place(index, recalled)
             if kind in ALWAYS or NEEDS.get(kind, kind) not in self.native:
                 ITEMS[kind].apply(self, path, item, json)
             else:
@@ -71,10 +71,13 @@ class Items:
 
     # -- what items are said in ----------------------------------------------------------------------------------
 
-    def call(self, call_id: str, name: str, namespace: str | None, arguments: str) -> None:
-        """A call of a function."""
-        flat = self.tools.flat_name(name, namespace) or t.flat_name(name, namespace, self.profile)
-        self.made.append({"type": "function_call", "call_id": call_id, "name": flat, "arguments": arguments})
+    def call(self, call: HistoryCall) -> None:
+        """Append a call of a function, under its flat name."""
+        offered = self.tools.flat_name(call.name, call.namespace)
+        name = offered or flat_name(call.name, call.namespace, self.profile)
+        self.made.append(
+            {"type": "function_call", "call_id": call.call_id, "name": name, "arguments": call.arguments}
+        )
 
     def output(self, path: str, call_id: str | None, output: Any, json: Any = None) -> None:
         """What a call returned: as it is where the upstream reads parts, else its text, and its pictures later.
@@ -221,7 +224,7 @@ def _function_call(build: Items, _: str, item: m.FunctionToolCall, json: Json) -
     if build.wire.complete and (item.namespace is None or "namespace" in build.native):
         build.made.append(json)
     else:
-        build.call(item.call_id, item.name, item.namespace, item.arguments or "{}")
+        build.call(HistoryCall(item.call_id, item.name, item.namespace, item.arguments or "{}"))
 
 
 def _plain_output(build: Items, path: str, item: Any, json: Json) -> None:
@@ -232,11 +235,11 @@ def _plain_output(build: Items, path: str, item: Any, json: Json) -> None:
 
 
 def _call(build: Items, _: str, item: Any, __: Json) -> None:
-    build.call(*CALLS[item.type](item))
+    build.call(CALLS[item.type].in_history(item))
 
 
 def _output(build: Items, path: str, item: Any, _: Json) -> None:
-    build.output(path, *OUTPUTS[item.type](build.tools, item))
+    build.output(path, *OUTPUTS[item.type].in_history(build.tools, item))
 
 
 def _agent_message(build: Items, _: str, item: m.AgentMessageItemParam, json: Json) -> None:
@@ -255,7 +258,7 @@ def _hosted(build: Items, path: str, item: Any, _: Json) -> None:
     trace = HOSTED[item.type](item)
     build.losses.add(path, "emulated", "told as a call with its output", Severity.IMMATERIAL)
     call_id = item.id or _id("call", path)
-    build.call(call_id, trace.name, None, trace.arguments)
+    build.call(HistoryCall(call_id, trace.name, None, trace.arguments))
     build.output(path, call_id, trace.output)
     if trace.pictures and build.profile.images:
         build.user([{"type": "input_image", "image_url": url, "detail": "auto"} for url in trace.pictures])
@@ -295,6 +298,8 @@ ITEMS: Mapping[str, ItemRule] = {
         "where the upstream is not complete, the last one says how much is thought",
     ),
     "agent_message": Rule(How.EMULATED, _agent_message, "as it is where the upstream is complete"),
+    **dict.fromkeys(CALLS, _CALL),
+    **dict.fromkeys(OUTPUTS, Rule(How.EMULATED, _output, _OUTPUT)),
     "function_call": Rule(
         How.NATIVE, _function_call, "of a namespace that is not known, under its flat name"
     ),
@@ -303,10 +308,6 @@ ITEMS: Mapping[str, ItemRule] = {
     "reasoning": Rule(How.NATIVE, _reasoning, "as the profile demands or forbids it"),
     "tool_search_output": Rule(How.EMULATED, _output, f"{_OUTPUT}, and functions"),
     "additional_tools": Rule(How.EMULATED, _nothing, "where they are not known, functions"),
-    "local_shell_call_output": Rule(How.EMULATED, _output, _OUTPUT),
-    "shell_call_output": Rule(How.EMULATED, _output, _OUTPUT),
-    "apply_patch_call_output": Rule(How.EMULATED, _output, _OUTPUT),
-    **dict.fromkeys(CALLS, _CALL),
     **dict.fromkeys(HOSTED, _TRACE),
     "mcp_list_tools": Rule(How.IGNORED, _nothing, "where the upstream has no such tool"),
     "compaction": Rule(
@@ -337,16 +338,7 @@ ALWAYS = frozenset(
 )
 # Type of an item -> the kind of tool, or the type of item, that an upstream must have to read it as it is.
 NEEDS: Mapping[str, str] = {
-    "custom_tool_call": "custom",
-    "custom_tool_call_output": "custom",
-    "tool_search_call": "tool_search",
-    "tool_search_output": "tool_search",
-    "local_shell_call": "local_shell",
-    "local_shell_call_output": "local_shell",
-    "shell_call": "shell",
-    "shell_call_output": "shell",
-    "apply_patch_call": "apply_patch",
-    "apply_patch_call_output": "apply_patch",
+    **TOOL_OF,
     "web_search_call": "web_search",
     "file_search_call": "file_search",
     "code_interpreter_call": "code_interpreter",

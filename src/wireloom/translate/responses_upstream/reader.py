@@ -19,7 +19,8 @@ from wireloom.translate.responses_upstream.calls import UpstreamCalls
 from wireloom.translate.responses_upstream.events import End, counted, decoded, end_of, failure, untold
 from wireloom.translate.responses_upstream.output import PARTS, Ledger, Told, can_come_back, texts_of
 from wireloom.translate.rules.loss import How, Rule
-from wireloom.translate.tools import table as t
+from wireloom.translate.tools.base import Tools
+from wireloom.translate.tools.table import CALLS, OUTPUTS
 from wireloom.translate.upstream_errors import cut_off
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class ResponsesReader:
     """
 
     def __init__(
-        self, stream: ResponseStream, tools: t.Tools, close: Callable[[Json], str], *, codex: bool = False
+        self, stream: ResponseStream, tools: Tools, close: Callable[[Json], str], *, codex: bool = False
     ) -> None:
         self._stream = stream
         self._close = close
@@ -368,19 +369,10 @@ _WHOLE: OutputRule = Rule(How.NATIVE, _R._pass_on, "as it is, where a client can
 OUTPUT: Mapping[str, OutputRule] = {
     "message": Rule(How.NATIVE, _R._whole_message, "what its deltas left out"),
     "reasoning": Rule(How.NATIVE, _R._whole_thought, "what its deltas left out; encrypted content is sealed"),
+    **dict.fromkeys((*CALLS, *OUTPUTS), _WHOLE),
     "function_call": _CALLED,
     "custom_tool_call": _CALLED,
-    "function_call_output": _WHOLE,
-    "custom_tool_call_output": _WHOLE,
     "additional_tools": _WHOLE,
-    "tool_search_call": _WHOLE,
-    "tool_search_output": _WHOLE,
-    "local_shell_call": _WHOLE,
-    "local_shell_call_output": _WHOLE,
-    "shell_call": _WHOLE,
-    "shell_call_output": _WHOLE,
-    "apply_patch_call": _WHOLE,
-    "apply_patch_call_output": _WHOLE,
     "web_search_call": _WHOLE,
     "file_search_call": _WHOLE,
     "code_interpreter_call": _WHOLE,

@@ -14,7 +14,7 @@ from wireloom.translate.conversation.effort import updated
 from wireloom.translate.responses_upstream.items import Items
 from wireloom.translate.responses_upstream.tools import offer
 from wireloom.translate.rules.loss import How, Losses, Rule, Severity, refused
-from wireloom.translate.tools import table as t
+from wireloom.translate.tools.base import Tools
 
 Json: TypeAlias = dict[str, Any]
 
@@ -29,7 +29,7 @@ class UpstreamRequest:
     """
 
     body: Json
-    tools: t.Tools
+    tools: Tools
 
 
 @dataclass(slots=True)

@@ -13,7 +13,9 @@ from wireloom.providers.profile import Profile
 from wireloom.translate.chat_upstream.request import Options
 from wireloom.translate.rules.loss import How, Losses, Rule, Severity, refused
 from wireloom.translate.rules.members import LEFT_OUT
-from wireloom.translate.tools import table as t
+from wireloom.translate.tools.base import Tools
+from wireloom.translate.tools.flatten import flatten
+from wireloom.translate.tools.table import CHOSEN_BY
 
 Json: TypeAlias = dict[str, Any]
 
@@ -31,7 +33,7 @@ class Offer:
     """
 
     tools: list[Json]
-    flat: t.Tools
+    flat: Tools
     choice: Any = None
 
 
@@ -52,7 +54,7 @@ def offer(body: m.CreateResponse, sent: Json, profile: Profile, options: Options
     known = native(profile)
     # A function goes as it is only where nothing has to be mended: its name or a missing member may be at fault.
     kept = known if profile.responses.complete else known - {"function"}
-    flat = t.flatten(
+    flat = flatten(
         body,
         # What the profile says of strict functions and of searching is said of Chat Completions.
         profile.model_copy(update={"tool_strict": True, "web_search": {}}),
@@ -102,7 +104,7 @@ def _without(tool: Json, denied: frozenset[str], namespace: str | None = None) -
     return {**tool, "tools": left} if left else None
 
 
-def _functions(flat: t.Tools, given: list[Json]) -> list[Json]:
+def _functions(flat: Tools, given: list[Json]) -> list[Json]:
     """Chat definitions in the form of the Responses contract, with all members that some servers insist on."""
     own = {flat.flat_name(tool["name"]): tool for tool in given if tool["type"] == "function"}
     made = []
@@ -194,18 +196,15 @@ CHOICES: Mapping[str, ChoiceRule] = {
     ),
     **dict.fromkeys(
         (
-            "apply_patch",
+            *CHOSEN_BY,
             "code_interpreter",
             "computer",
             "computer_use",
             "computer_use_preview",
-            "custom",
             "file_search",
-            "function",
             "image_generation",
             "mcp",
             "programmatic_tool_calling",
-            "shell",
             "web_search_preview",
             "web_search_preview_2025_03_11",
         ),

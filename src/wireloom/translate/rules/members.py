@@ -10,20 +10,8 @@ CARRIED: Mapping[str, frozenset[str]] = {
         # items
         "message": "role content",
         "agent_message": "content",
-        "function_call": "call_id name namespace arguments",
-        "function_call_output": "call_id output",
-        "custom_tool_call": "call_id name namespace input",
-        "custom_tool_call_output": "call_id output",
         "reasoning": "content summary encrypted_content",
         "additional_tools": "tools",
-        "tool_search_call": "call_id arguments",
-        "tool_search_output": "call_id tools",
-        "local_shell_call": "call_id action",
-        "local_shell_call_output": "id call_id output",
-        "shell_call": "call_id action",
-        "shell_call_output": "call_id output",
-        "apply_patch_call": "call_id operation",
-        "apply_patch_call_output": "call_id output status",
         "web_search_call": "id action",
         "file_search_call": "id queries results",
         "code_interpreter_call": "id code outputs",
@@ -42,21 +30,12 @@ CARRIED: Mapping[str, frozenset[str]] = {
         "input_image": "image_url detail file_id",
         "input_file": "file_data filename file_id file_url",
         "input_audio": "input_audio",
-        # tools
-        "function": "name description parameters strict",
-        "custom": "name description format",
-        "namespace": "name description tools",
-        "tool_search": "description parameters execution",
-        "local_shell": "",
-        "shell": "environment",
-        "apply_patch": "",
-        "web_search": "external_web_access",
-        "web_search_2025_08_26": "external_web_access",
-        "web_search_preview": "",
-        "web_search_preview_2025_03_11": "",
     }.items()
 }
-"""Kind -> the members that are told, in whatever form, or for whose value a request is refused."""
+"""Type of an item or a part -> the members that are translated, or whose value rejects a request.
+
+Those of tools, their calls and outputs stand with their kinds in `translate/tools/`.
+"""
 
 LEFT_OUT: Mapping[str, str] = {
     "type": "it chooses the line of the table",

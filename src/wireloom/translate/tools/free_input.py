@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from wireloom.translate.hub.items import is_json
+
 Json: TypeAlias = dict[str, Any]
 
 # The field that carries free-form input, and those that models are known to use in its place.
@@ -105,15 +107,6 @@ class FreeInput:
         if len(text) < at + 6:
             return None
         return _unicode(text, at)
-
-
-def is_json(text: str) -> bool:
-    """Whether a text is a JSON value."""
-    try:
-        msgspec.json.decode(text)
-    except (msgspec.MsgspecError, RecursionError):
-        return False
-    return True
 
 
 def _unicode(text: str, at: int) -> tuple[str, int] | None:
