@@ -88,11 +88,12 @@ MSGSPEC = (
     "--base-class=wireloom_runtime.structs.Untracked",
 )
 TYPED_DICTS = ("--output-model-type=typing.TypedDict",)
-# Module of pydantic models -> the description of the module that shows its names.
-MODELS = {
+# Module that is slow to import -> the description of the module that shows its names and is not.
+LAZY = {
     "responses": "Pydantic models of the Responses, Conversations, Models and Operations contracts.",
     "chat": "Pydantic models of the Chat Completions contract.",
     "app_server": "Pydantic models of the Codex app-server protocol.",
+    "routes": "FastAPI routers of the served operations, one for each tag.",
 }
 
 
@@ -235,10 +236,11 @@ def emit(target: Path) -> None:
         list(pool.map(lambda part: model(target / file_of(part[0]), *part[1]), parts.items()))
     read = target / file_of("app_server_hot")
     read.write_text(app_server_read.optional(read.read_text()))
-    rendered = stubs.served(served, document, open_types(document), origins)
-    rendered["rpc.py"] = stubs.rpc(app_server.methods(base))
+    modules = stubs.served(served, document, open_types(document), origins)
+    modules["rpc"] = stubs.rpc(app_server.methods(base))
+    rendered = {file_of(name): text for name, text in modules.items()}
     rendered["__init__.py"] = stubs.render("package.py.jinja", version=release(), codex=codex_version())
-    for name, description in MODELS.items():
+    for name, description in LAZY.items():
         rendered[f"{name}.py"] = stubs.render("lazy.py.jinja", name=name, description=description)
     for name, text in rendered.items():
         (target / name).write_text(text)
@@ -269,8 +271,8 @@ def placed(operations: Json) -> dict[str, str]:
 
 
 def file_of(module: str) -> str:
-    """The file that a module is compiled into; one of pydantic models stands behind a lazy module of its name."""
-    return f"_{module}.py" if module in MODELS else f"{module}.py"
+    """The file that a module is compiled into; one that is slow to import stands behind a lazy module of its name."""
+    return f"_{module}.py" if module in LAZY else f"{module}.py"
 
 
 def typed_dicts_of(

@@ -203,7 +203,7 @@ def render(template: str, **values: object) -> str:
 def served(
     document: Json, surface: Json, known: Mapping[str, list[str]], origins: Origins = ELSEWHERE
 ) -> dict[str, str]:
-    """File name -> text of the modules that describe the served operations.
+    """Name -> text of the modules that describe the served operations.
 
     Args:
         document: the served contract.
@@ -222,7 +222,7 @@ def served(
         "queries": queries(found),
         "operations": found,
     }
-    return {name: render(f"{name}.jinja", **values) for name in ("operations.py", "routes.py")}
+    return {name: render(f"{name}.py.jinja", **values) for name in ("operations", "routes")}
 
 
 def rpc(methods: list[app_server.Method]) -> str:

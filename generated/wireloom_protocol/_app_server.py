@@ -5,25 +5,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel as _BaseModel
 from pydantic import ConfigDict, Field
 from typing_extensions import TypeAliasType
-
-
-class BaseModel(_BaseModel):
-    model_config = ConfigDict(
-        extra="allow",
-    )
-
+from wireloom_runtime.models import Message
 
 AbsolutePathBuf = TypeAliasType("AbsolutePathBuf", str)
 
 
-class AcceptWithExecpolicyAmendment(BaseModel):
+class AcceptWithExecpolicyAmendment(Message):
     execpolicy_amendment: list[str]
 
 
-class AcceptWithExecpolicyAmendmentCommandExecutionApprovalDecision(BaseModel):
+class AcceptWithExecpolicyAmendmentCommandExecutionApprovalDecision(Message):
     acceptWithExecpolicyAmendment: AcceptWithExecpolicyAmendment
 
 
@@ -37,17 +30,17 @@ AccountUpdateReason = TypeAliasType(
 )
 
 
-class ActivePermissionProfile(BaseModel):
+class ActivePermissionProfile(Message):
     extends: str | None = None
     id: str
 
 
-class AddFileChange(BaseModel):
+class AddFileChange(Message):
     content: str
     type: Literal["add"]
 
 
-class AddPatchChangeKind(BaseModel):
+class AddPatchChangeKind(Message):
     type: Literal["add"]
 
 
@@ -56,11 +49,11 @@ AdditionalContextKind = TypeAliasType(
 )
 
 
-class AdditionalNetworkPermissions(BaseModel):
+class AdditionalNetworkPermissions(Message):
     enabled: bool | None = None
 
 
-class AdditionalToolsResponseItem(BaseModel):
+class AdditionalToolsResponseItem(Message):
     id: str | None = None
     role: str
     tools: list[Any]
@@ -70,7 +63,7 @@ class AdditionalToolsResponseItem(BaseModel):
 AgentMessageDelivery = TypeAliasType("AgentMessageDelivery", Literal["async"])
 
 
-class AgentMessageDeltaNotification(BaseModel):
+class AgentMessageDeltaNotification(Message):
     """
     A piece of an answer's text, one for each delta of the model provider.
     """
@@ -87,19 +80,19 @@ AgentPath = TypeAliasType("AgentPath", str)
 AllowDenyRequirement = TypeAliasType("AllowDenyRequirement", Literal["allow", "deny"])
 
 
-class AmazonBedrockAccount(BaseModel):
+class AmazonBedrockAccount(Message):
     type: Literal["amazonBedrock"]
     usesCodexManagedCredentials: bool | None = False
 
 
-class AnalyticsConfig(BaseModel):
+class AnalyticsConfig(Message):
     model_config = ConfigDict(
         extra="allow",
     )
     enabled: bool | None = None
 
 
-class ApiKeyAccount(BaseModel):
+class ApiKeyAccount(Message):
     type: Literal["apiKey"]
 
 
@@ -113,18 +106,18 @@ ApprovalsReviewer = TypeAliasType(
 )
 
 
-class ApprovedExecpolicyAmendment(BaseModel):
+class ApprovedExecpolicyAmendment(Message):
     proposed_execpolicy_amendment: list[str]
 
 
-class ApprovedExecpolicyAmendmentReviewDecision(BaseModel):
+class ApprovedExecpolicyAmendmentReviewDecision(Message):
     model_config = ConfigDict(
         extra="forbid",
     )
     approved_execpolicy_amendment: ApprovedExecpolicyAmendment
 
 
-class AppsDefaultConfig(BaseModel):
+class AppsDefaultConfig(Message):
     approvals_reviewer: ApprovalsReviewer | str | None = None
     default_tools_approval_mode: AppToolApproval | str | None = None
     destructive_enabled: bool | None = True
@@ -132,23 +125,23 @@ class AppsDefaultConfig(BaseModel):
     open_world_enabled: bool | None = True
 
 
-class AsyncUserInputQuestion(BaseModel):
+class AsyncUserInputQuestion(Message):
     options: list[str] | None = None
     title: str
 
 
-class AttestationGenerateParams(BaseModel):
+class AttestationGenerateParams(Message):
     pass
 
 
-class AttestationGenerateResponse(BaseModel):
+class AttestationGenerateResponse(Message):
     model_config = ConfigDict(
         extra="forbid",
     )
     token: str
 
 
-class AudioUserInput(BaseModel):
+class AudioUserInput(Message):
     type: Literal["audio"]
     url: str | None = None
     fileId: str | None = None
@@ -169,7 +162,7 @@ AuthMode = TypeAliasType(
 )
 
 
-class AuthRecoveryNotification(BaseModel):
+class AuthRecoveryNotification(Message):
     message: str
     provider: str
     threadId: str
@@ -181,14 +174,14 @@ AutoCompactTokenLimitScope = TypeAliasType(
 )
 
 
-class BrowserUseOriginPolicyConfig(BaseModel):
+class BrowserUseOriginPolicyConfig(Message):
     access: AllowDenyRequirement | str | None = None
     downloads: AllowDenyRequirement | str | None = None
     full_cdp_access: AllowDenyRequirement | str | None = None
     uploads: AllowDenyRequirement | str | None = None
 
 
-class ByteRange(BaseModel):
+class ByteRange(Message):
     end: Annotated[int, Field(ge=0)]
     start: Annotated[int, Field(ge=0)]
 
@@ -198,7 +191,7 @@ ChatgptAuthTokensRefreshReason = TypeAliasType(
 )
 
 
-class ChatgptAuthTokensRefreshResponse(BaseModel):
+class ChatgptAuthTokensRefreshResponse(Message):
     model_config = ConfigDict(
         extra="forbid",
     )
@@ -207,7 +200,7 @@ class ChatgptAuthTokensRefreshResponse(BaseModel):
     chatgptPlanType: str | None = None
 
 
-class ClientInfo(BaseModel):
+class ClientInfo(Message):
     model_config = ConfigDict(
         extra="forbid",
     )
@@ -257,7 +250,7 @@ CommandExecutionApprovalKind = TypeAliasType(
 )
 
 
-class CommandExecutionOutputDeltaNotification(BaseModel):
+class CommandExecutionOutputDeltaNotification(Message):
     delta: str
     itemId: str
     threadId: str
@@ -275,22 +268,22 @@ CommandExecutionStatus = TypeAliasType(
 )
 
 
-class CompactionTriggerResponseItem(BaseModel):
+class CompactionTriggerResponseItem(Message):
     type: Literal["compaction_trigger"]
 
 
-class ComputerUseMacosConfig(BaseModel):
+class ComputerUseMacosConfig(Message):
     bundle_ids: dict[str, AllowDenyRequirement | str] | None = None
 
 
-class ComputerUseWindowsExeConfig(BaseModel):
+class ComputerUseWindowsExeConfig(Message):
     access: AllowDenyRequirement | str
     binary_name: str | None = None
     product_name: str
     publisher_name: str
 
 
-class ConfigReadParams(BaseModel):
+class ConfigReadParams(Message):
     model_config = ConfigDict(
         extra="forbid",
     )
@@ -298,29 +291,29 @@ class ConfigReadParams(BaseModel):
     includeLayers: bool | None = None
 
 
-class ContextCompactedNotification(BaseModel):
+class ContextCompactedNotification(Message):
     threadId: str
     turnId: str
 
 
-class ContextCompactionThreadItem(BaseModel):
+class ContextCompactionThreadItem(Message):
     completedAtMs: int | None = None
     startedAtMs: int | None = None
     id: str
     type: Literal["contextCompaction"]
 
 
-class CreditsSnapshot(BaseModel):
+class CreditsSnapshot(Message):
     balance: str | None = None
     hasCredits: bool
     unlimited: bool
 
 
-class CustomMultiAgentMode(BaseModel):
+class CustomMultiAgentMode(Message):
     custom: str
 
 
-class CustomSessionSource(BaseModel):
+class CustomSessionSource(Message):
     custom: str
 
 
@@ -329,41 +322,41 @@ CyberAccessProgram = TypeAliasType(
 )
 
 
-class CyberBlockReason(BaseModel):
+class CyberBlockReason(Message):
     kind: Literal["cyber"]
     trustedAccess: bool | None = None
 
 
-class DangerFullAccessSandboxPolicy(BaseModel):
+class DangerFullAccessSandboxPolicy(Message):
     type: Literal["dangerFullAccess"]
 
 
-class DeleteFileChange(BaseModel):
+class DeleteFileChange(Message):
     content: str
     type: Literal["delete"]
 
 
-class DeletePatchChangeKind(BaseModel):
+class DeletePatchChangeKind(Message):
     type: Literal["delete"]
 
 
-class Denied(BaseModel):
+class Denied(Message):
     rejection: str
 
 
-class DeniedReviewDecision(BaseModel):
+class DeniedReviewDecision(Message):
     model_config = ConfigDict(
         extra="forbid",
     )
     denied: Denied
 
 
-class DeprecationNoticeNotification(BaseModel):
+class DeprecationNoticeNotification(Message):
     details: str | None = None
     summary: str
 
 
-class DynamicToolCallParams(BaseModel):
+class DynamicToolCallParams(Message):
     """
     A call of a client's tool with parsed arguments; the turn waits until it is answered.
     """
@@ -381,17 +374,17 @@ DynamicToolCallStatus = TypeAliasType(
 )
 
 
-class EncryptedContentAgentMessageInputContent(BaseModel):
+class EncryptedContentAgentMessageInputContent(Message):
     encrypted_content: str
     type: Literal["encrypted_content"]
 
 
-class EncryptedContentFunctionCallOutputContentItem(BaseModel):
+class EncryptedContentFunctionCallOutputContentItem(Message):
     encrypted_content: str
     type: Literal["encrypted_content"]
 
 
-class EnteredReviewModeThreadItem(BaseModel):
+class EnteredReviewModeThreadItem(Message):
     completedAtMs: int | None = None
     startedAtMs: int | None = None
     id: str
@@ -399,13 +392,13 @@ class EnteredReviewModeThreadItem(BaseModel):
     type: Literal["enteredReviewMode"]
 
 
-class EnterpriseManagedConfigLayerSource(BaseModel):
+class EnterpriseManagedConfigLayerSource(Message):
     id: str
     name: str
     type: Literal["enterpriseManaged"]
 
 
-class EnvironmentCapabilityRootLocation(BaseModel):
+class EnvironmentCapabilityRootLocation(Message):
     model_config = ConfigDict(
         extra="forbid",
     )
@@ -414,7 +407,7 @@ class EnvironmentCapabilityRootLocation(BaseModel):
     type: Literal["environment"]
 
 
-class ExecLocalShellAction(BaseModel):
+class ExecLocalShellAction(Message):
     command: list[str]
     env: dict[str, str] | None = None
     timeout_ms: Annotated[int | None, Field(ge=0)] = None
@@ -423,7 +416,7 @@ class ExecLocalShellAction(BaseModel):
     working_directory: str | None = None
 
 
-class ExitedReviewModeThreadItem(BaseModel):
+class ExitedReviewModeThreadItem(Message):
     completedAtMs: int | None = None
     startedAtMs: int | None = None
     id: str
@@ -437,14 +430,14 @@ FileChangeApprovalDecision = TypeAliasType(
 )
 
 
-class FileChangeOutputDeltaNotification(BaseModel):
+class FileChangeOutputDeltaNotification(Message):
     delta: str
     itemId: str
     threadId: str
     turnId: str
 
 
-class FileChangeRequestApprovalParams(BaseModel):
+class FileChangeRequestApprovalParams(Message):
     grantRoot: str | None = None
     itemId: str
     reason: str | None = None
@@ -453,7 +446,7 @@ class FileChangeRequestApprovalParams(BaseModel):
     turnId: str
 
 
-class FileChangeRequestApprovalResponse(BaseModel):
+class FileChangeRequestApprovalResponse(Message):
     model_config = ConfigDict(
         extra="forbid",
     )
@@ -465,13 +458,13 @@ FileSystemAccessMode = TypeAliasType(
 )
 
 
-class FindInPageResponsesApiWebSearchAction(BaseModel):
+class FindInPageResponsesApiWebSearchAction(Message):
     pattern: str | None = None
     type: Literal["find_in_page"]
     url: str | None = None
 
 
-class FindInPageWebSearchAction(BaseModel):
+class FindInPageWebSearchAction(Message):
     pattern: str | None = None
     type: Literal["findInPage"]
     url: str | None = None
@@ -483,7 +476,7 @@ ForcedChatgptWorkspaceIds = TypeAliasType("ForcedChatgptWorkspaceIds", str | lis
 ForcedLoginMethod = TypeAliasType("ForcedLoginMethod", Literal["chatgpt", "api"])
 
 
-class FunctionDynamicToolNamespaceTool(BaseModel):
+class FunctionDynamicToolNamespaceTool(Message):
     model_config = ConfigDict(
         extra="forbid",
     )
@@ -494,7 +487,7 @@ class FunctionDynamicToolNamespaceTool(BaseModel):
     type: Literal["function"]
 
 
-class FunctionDynamicToolSpec(BaseModel):
+class FunctionDynamicToolSpec(Message):
     model_config = ConfigDict(
         extra="forbid",
     )
@@ -505,18 +498,18 @@ class FunctionDynamicToolSpec(BaseModel):
     type: Literal["function"]
 
 
-class GcpAccount(BaseModel):
+class GcpAccount(Message):
     type: Literal["gcp"]
 
 
-class GetAccountParams(BaseModel):
+class GetAccountParams(Message):
     model_config = ConfigDict(
         extra="forbid",
     )
     refreshToken: bool | None = None
 
 
-class GetAccountRateLimitsParams(BaseModel):
+class GetAccountRateLimitsParams(Message):
     model_config = ConfigDict(
         extra="forbid",
     )
@@ -524,18 +517,18 @@ class GetAccountRateLimitsParams(BaseModel):
     supportsLunaReserve: bool | None = None
 
 
-class GitInfo(BaseModel):
+class GitInfo(Message):
     branch: str | None = None
     originUrl: str | None = None
     sha: str | None = None
 
 
-class GlobPatternFileSystemPath(BaseModel):
+class GlobPatternFileSystemPath(Message):
     pattern: str
     type: Literal["glob_pattern"]
 
 
-class Granular(BaseModel):
+class Granular(Message):
     mcp_elicitations: bool
     request_permissions: bool | None = False
     rules: bool
@@ -543,11 +536,11 @@ class Granular(BaseModel):
     skill_approval: bool | None = False
 
 
-class GranularAskForApproval(BaseModel):
+class GranularAskForApproval(Message):
     granular: Granular
 
 
-class GuardianWarningNotification(BaseModel):
+class GuardianWarningNotification(Message):
     message: str
     threadId: str
 
@@ -555,12 +548,12 @@ class GuardianWarningNotification(BaseModel):
 HelplineSubject = TypeAliasType("HelplineSubject", Literal["answer", "prompt"])
 
 
-class HookPromptFragment(BaseModel):
+class HookPromptFragment(Message):
     hookRunId: str
     text: str
 
 
-class HookPromptThreadItem(BaseModel):
+class HookPromptThreadItem(Message):
     completedAtMs: int | None = None
     startedAtMs: int | None = None
     fragments: list[HookPromptFragment]
@@ -568,34 +561,34 @@ class HookPromptThreadItem(BaseModel):
     type: Literal["hookPrompt"]
 
 
-class HttpConnectionFailed(BaseModel):
+class HttpConnectionFailed(Message):
     httpStatusCode: Annotated[int | None, Field(ge=0)] = None
 
 
-class HttpConnectionFailedCodexErrorInfo(BaseModel):
+class HttpConnectionFailedCodexErrorInfo(Message):
     httpConnectionFailed: HttpConnectionFailed
 
 
-class IdleThreadStatus(BaseModel):
+class IdleThreadStatus(Message):
     type: Literal["idle"]
 
 
 ImageDetail = TypeAliasType("ImageDetail", Literal["auto", "low", "high", "original"])
 
 
-class ImageGenerationInputImage(BaseModel):
+class ImageGenerationInputImage(Message):
     path: AbsolutePathBuf
     sha256: str
 
 
-class ImageUserInput(BaseModel):
+class ImageUserInput(Message):
     detail: ImageDetail | str | None = None
     type: Literal["image"]
     url: str | None = None
     fileId: str | None = None
 
 
-class InitializeCapabilities(BaseModel):
+class InitializeCapabilities(Message):
     model_config = ConfigDict(
         extra="forbid",
     )
@@ -608,7 +601,7 @@ class InitializeCapabilities(BaseModel):
     requiredHumanApproval: bool | None = None
 
 
-class InitializeParams(BaseModel):
+class InitializeParams(Message):
     model_config = ConfigDict(
         extra="forbid",
     )
@@ -616,43 +609,43 @@ class InitializeParams(BaseModel):
     clientInfo: ClientInfo
 
 
-class InitializeResponse(BaseModel):
+class InitializeResponse(Message):
     codexHome: AbsolutePathBuf
     platformFamily: str
     platformOs: str
     userAgent: str
 
 
-class InputAudioContentItem(BaseModel):
+class InputAudioContentItem(Message):
     type: Literal["input_audio"]
     audio_url: str | None = None
     file_id: str | None = None
 
 
-class InputAudioDynamicToolCallOutputContentItem(BaseModel):
+class InputAudioDynamicToolCallOutputContentItem(Message):
     audioUrl: str
     type: Literal["inputAudio"]
 
 
-class InputAudioFunctionCallOutputContentItem(BaseModel):
+class InputAudioFunctionCallOutputContentItem(Message):
     type: Literal["input_audio"]
     audio_url: str | None = None
     file_id: str | None = None
 
 
-class InputImageContentItem(BaseModel):
+class InputImageContentItem(Message):
     detail: ImageDetail | str | None = None
     type: Literal["input_image"]
     image_url: str | None = None
     file_id: str | None = None
 
 
-class InputImageDynamicToolCallOutputContentItem(BaseModel):
+class InputImageDynamicToolCallOutputContentItem(Message):
     imageUrl: str
     type: Literal["inputImage"]
 
 
-class InputImageFunctionCallOutputContentItem(BaseModel):
+class InputImageFunctionCallOutputContentItem(Message):
     detail: ImageDetail | str | None = None
     type: Literal["input_image"]
     image_url: str | None = None
@@ -662,37 +655,37 @@ class InputImageFunctionCallOutputContentItem(BaseModel):
 InputModality = TypeAliasType("InputModality", Literal["text", "image", "audio"])
 
 
-class InputTextAgentMessageInputContent(BaseModel):
+class InputTextAgentMessageInputContent(Message):
     text: str
     type: Literal["input_text"]
 
 
-class InputTextContentItem(BaseModel):
+class InputTextContentItem(Message):
     text: str
     type: Literal["input_text"]
 
 
-class InputTextDynamicToolCallOutputContentItem(BaseModel):
+class InputTextDynamicToolCallOutputContentItem(Message):
     text: str
     type: Literal["inputText"]
 
 
-class InputTextFunctionCallOutputContentItem(BaseModel):
+class InputTextFunctionCallOutputContentItem(Message):
     text: str
     type: Literal["input_text"]
 
 
-class InternalChatMessageMetadataPassthrough(BaseModel):
+class InternalChatMessageMetadataPassthrough(Message):
     turn_id: str | None = None
 
 
-class JSONRPCErrorError(BaseModel):
+class JSONRPCErrorError(Message):
     code: int
     data: Any | None = None
     message: str
 
 
-class JSONRPCNotification(BaseModel):
+class JSONRPCNotification(Message):
     """
     A message without an answer; like every frame here it has no `jsonrpc` member.
     """
@@ -705,33 +698,33 @@ class JSONRPCNotification(BaseModel):
 LegacyAppPathString = TypeAliasType("LegacyAppPathString", str)
 
 
-class LegacyManagedConfigTomlFromFileConfigLayerSource(BaseModel):
+class LegacyManagedConfigTomlFromFileConfigLayerSource(Message):
     file: AbsolutePathBuf
     type: Literal["legacyManagedConfigTomlFromFile"]
 
 
-class LegacyManagedConfigTomlFromMdmConfigLayerSource(BaseModel):
+class LegacyManagedConfigTomlFromMdmConfigLayerSource(Message):
     type: Literal["legacyManagedConfigTomlFromMdm"]
 
 
-class ListFilesCommandAction(BaseModel):
+class ListFilesCommandAction(Message):
     command: str
     path: str | None = None
     type: Literal["listFiles"]
 
 
-class ListFilesParsedCommand(BaseModel):
+class ListFilesParsedCommand(Message):
     cmd: str
     path: str | None = None
     type: Literal["list_files"]
 
 
-class LocalAudioUserInput(BaseModel):
+class LocalAudioUserInput(Message):
     path: str
     type: Literal["localAudio"]
 
 
-class LocalImageUserInput(BaseModel):
+class LocalImageUserInput(Message):
     detail: ImageDetail | str | None = None
     path: str
     type: Literal["localImage"]
@@ -748,7 +741,7 @@ LocalShellStatus = TypeAliasType(
 McpAppDisplayMode = TypeAliasType("McpAppDisplayMode", Literal["inline", "fullscreen"])
 
 
-class McpAppUi(BaseModel):
+class McpAppUi(Message):
     preferredModelDisplayMode: McpAppDisplayMode | str
     resourceUri: str
 
@@ -761,7 +754,7 @@ McpElicitationBooleanType = TypeAliasType(
 )
 
 
-class McpElicitationConstOption(BaseModel):
+class McpElicitationConstOption(Message):
     const: str
     title: str
 
@@ -782,11 +775,11 @@ McpElicitationStringFormat = TypeAliasType(
 McpElicitationStringType = TypeAliasType("McpElicitationStringType", Literal["string"])
 
 
-class McpElicitationTitledEnumItems(BaseModel):
+class McpElicitationTitledEnumItems(Message):
     anyOf: list[McpElicitationConstOption]
 
 
-class McpElicitationTitledMultiSelectEnumSchema(BaseModel):
+class McpElicitationTitledMultiSelectEnumSchema(Message):
     default: list[str] | None = None
     description: str | None = None
     items: McpElicitationTitledEnumItems
@@ -796,7 +789,7 @@ class McpElicitationTitledMultiSelectEnumSchema(BaseModel):
     type: McpElicitationArrayType
 
 
-class McpElicitationTitledSingleSelectEnumSchema(BaseModel):
+class McpElicitationTitledSingleSelectEnumSchema(Message):
     default: str | None = None
     description: str | None = None
     oneOf: list[McpElicitationConstOption]
@@ -804,12 +797,12 @@ class McpElicitationTitledSingleSelectEnumSchema(BaseModel):
     type: McpElicitationStringType
 
 
-class McpElicitationUntitledEnumItems(BaseModel):
+class McpElicitationUntitledEnumItems(Message):
     enum: list[str]
     type: McpElicitationStringType
 
 
-class McpElicitationUntitledMultiSelectEnumSchema(BaseModel):
+class McpElicitationUntitledMultiSelectEnumSchema(Message):
     default: list[str] | None = None
     description: str | None = None
     items: McpElicitationUntitledEnumItems
@@ -819,7 +812,7 @@ class McpElicitationUntitledMultiSelectEnumSchema(BaseModel):
     type: McpElicitationArrayType
 
 
-class McpElicitationUntitledSingleSelectEnumSchema(BaseModel):
+class McpElicitationUntitledSingleSelectEnumSchema(Message):
     default: str | None = None
     description: str | None = None
     enum: list[str]
@@ -832,7 +825,7 @@ McpServerElicitationAction = TypeAliasType(
 )
 
 
-class McpServerElicitationRequestResponse(BaseModel):
+class McpServerElicitationRequestResponse(Message):
     model_config = ConfigDict(
         extra="forbid",
     )
@@ -851,7 +844,7 @@ McpServerStartupState = TypeAliasType(
 )
 
 
-class McpServerStatusUpdatedNotification(BaseModel):
+class McpServerStatusUpdatedNotification(Message):
     environmentId: str | None = None
     error: str | None = None
     failureReason: McpServerStartupFailureReason | str | None = None
@@ -860,7 +853,7 @@ class McpServerStatusUpdatedNotification(BaseModel):
     threadId: str | None = None
 
 
-class McpToolCallAppContext(BaseModel):
+class McpToolCallAppContext(Message):
     actionName: str | None = None
     appName: str | None = None
     connectorId: str
@@ -868,18 +861,18 @@ class McpToolCallAppContext(BaseModel):
     resourceUri: str | None = None
 
 
-class McpToolCallError(BaseModel):
+class McpToolCallError(Message):
     message: str
 
 
-class McpToolCallProgressNotification(BaseModel):
+class McpToolCallProgressNotification(Message):
     itemId: str
     message: str
     threadId: str
     turnId: str
 
 
-class McpToolCallResult(BaseModel):
+class McpToolCallResult(Message):
     field_meta: Annotated[Any | None, Field(alias="_meta")] = None
     content: list[Any]
     structuredContent: Any | None = None
@@ -890,7 +883,7 @@ McpToolCallStatus = TypeAliasType(
 )
 
 
-class McpToolCallThreadItem(BaseModel):
+class McpToolCallThreadItem(Message):
     completedAtMs: int | None = None
     startedAtMs: int | None = None
     appContext: McpToolCallAppContext | None = None
@@ -910,20 +903,20 @@ class McpToolCallThreadItem(BaseModel):
     type: Literal["mcpToolCall"]
 
 
-class MdmConfigLayerSource(BaseModel):
+class MdmConfigLayerSource(Message):
     domain: str
     key: str
     type: Literal["mdm"]
 
 
-class MemoryCitationEntry(BaseModel):
+class MemoryCitationEntry(Message):
     lineEnd: Annotated[int, Field(ge=0)]
     lineStart: Annotated[int, Field(ge=0)]
     note: str
     path: str
 
 
-class MentionUserInput(BaseModel):
+class MentionUserInput(Message):
     name: str
     path: str
     type: Literal["mention"]
@@ -934,26 +927,26 @@ MessagePhase = TypeAliasType(
 )
 
 
-class MinimalFileSystemSpecialPath(BaseModel):
+class MinimalFileSystemSpecialPath(Message):
     kind: Literal["minimal"]
 
 
-class MisalignmentSteer(BaseModel):
+class MisalignmentSteer(Message):
     message: str
 
 
 ModeKind = TypeAliasType("ModeKind", Literal["plan", "default"])
 
 
-class ModelAccessPrograms(BaseModel):
+class ModelAccessPrograms(Message):
     cyber: list[CyberAccessProgram | str]
 
 
-class ModelAvailabilityNux(BaseModel):
+class ModelAvailabilityNux(Message):
     message: str
 
 
-class ModelListParams(BaseModel):
+class ModelListParams(Message):
     model_config = ConfigDict(
         extra="forbid",
     )
@@ -968,7 +961,7 @@ ModelRerouteReason = TypeAliasType(
 )
 
 
-class ModelReroutedNotification(BaseModel):
+class ModelReroutedNotification(Message):
     fromModel: str
     reason: ModelRerouteReason | str
     threadId: str
@@ -976,7 +969,7 @@ class ModelReroutedNotification(BaseModel):
     turnId: str
 
 
-class ModelSafetyBufferingUpdatedNotification(BaseModel):
+class ModelSafetyBufferingUpdatedNotification(Message):
     fasterModel: str | None = None
     model: str
     reasons: list[str]
@@ -986,13 +979,13 @@ class ModelSafetyBufferingUpdatedNotification(BaseModel):
     useCases: list[str]
 
 
-class ModelServiceTier(BaseModel):
+class ModelServiceTier(Message):
     description: str
     id: str
     name: str
 
 
-class ModelUpgradeInfo(BaseModel):
+class ModelUpgradeInfo(Message):
     migrationMarkdown: str | None = None
     model: str
     modelLink: str | None = None
@@ -1003,7 +996,7 @@ class ModelUpgradeInfo(BaseModel):
 ModelVerification = TypeAliasType("ModelVerification", Literal["trustedAccessForCyber"])
 
 
-class ModelVerificationNotification(BaseModel):
+class ModelVerificationNotification(Message):
     threadId: str
     turnId: str
     verifications: list[ModelVerification | str]
@@ -1035,21 +1028,21 @@ NonSteerableTurnKind = TypeAliasType(
 )
 
 
-class NotLoadedThreadStatus(BaseModel):
+class NotLoadedThreadStatus(Message):
     type: Literal["notLoaded"]
 
 
-class OpenPageResponsesApiWebSearchAction(BaseModel):
+class OpenPageResponsesApiWebSearchAction(Message):
     type: Literal["open_page"]
     url: str | None = None
 
 
-class OpenPageWebSearchAction(BaseModel):
+class OpenPageWebSearchAction(Message):
     type: Literal["openPage"]
     url: str | None = None
 
 
-class OpenaiFormMcpServerElicitationRequestParams(BaseModel):
+class OpenaiFormMcpServerElicitationRequestParams(Message):
     environmentId: str | None = None
     serverName: str
     threadId: str
@@ -1060,7 +1053,7 @@ class OpenaiFormMcpServerElicitationRequestParams(BaseModel):
     requestedSchema: Any
 
 
-class OpenaiUserVerificationMcpServerElicitationRequestParams(BaseModel):
+class OpenaiUserVerificationMcpServerElicitationRequestParams(Message):
     environmentId: str | None = None
     serverName: str
     threadId: str
@@ -1072,30 +1065,30 @@ class OpenaiUserVerificationMcpServerElicitationRequestParams(BaseModel):
     title: str
 
 
-class OtherResponseItem(BaseModel):
+class OtherResponseItem(Message):
     type: Literal["other"]
 
 
-class OtherResponsesApiWebSearchAction(BaseModel):
+class OtherResponsesApiWebSearchAction(Message):
     type: Literal["other"]
 
 
-class OtherSubAgentSource(BaseModel):
+class OtherSubAgentSource(Message):
     other: str
 
 
-class OtherWebSearchAction(BaseModel):
+class OtherWebSearchAction(Message):
     type: Literal["other"]
 
 
-class OutputTextContentItem(BaseModel):
+class OutputTextContentItem(Message):
     annotations: list[Any] | None = None
     logprobs: list[Any] | None = None
     text: str
     type: Literal["output_text"]
 
 
-class PackagedDefaultsConfigLayerSource(BaseModel):
+class PackagedDefaultsConfigLayerSource(Message):
     file: AbsolutePathBuf
     type: Literal["packagedDefaults"]
 
@@ -1105,7 +1098,7 @@ PatchApplyStatus = TypeAliasType(
 )
 
 
-class PathFileSystemPath(BaseModel):
+class PathFileSystemPath(Message):
     path: LegacyAppPathString
     type: Literal["path"]
 
@@ -1116,14 +1109,14 @@ PermissionGrantScope = TypeAliasType("PermissionGrantScope", Literal["turn", "se
 Personality = TypeAliasType("Personality", Literal["none", "friendly", "pragmatic"])
 
 
-class PlanDeltaNotification(BaseModel):
+class PlanDeltaNotification(Message):
     delta: str
     itemId: str
     threadId: str
     turnId: str
 
 
-class PlanThreadItem(BaseModel):
+class PlanThreadItem(Message):
     completedAtMs: int | None = None
     startedAtMs: int | None = None
     id: str
@@ -1158,17 +1151,17 @@ PlanType = TypeAliasType(
 )
 
 
-class ProjectConfigLayerSource(BaseModel):
+class ProjectConfigLayerSource(Message):
     dotCodexFolder: AbsolutePathBuf
     type: Literal["project"]
 
 
-class ProjectRootsFileSystemSpecialPath(BaseModel):
+class ProjectRootsFileSystemSpecialPath(Message):
     kind: Literal["project_roots"]
     subpath: LegacyAppPathString | None = None
 
 
-class ProtectionBlockReason(BaseModel):
+class ProtectionBlockReason(Message):
     kind: Literal["protection"]
     protectionType: str
 
@@ -1196,25 +1189,25 @@ RateLimitResetType = TypeAliasType(
 )
 
 
-class RateLimitWindow(BaseModel):
+class RateLimitWindow(Message):
     resetsAt: int | None = None
     usedPercent: int
     windowDurationMins: int | None = None
 
 
-class ReadCommandAction(BaseModel):
+class ReadCommandAction(Message):
     command: str
     name: str
     path: LegacyAppPathString
     type: Literal["read"]
 
 
-class ReadOnlySandboxPolicy(BaseModel):
+class ReadOnlySandboxPolicy(Message):
     networkAccess: bool | None = False
     type: Literal["readOnly"]
 
 
-class ReadParsedCommand(BaseModel):
+class ReadParsedCommand(Message):
     cmd: str
     name: str
     path: str
@@ -1224,7 +1217,7 @@ class ReadParsedCommand(BaseModel):
 ReasoningEffort = TypeAliasType("ReasoningEffort", Annotated[str, Field(min_length=1)])
 
 
-class ReasoningEffortOption(BaseModel):
+class ReasoningEffortOption(Message):
     description: str
     reasoningEffort: ReasoningEffort
 
@@ -1234,14 +1227,14 @@ ReasoningSummary = TypeAliasType(
 )
 
 
-class ReasoningSummaryPartAddedNotification(BaseModel):
+class ReasoningSummaryPartAddedNotification(Message):
     itemId: str
     summaryIndex: int
     threadId: str
     turnId: str
 
 
-class ReasoningSummaryTextDeltaNotification(BaseModel):
+class ReasoningSummaryTextDeltaNotification(Message):
     delta: str
     itemId: str
     summaryIndex: int
@@ -1249,7 +1242,7 @@ class ReasoningSummaryTextDeltaNotification(BaseModel):
     turnId: str
 
 
-class ReasoningTextDeltaNotification(BaseModel):
+class ReasoningTextDeltaNotification(Message):
     contentIndex: int
     delta: str
     itemId: str
@@ -1257,12 +1250,12 @@ class ReasoningTextDeltaNotification(BaseModel):
     turnId: str
 
 
-class ReasoningTextReasoningItemContent(BaseModel):
+class ReasoningTextReasoningItemContent(Message):
     text: str
     type: Literal["reasoning_text"]
 
 
-class ReasoningThreadItem(BaseModel):
+class ReasoningThreadItem(Message):
     completedAtMs: int | None = None
     startedAtMs: int | None = None
     content: list[str] | None = []
@@ -1277,7 +1270,7 @@ RemoteControlConnectionStatus = TypeAliasType(
 )
 
 
-class RemoteControlStatusChangedNotification(BaseModel):
+class RemoteControlStatusChangedNotification(Message):
     """
     Sent at every start. Holds the host name, so it goes nowhere.
     """
@@ -1291,36 +1284,36 @@ class RemoteControlStatusChangedNotification(BaseModel):
 RequestId = TypeAliasType("RequestId", str | int)
 
 
-class ResponseStreamConnectionFailed(BaseModel):
+class ResponseStreamConnectionFailed(Message):
     httpStatusCode: Annotated[int | None, Field(ge=0)] = None
 
 
-class ResponseStreamConnectionFailedCodexErrorInfo(BaseModel):
+class ResponseStreamConnectionFailedCodexErrorInfo(Message):
     responseStreamConnectionFailed: ResponseStreamConnectionFailed
 
 
-class ResponseStreamDisconnected(BaseModel):
+class ResponseStreamDisconnected(Message):
     httpStatusCode: Annotated[int | None, Field(ge=0)] = None
 
 
-class ResponseStreamDisconnectedCodexErrorInfo(BaseModel):
+class ResponseStreamDisconnectedCodexErrorInfo(Message):
     responseStreamDisconnected: ResponseStreamDisconnected
 
 
-class ResponseTooManyFailedAttempts(BaseModel):
+class ResponseTooManyFailedAttempts(Message):
     httpStatusCode: Annotated[int | None, Field(ge=0)] = None
 
 
-class ResponseTooManyFailedAttemptsCodexErrorInfo(BaseModel):
+class ResponseTooManyFailedAttemptsCodexErrorInfo(Message):
     responseTooManyFailedAttempts: ResponseTooManyFailedAttempts
 
 
-class ResponseUsageMetadata(BaseModel):
+class ResponseUsageMetadata(Message):
     amount: str | None = None
     metadata: Any | None = None
 
 
-class RootFileSystemSpecialPath(BaseModel):
+class RootFileSystemSpecialPath(Message):
     kind: Literal["root"]
 
 
@@ -1329,85 +1322,85 @@ SandboxMode = TypeAliasType(
 )
 
 
-class SandboxWorkspaceWrite(BaseModel):
+class SandboxWorkspaceWrite(Message):
     exclude_slash_tmp: bool | None = False
     exclude_tmpdir_env_var: bool | None = False
     network_access: bool | None = False
     writable_roots: list[str] | None = []
 
 
-class SearchCommandAction(BaseModel):
+class SearchCommandAction(Message):
     command: str
     path: str | None = None
     query: str | None = None
     type: Literal["search"]
 
 
-class SearchParsedCommand(BaseModel):
+class SearchParsedCommand(Message):
     cmd: str
     path: str | None = None
     query: str | None = None
     type: Literal["search"]
 
 
-class SearchResponsesApiWebSearchAction(BaseModel):
+class SearchResponsesApiWebSearchAction(Message):
     queries: list[str] | None = None
     query: str | None = None
     type: Literal["search"]
 
 
-class SearchWebSearchAction(BaseModel):
+class SearchWebSearchAction(Message):
     queries: list[str] | None = None
     query: str | None = None
     type: Literal["search"]
 
 
-class ServerDiagnosticsGauge(BaseModel):
+class ServerDiagnosticsGauge(Message):
     name: str
     value: Annotated[int, Field(ge=0)]
 
 
-class ServerDiagnosticsParams(BaseModel):
+class ServerDiagnosticsParams(Message):
     pass
 
 
-class ServerDiagnosticsProcess(BaseModel):
+class ServerDiagnosticsProcess(Message):
     id: Annotated[int, Field(ge=0)]
     physicalFootprintBytes: Annotated[int | None, Field(ge=0)] = None
     residentMemoryBytes: Annotated[int | None, Field(ge=0)] = None
 
 
-class ServerDiagnosticsResponse(BaseModel):
+class ServerDiagnosticsResponse(Message):
     gauges: list[ServerDiagnosticsGauge]
     process: ServerDiagnosticsProcess
 
 
-class ServerRequestResolvedNotification(BaseModel):
+class ServerRequestResolvedNotification(Message):
     requestId: RequestId
     threadId: str
 
 
-class SessionFlagsConfigLayerSource(BaseModel):
+class SessionFlagsConfigLayerSource(Message):
     type: Literal["sessionFlags"]
 
 
-class Settings(BaseModel):
+class Settings(Message):
     developer_instructions: str | None = None
     model: str
     reasoning_effort: ReasoningEffort | None = None
 
 
-class SkillUserInput(BaseModel):
+class SkillUserInput(Message):
     name: str
     path: str
     type: Literal["skill"]
 
 
-class SlashTmpFileSystemSpecialPath(BaseModel):
+class SlashTmpFileSystemSpecialPath(Message):
     kind: Literal["slash_tmp"]
 
 
-class SleepThreadItem(BaseModel):
+class SleepThreadItem(Message):
     completedAtMs: int | None = None
     startedAtMs: int | None = None
     durationMs: Annotated[int, Field(ge=0)]
@@ -1418,7 +1411,7 @@ class SleepThreadItem(BaseModel):
 SortDirection = TypeAliasType("SortDirection", Literal["asc", "desc"])
 
 
-class SpendControlLimitSnapshot(BaseModel):
+class SpendControlLimitSnapshot(Message):
     limit: str
     remainingPercent: int
     resetsAt: int
@@ -1430,7 +1423,7 @@ SubAgentActivityKind = TypeAliasType(
 )
 
 
-class SubAgentActivityThreadItem(BaseModel):
+class SubAgentActivityThreadItem(Message):
     completedAtMs: int | None = None
     startedAtMs: int | None = None
     agentPath: str
@@ -1442,21 +1435,21 @@ class SubAgentActivityThreadItem(BaseModel):
     type: Literal["subAgentActivity"]
 
 
-class SummaryTextReasoningItemReasoningSummary(BaseModel):
+class SummaryTextReasoningItemReasoningSummary(Message):
     text: str
     type: Literal["summary_text"]
 
 
-class SystemConfigLayerSource(BaseModel):
+class SystemConfigLayerSource(Message):
     file: AbsolutePathBuf
     type: Literal["system"]
 
 
-class SystemErrorThreadStatus(BaseModel):
+class SystemErrorThreadStatus(Message):
     type: Literal["systemError"]
 
 
-class TerminalInteractionNotification(BaseModel):
+class TerminalInteractionNotification(Message):
     itemId: str
     processId: str
     stdin: str
@@ -1464,27 +1457,27 @@ class TerminalInteractionNotification(BaseModel):
     turnId: str
 
 
-class TextElement(BaseModel):
+class TextElement(Message):
     byteRange: ByteRange
     placeholder: str | None = None
 
 
-class TextPosition(BaseModel):
+class TextPosition(Message):
     column: Annotated[int, Field(ge=0)]
     line: Annotated[int, Field(ge=0)]
 
 
-class TextRange(BaseModel):
+class TextRange(Message):
     end: TextPosition
     start: TextPosition
 
 
-class TextReasoningItemContent(BaseModel):
+class TextReasoningItemContent(Message):
     text: str
     type: Literal["text"]
 
 
-class TextUserInput(BaseModel):
+class TextUserInput(Message):
     text: str
     text_elements: Annotated[
         list[TextElement] | None, Field(validate_default=True)
@@ -1497,32 +1490,32 @@ ThreadActiveFlag = TypeAliasType(
 )
 
 
-class ThreadArchiveParams(BaseModel):
+class ThreadArchiveParams(Message):
     model_config = ConfigDict(
         extra="forbid",
     )
     threadId: str
 
 
-class ThreadArchiveResponse(BaseModel):
+class ThreadArchiveResponse(Message):
     pass
 
 
-class ThreadArchivedNotification(BaseModel):
+class ThreadArchivedNotification(Message):
     threadId: str
 
 
-class ThreadClosedNotification(BaseModel):
+class ThreadClosedNotification(Message):
     threadId: str
 
 
-class ThreadEnvironment(BaseModel):
+class ThreadEnvironment(Message):
     cwd: LegacyAppPathString
     environmentId: str
     runtimeWorkspaceRoots: list[LegacyAppPathString]
 
 
-class ThreadExtra(BaseModel):
+class ThreadExtra(Message):
     pass
 
 
@@ -1532,7 +1525,7 @@ ThreadHistoryMode = TypeAliasType("ThreadHistoryMode", Literal["legacy", "pagina
 ThreadId = TypeAliasType("ThreadId", str)
 
 
-class ThreadInjectItemsParams(BaseModel):
+class ThreadInjectItemsParams(Message):
     """
     Puts Responses items in front of the next turn. Content has to be a list of parts, arguments a string; a message with the role system vanishes, so it has to travel as developer.
     """
@@ -1544,11 +1537,11 @@ class ThreadInjectItemsParams(BaseModel):
     threadId: str
 
 
-class ThreadInjectItemsResponse(BaseModel):
+class ThreadInjectItemsResponse(Message):
     pass
 
 
-class ThreadReadParams(BaseModel):
+class ThreadReadParams(Message):
     model_config = ConfigDict(
         extra="forbid",
     )
@@ -1556,7 +1549,7 @@ class ThreadReadParams(BaseModel):
     threadId: str
 
 
-class ThreadSectionAppearance(BaseModel):
+class ThreadSectionAppearance(Message):
     color: str | None = None
     icon: str | None = None
 
@@ -1564,7 +1557,7 @@ class ThreadSectionAppearance(BaseModel):
 ThreadSource = TypeAliasType("ThreadSource", str)
 
 
-class ThreadSpawn(BaseModel):
+class ThreadSpawn(Message):
     agent_nickname: str | None = None
     agent_path: AgentPath | None = None
     agent_role: str | None = None
@@ -1572,18 +1565,18 @@ class ThreadSpawn(BaseModel):
     parent_thread_id: ThreadId
 
 
-class ThreadSpawnSubAgentSource(BaseModel):
+class ThreadSpawnSubAgentSource(Message):
     thread_spawn: ThreadSpawn
 
 
 ThreadStartSource = TypeAliasType("ThreadStartSource", Literal["startup", "clear"])
 
 
-class ThreadStartThreadUnreadPosition(BaseModel):
+class ThreadStartThreadUnreadPosition(Message):
     type: Literal["threadStart"]
 
 
-class ThreadUnsubscribeParams(BaseModel):
+class ThreadUnsubscribeParams(Message):
     """
     Lets a thread go; the only way for an ephemeral one, which cannot be archived.
     """
@@ -1599,11 +1592,11 @@ ThreadUnsubscribeStatus = TypeAliasType(
 )
 
 
-class TmpdirFileSystemSpecialPath(BaseModel):
+class TmpdirFileSystemSpecialPath(Message):
     kind: Literal["tmpdir"]
 
 
-class TokenUsageBreakdown(BaseModel):
+class TokenUsageBreakdown(Message):
     cacheWriteInputTokens: int | None = 0
     cachedInputTokens: int
     inputTokens: int
@@ -1612,19 +1605,19 @@ class TokenUsageBreakdown(BaseModel):
     totalTokens: int
 
 
-class ToolRequestUserInputAnswer(BaseModel):
+class ToolRequestUserInputAnswer(Message):
     model_config = ConfigDict(
         extra="forbid",
     )
     answers: list[str]
 
 
-class ToolRequestUserInputOption(BaseModel):
+class ToolRequestUserInputOption(Message):
     description: str
     label: str
 
 
-class ToolRequestUserInputQuestion(BaseModel):
+class ToolRequestUserInputQuestion(Message):
     header: str
     id: str
     isOther: bool | None = False
@@ -1633,14 +1626,14 @@ class ToolRequestUserInputQuestion(BaseModel):
     question: str
 
 
-class ToolRequestUserInputResponse(BaseModel):
+class ToolRequestUserInputResponse(Message):
     model_config = ConfigDict(
         extra="forbid",
     )
     answers: dict[str, ToolRequestUserInputAnswer]
 
 
-class ToolSearchCallResponseItem(BaseModel):
+class ToolSearchCallResponseItem(Message):
     arguments: Any
     call_id: str | None = None
     encrypted_content: str | None = None
@@ -1653,7 +1646,7 @@ class ToolSearchCallResponseItem(BaseModel):
     type: Literal["tool_search_call"]
 
 
-class ToolSearchOutputResponseItem(BaseModel):
+class ToolSearchOutputResponseItem(Message):
     call_id: str | None = None
     execution: str
     id: str | None = None
@@ -1668,13 +1661,13 @@ class ToolSearchOutputResponseItem(BaseModel):
 TrustedContacts = TypeAliasType("TrustedContacts", Literal["check", "skip"])
 
 
-class TurnDiffUpdatedNotification(BaseModel):
+class TurnDiffUpdatedNotification(Message):
     diff: str
     threadId: str
     turnId: str
 
 
-class TurnEnvironmentParams(BaseModel):
+class TurnEnvironmentParams(Message):
     model_config = ConfigDict(
         extra="forbid",
     )
@@ -1683,7 +1676,7 @@ class TurnEnvironmentParams(BaseModel):
     runtimeWorkspaceRoots: list[LegacyAppPathString] | None = None
 
 
-class TurnInterruptParams(BaseModel):
+class TurnInterruptParams(Message):
     """
     Ends a turn early; what the thread then holds is not fit to be continued.
     """
@@ -1695,14 +1688,14 @@ class TurnInterruptParams(BaseModel):
     turnId: str
 
 
-class TurnInterruptResponse(BaseModel):
+class TurnInterruptResponse(Message):
     pass
 
 
 TurnItemsView = TypeAliasType("TurnItemsView", Literal["notLoaded", "summary", "full"])
 
 
-class TurnModerationMetadataNotification(BaseModel):
+class TurnModerationMetadataNotification(Message):
     metadata: Any
     threadId: str
     turnId: str
@@ -1718,45 +1711,45 @@ TurnStatus = TypeAliasType(
 )
 
 
-class TurnThreadUnreadPosition(BaseModel):
+class TurnThreadUnreadPosition(Message):
     turnId: str
     type: Literal["turn"]
 
 
-class UnknownCommandAction(BaseModel):
+class UnknownCommandAction(Message):
     command: str
     type: Literal["unknown"]
 
 
-class UnknownFileSystemSpecialPath(BaseModel):
+class UnknownFileSystemSpecialPath(Message):
     kind: Literal["unknown"]
     path: str
     subpath: LegacyAppPathString | None = None
 
 
-class UnknownMember(BaseModel):
+class UnknownMember(Message):
     """
     What is newer than this contract.
     """
 
 
-class UnknownParsedCommand(BaseModel):
+class UnknownParsedCommand(Message):
     cmd: str
     type: Literal["unknown"]
 
 
-class UpdateFileChange(BaseModel):
+class UpdateFileChange(Message):
     move_path: str | None = None
     type: Literal["update"]
     unified_diff: str
 
 
-class UpdatePatchChangeKind(BaseModel):
+class UpdatePatchChangeKind(Message):
     move_path: str | None = None
     type: Literal["update"]
 
 
-class UrlMcpServerElicitationRequestParams(BaseModel):
+class UrlMcpServerElicitationRequestParams(Message):
     environmentId: str | None = None
     serverName: str
     threadId: str
@@ -1768,13 +1761,13 @@ class UrlMcpServerElicitationRequestParams(BaseModel):
     url: str
 
 
-class UsageLimitExceededImageGenerationFailure(BaseModel):
+class UsageLimitExceededImageGenerationFailure(Message):
     limitId: str
     resetsAt: int | None = None
     type: Literal["usageLimitExceeded"]
 
 
-class UserConfigLayerSource(BaseModel):
+class UserConfigLayerSource(Message):
     file: AbsolutePathBuf
     profile: str | None = None
     type: Literal["user"]
@@ -1795,7 +1788,7 @@ UserInput = TypeAliasType(
 )
 
 
-class UserMessageThreadItem(BaseModel):
+class UserMessageThreadItem(Message):
     completedAtMs: int | None = None
     startedAtMs: int | None = None
     clientId: str | None = None
@@ -1807,12 +1800,12 @@ class UserMessageThreadItem(BaseModel):
 Verbosity = TypeAliasType("Verbosity", Literal["low", "medium", "high"])
 
 
-class W3cTraceContext(BaseModel):
+class W3cTraceContext(Message):
     traceparent: str | None = None
     tracestate: str | None = None
 
 
-class WarningNotification(BaseModel):
+class WarningNotification(Message):
     """
     A remark for the log, for instance that the model name is not in the catalogue.
     """
@@ -1838,7 +1831,7 @@ WebSearchContextSize = TypeAliasType(
 )
 
 
-class WebSearchLocation(BaseModel):
+class WebSearchLocation(Message):
     city: str | None = None
     country: str | None = None
     region: str | None = None
@@ -1855,7 +1848,7 @@ WebSearchProvider = TypeAliasType(
 )
 
 
-class WebSearchThreadItem(BaseModel):
+class WebSearchThreadItem(Message):
     completedAtMs: int | None = None
     startedAtMs: int | None = None
     action: WebSearchAction | UnknownMember | None = None
@@ -1865,28 +1858,28 @@ class WebSearchThreadItem(BaseModel):
     type: Literal["webSearch"]
 
 
-class WebSearchToolConfig(BaseModel):
+class WebSearchToolConfig(Message):
     allowed_domains: list[str] | None = None
     context_size: WebSearchContextSize | str | None = None
     location: WebSearchLocation | None = None
 
 
-class WellbeingHelplineAnswerAnnotation(BaseModel):
+class WellbeingHelplineAnswerAnnotation(Message):
     kind: Literal["wellbeingHelpline"]
     subject: HelplineSubject | str
 
 
-class WellbeingPromptHelplineAnswerReplacement(BaseModel):
+class WellbeingPromptHelplineAnswerReplacement(Message):
     kind: Literal["wellbeingPromptHelpline"]
 
 
-class WorkspaceRouting(BaseModel):
+class WorkspaceRouting(Message):
     accountRoutingOverride: AccountRoutingOverride | str
     backendOrigin: str
     chatgptAccountId: str
 
 
-class WorkspaceWriteSandboxPolicy(BaseModel):
+class WorkspaceWriteSandboxPolicy(Message):
     excludeSlashTmp: bool | None = False
     excludeTmpdirEnvVar: bool | None = False
     networkAccess: bool | None = False
@@ -1894,26 +1887,26 @@ class WorkspaceWriteSandboxPolicy(BaseModel):
     writableRoots: list[AbsolutePathBuf] | None = []
 
 
-class AccountUpdatedNotification(BaseModel):
+class AccountUpdatedNotification(Message):
     authMode: AuthMode | str | None = None
     planType: PlanType | str | None = None
     reason: AccountUpdateReason | str | None = None
 
 
-class ActiveThreadStatus(BaseModel):
+class ActiveThreadStatus(Message):
     activeFlags: list[ThreadActiveFlag | str]
     type: Literal["active"]
 
 
-class ActiveTurnNotSteerable(BaseModel):
+class ActiveTurnNotSteerable(Message):
     turnKind: NonSteerableTurnKind | str
 
 
-class ActiveTurnNotSteerableCodexErrorInfo(BaseModel):
+class ActiveTurnNotSteerableCodexErrorInfo(Message):
     activeTurnNotSteerable: ActiveTurnNotSteerable
 
 
-class AdditionalContextEntry(BaseModel):
+class AdditionalContextEntry(Message):
     model_config = ConfigDict(
         extra="forbid",
     )
@@ -1931,7 +1924,7 @@ AgentMessageInputContent = TypeAliasType(
 )
 
 
-class AgentMessageResponseItem(BaseModel):
+class AgentMessageResponseItem(Message):
     author: str
     content: list[AgentMessageInputContent | UnknownMember]
     id: str | None = None
@@ -1950,7 +1943,7 @@ AnswerReplacement = TypeAliasType(
 )
 
 
-class AppsConfig(BaseModel):
+class AppsConfig(Message):
     field_default: Annotated[AppsDefaultConfig | None, Field(alias="_default")] = None
 
 
@@ -1966,7 +1959,7 @@ BlockReason = TypeAliasType(
 )
 
 
-class BrowserUseConfig(BaseModel):
+class BrowserUseConfig(Message):
     allow_history_access: bool | None = None
     default_origin_policy: BrowserUseOriginPolicyConfig | None = None
     origins: dict[str, BrowserUseOriginPolicyConfig] | None = None
@@ -1977,14 +1970,14 @@ CapabilityRootLocation = TypeAliasType(
 )
 
 
-class ChatgptAccount(BaseModel):
+class ChatgptAccount(Message):
     email: str | None
     planType: PlanType | str
     type: Literal["chatgpt"]
     workspaceName: str | None = None
 
 
-class ChatgptAuthTokensRefreshParams(BaseModel):
+class ChatgptAuthTokensRefreshParams(Message):
     previousAccountId: str | None = None
     reason: ChatgptAuthTokensRefreshReason | str
 
@@ -2022,12 +2015,12 @@ CodexErrorInfo = TypeAliasType(
 )
 
 
-class CollabAgentState(BaseModel):
+class CollabAgentState(Message):
     message: str | None = None
     status: CollabAgentStatus | str
 
 
-class CollabAgentToolCallThreadItem(BaseModel):
+class CollabAgentToolCallThreadItem(Message):
     completedAtMs: int | None = None
     startedAtMs: int | None = None
     agentsStates: dict[str, CollabAgentState]
@@ -2042,7 +2035,7 @@ class CollabAgentToolCallThreadItem(BaseModel):
     type: Literal["collabAgentToolCall"]
 
 
-class CollaborationMode(BaseModel):
+class CollaborationMode(Message):
     mode: ModeKind | str
     settings: Settings
 
@@ -2059,7 +2052,7 @@ CommandAction = TypeAliasType(
 )
 
 
-class CommandExecutionThreadItem(BaseModel):
+class CommandExecutionThreadItem(Message):
     completedAtMs: int | None = None
     startedAtMs: int | None = None
     aggregatedOutput: str | None = None
@@ -2077,7 +2070,7 @@ class CommandExecutionThreadItem(BaseModel):
     type: Literal["commandExecution"]
 
 
-class CompactionResponseItem(BaseModel):
+class CompactionResponseItem(Message):
     encrypted_content: str
     id: str | None = None
     internal_chat_message_metadata_passthrough: (
@@ -2086,7 +2079,7 @@ class CompactionResponseItem(BaseModel):
     type: Literal["compaction"]
 
 
-class ComputerUseWindowsConfig(BaseModel):
+class ComputerUseWindowsConfig(Message):
     aumids: dict[str, AllowDenyRequirement | str] | None = None
     exes: list[ComputerUseWindowsExeConfig] | None = None
 
@@ -2108,18 +2101,18 @@ ConfigLayerSource = TypeAliasType(
 )
 
 
-class ConfigWarningNotification(BaseModel):
+class ConfigWarningNotification(Message):
     details: str | None = None
     path: str | None = None
     range: TextRange | None = None
     summary: str
 
 
-class ConfigurationReasoning(BaseModel):
+class ConfigurationReasoning(Message):
     effort: ReasoningEffort
 
 
-class ConfigurationUpdateResponseItem(BaseModel):
+class ConfigurationUpdateResponseItem(Message):
     reasoning: ConfigurationReasoning
     type: Literal["configuration_update"]
 
@@ -2136,7 +2129,7 @@ ContentItem = TypeAliasType(
 )
 
 
-class ContextCompactionResponseItem(BaseModel):
+class ContextCompactionResponseItem(Message):
     encrypted_content: str | None = None
     id: str | None = None
     internal_chat_message_metadata_passthrough: (
@@ -2145,7 +2138,7 @@ class ContextCompactionResponseItem(BaseModel):
     type: Literal["context_compaction"]
 
 
-class CustomToolCallResponseItem(BaseModel):
+class CustomToolCallResponseItem(Message):
     call_id: str
     encrypted_content: str | None = None
     id: str | None = None
@@ -2170,7 +2163,7 @@ DynamicToolCallOutputContentItem = TypeAliasType(
 )
 
 
-class DynamicToolCallResponse(BaseModel):
+class DynamicToolCallResponse(Message):
     """
     The output of a client's tool. The model sees `contentItems`; it does not see `success`.
     """
@@ -2182,7 +2175,7 @@ class DynamicToolCallResponse(BaseModel):
     success: bool
 
 
-class DynamicToolCallThreadItem(BaseModel):
+class DynamicToolCallThreadItem(Message):
     completedAtMs: int | None = None
     startedAtMs: int | None = None
     arguments: Any
@@ -2201,7 +2194,7 @@ DynamicToolNamespaceTool = TypeAliasType(
 )
 
 
-class ExternalSandboxSandboxPolicy(BaseModel):
+class ExternalSandboxSandboxPolicy(Message):
     networkAccess: NetworkAccess | str | None = "restricted"
     type: Literal["externalSandbox"]
 
@@ -2240,7 +2233,7 @@ FunctionCallOutputContentItem = TypeAliasType(
 )
 
 
-class FunctionCallResponseItem(BaseModel):
+class FunctionCallResponseItem(Message):
     arguments: str
     call_id: str
     encrypted_content: str | None = None
@@ -2255,13 +2248,13 @@ class FunctionCallResponseItem(BaseModel):
     type: Literal["function_call"]
 
 
-class HideAgentMessageDisplay(BaseModel):
+class HideAgentMessageDisplay(Message):
     mode: Literal["hide"]
     replacement: AnswerReplacement | UnknownMember
     version: Annotated[Literal[1], Field(ge=0)]
 
 
-class ImageGenerationCallResponseItem(BaseModel):
+class ImageGenerationCallResponseItem(Message):
     encrypted_content: str | None = None
     id: str | None = None
     internal_chat_message_metadata_passthrough: (
@@ -2278,7 +2271,7 @@ ImageGenerationFailure = TypeAliasType(
 )
 
 
-class ImageGenerationThreadItem(BaseModel):
+class ImageGenerationThreadItem(Message):
     completedAtMs: int | None = None
     startedAtMs: int | None = None
     failure: ImageGenerationFailure | UnknownMember | None = None
@@ -2294,7 +2287,7 @@ class ImageGenerationThreadItem(BaseModel):
     result: str | None = None
 
 
-class ImageViewThreadItem(BaseModel):
+class ImageViewThreadItem(Message):
     completedAtMs: int | None = None
     startedAtMs: int | None = None
     id: str
@@ -2302,24 +2295,24 @@ class ImageViewThreadItem(BaseModel):
     type: Literal["imageView"]
 
 
-class JSONRPCError(BaseModel):
+class JSONRPCError(Message):
     error: JSONRPCErrorError
     id: RequestId
 
 
-class JSONRPCRequest(BaseModel):
+class JSONRPCRequest(Message):
     id: RequestId
     method: str
     params: Any | None = None
     trace: W3cTraceContext | None = None
 
 
-class JSONRPCResponse(BaseModel):
+class JSONRPCResponse(Message):
     id: RequestId
     result: Any
 
 
-class LocalShellCallResponseItem(BaseModel):
+class LocalShellCallResponseItem(Message):
     action: LocalShellAction | UnknownMember
     call_id: str | None = None
     encrypted_content: str | None = None
@@ -2331,14 +2324,14 @@ class LocalShellCallResponseItem(BaseModel):
     type: Literal["local_shell_call"]
 
 
-class McpElicitationBooleanSchema(BaseModel):
+class McpElicitationBooleanSchema(Message):
     default: bool | None = None
     description: str | None = None
     title: str | None = None
     type: McpElicitationBooleanType
 
 
-class McpElicitationLegacyTitledEnumSchema(BaseModel):
+class McpElicitationLegacyTitledEnumSchema(Message):
     default: str | None = None
     description: str | None = None
     enum: list[str]
@@ -2354,7 +2347,7 @@ McpElicitationMultiSelectEnumSchema = TypeAliasType(
 )
 
 
-class McpElicitationNumberSchema(BaseModel):
+class McpElicitationNumberSchema(Message):
     default: float | None = None
     description: str | None = None
     maximum: float | None = None
@@ -2370,7 +2363,7 @@ McpElicitationSingleSelectEnumSchema = TypeAliasType(
 )
 
 
-class McpElicitationStringSchema(BaseModel):
+class McpElicitationStringSchema(Message):
     default: str | None = None
     description: str | None = None
     format: McpElicitationStringFormat | str | None = None
@@ -2380,12 +2373,12 @@ class McpElicitationStringSchema(BaseModel):
     type: McpElicitationStringType
 
 
-class MemoryCitation(BaseModel):
+class MemoryCitation(Message):
     entries: list[MemoryCitationEntry]
     threadIds: list[str]
 
 
-class MessageResponseItem(BaseModel):
+class MessageResponseItem(Message):
     content: list[ContentItem | UnknownMember]
     encrypted_content: str | None = None
     id: str | None = None
@@ -2398,14 +2391,14 @@ class MessageResponseItem(BaseModel):
     type: Literal["message"]
 
 
-class MisalignmentErrorDetails(BaseModel):
+class MisalignmentErrorDetails(Message):
     detailedExplanation: str | None = None
     errorType: str | None = None
     reviewTarget: str | None = None
     steer: MisalignmentSteer | None = None
 
 
-class Model(BaseModel):
+class Model(Message):
     additionalSpeedTiers: list[str] | None = []
     availabilityNux: ModelAvailabilityNux | None = None
     availableAccessPrograms: ModelAccessPrograms | None = None
@@ -2429,12 +2422,12 @@ class Model(BaseModel):
     upgradeInfo: ModelUpgradeInfo | None = None
 
 
-class ModelListResponse(BaseModel):
+class ModelListResponse(Message):
     data: list[Model]
     nextCursor: str | None = None
 
 
-class NamespaceDynamicToolSpec(BaseModel):
+class NamespaceDynamicToolSpec(Message):
     model_config = ConfigDict(
         extra="forbid",
     )
@@ -2444,21 +2437,21 @@ class NamespaceDynamicToolSpec(BaseModel):
     type: Literal["namespace"]
 
 
-class NetworkApprovalContext(BaseModel):
+class NetworkApprovalContext(Message):
     host: str
     protocol: NetworkApprovalProtocol | str
 
 
-class NetworkPolicyAmendment(BaseModel):
+class NetworkPolicyAmendment(Message):
     action: NetworkPolicyRuleAction | str
     host: str
 
 
-class NetworkPolicyAmendment1(BaseModel):
+class NetworkPolicyAmendment1(Message):
     network_policy_amendment: NetworkPolicyAmendment
 
 
-class NetworkPolicyAmendmentReviewDecision(BaseModel):
+class NetworkPolicyAmendmentReviewDecision(Message):
     model_config = ConfigDict(
         extra="forbid",
     )
@@ -2486,7 +2479,7 @@ PatchChangeKind = TypeAliasType(
 )
 
 
-class RateLimitResetCredit(BaseModel):
+class RateLimitResetCredit(Message):
     description: str | None = None
     expiresAt: int | None = None
     grantedAt: int
@@ -2496,12 +2489,12 @@ class RateLimitResetCredit(BaseModel):
     title: str | None = None
 
 
-class RateLimitResetCreditsSummary(BaseModel):
+class RateLimitResetCreditsSummary(Message):
     availableCount: int
     credits: list[RateLimitResetCredit] | None = None
 
 
-class RateLimitSnapshot(BaseModel):
+class RateLimitSnapshot(Message):
     credits: CreditsSnapshot | None = None
     individualLimit: SpendControlLimitSnapshot | None = None
     limitId: str | None = None
@@ -2514,7 +2507,7 @@ class RateLimitSnapshot(BaseModel):
     spendControlReached: bool | None = None
 
 
-class RawResponseCompletedNotification(BaseModel):
+class RawResponseCompletedNotification(Message):
     """
     One model call is over; the exact usage, sent before the tool calls it led to.
     """
@@ -2540,7 +2533,7 @@ ReasoningItemReasoningSummary = TypeAliasType(
 )
 
 
-class ReasoningResponseItem(BaseModel):
+class ReasoningResponseItem(Message):
     content: list[ReasoningItemContent | UnknownMember] | None = None
     encrypted_content: str | None = None
     id: str | None = None
@@ -2590,7 +2583,7 @@ SandboxPolicy = TypeAliasType(
 )
 
 
-class SelectedCapabilityRoot(BaseModel):
+class SelectedCapabilityRoot(Message):
     model_config = ConfigDict(
         extra="forbid",
     )
@@ -2598,14 +2591,14 @@ class SelectedCapabilityRoot(BaseModel):
     location: CapabilityRootLocation
 
 
-class ShowAgentMessageDisplay(BaseModel):
+class ShowAgentMessageDisplay(Message):
     annotation: AnswerAnnotation | UnknownMember | None = None
     mode: Literal["show"]
     trustedContacts: TrustedContacts | str
     version: Annotated[Literal[1], Field(ge=0)]
 
 
-class SpecialFileSystemPath(BaseModel):
+class SpecialFileSystemPath(Message):
     type: Literal["special"]
     value: FileSystemSpecialPath | UnknownMember
 
@@ -2618,7 +2611,7 @@ SubAgentSource = TypeAliasType(
 )
 
 
-class ThreadResumeInitialTurnsPageParams(BaseModel):
+class ThreadResumeInitialTurnsPageParams(Message):
     model_config = ConfigDict(
         extra="forbid",
     )
@@ -2627,13 +2620,13 @@ class ThreadResumeInitialTurnsPageParams(BaseModel):
     sortDirection: SortDirection | None = None
 
 
-class ThreadSection(BaseModel):
+class ThreadSection(Message):
     appearance: ThreadSectionAppearance | None = None
     id: str
     name: str
 
 
-class ThreadSettings(BaseModel):
+class ThreadSettings(Message):
     activePermissionProfile: ActivePermissionProfile | None = None
     approvalPolicy: AskForApproval | str | UnknownMember
     approvalsReviewer: ApprovalsReviewer | str
@@ -2653,7 +2646,7 @@ class ThreadSettings(BaseModel):
     summary: ReasoningSummary | str | None = None
 
 
-class ThreadSettingsUpdatedNotification(BaseModel):
+class ThreadSettingsUpdatedNotification(Message):
     threadId: str
     threadSettings: ThreadSettings
 
@@ -2670,18 +2663,18 @@ ThreadStatus = TypeAliasType(
 )
 
 
-class ThreadStatusChangedNotification(BaseModel):
+class ThreadStatusChangedNotification(Message):
     status: ThreadStatus | UnknownMember
     threadId: str
 
 
-class ThreadTokenUsage(BaseModel):
+class ThreadTokenUsage(Message):
     last: TokenUsageBreakdown
     modelContextWindow: int | None = None
     total: TokenUsageBreakdown
 
 
-class ThreadTokenUsageUpdatedNotification(BaseModel):
+class ThreadTokenUsageUpdatedNotification(Message):
     """
     Usage of the last model call and of the thread; missing while a tool call waits for its answer.
     """
@@ -2700,11 +2693,11 @@ ThreadUnreadPosition = TypeAliasType(
 )
 
 
-class ThreadUnsubscribeResponse(BaseModel):
+class ThreadUnsubscribeResponse(Message):
     status: ThreadUnsubscribeStatus | str
 
 
-class ToolRequestUserInputParams(BaseModel):
+class ToolRequestUserInputParams(Message):
     autoResolutionMs: Annotated[int | None, Field(ge=0)] = None
     isBlocking: bool
     itemId: str
@@ -2713,30 +2706,30 @@ class ToolRequestUserInputParams(BaseModel):
     turnId: str
 
 
-class ToolsV2(BaseModel):
+class ToolsV2(Message):
     web_search: WebSearchToolConfig | None = None
 
 
-class TurnError(BaseModel):
+class TurnError(Message):
     additionalDetails: str | None = None
     codexErrorInfo: CodexErrorInfo | None = None
     message: str
     misalignment: MisalignmentErrorDetails | None = None
 
 
-class TurnPlanStep(BaseModel):
+class TurnPlanStep(Message):
     status: TurnPlanStepStatus | str
     step: str
 
 
-class TurnPlanUpdatedNotification(BaseModel):
+class TurnPlanUpdatedNotification(Message):
     explanation: str | None = None
     plan: list[TurnPlanStep]
     threadId: str
     turnId: str
 
 
-class WebSearchCallResponseItem(BaseModel):
+class WebSearchCallResponseItem(Message):
     action: ResponsesApiWebSearchAction | UnknownMember | None = None
     encrypted_content: str | None = None
     id: str | None = None
@@ -2756,19 +2749,19 @@ Account = TypeAliasType(
 )
 
 
-class AccountRateLimitsUpdatedNotification(BaseModel):
+class AccountRateLimitsUpdatedNotification(Message):
     rateLimits: RateLimitSnapshot
 
 
-class ApplyNetworkPolicyAmendment(BaseModel):
+class ApplyNetworkPolicyAmendment(Message):
     network_policy_amendment: NetworkPolicyAmendment
 
 
-class ApplyNetworkPolicyAmendmentCommandExecutionApprovalDecision(BaseModel):
+class ApplyNetworkPolicyAmendmentCommandExecutionApprovalDecision(Message):
     applyNetworkPolicyAmendment: ApplyNetworkPolicyAmendment
 
 
-class ApplyPatchApprovalParams(BaseModel):
+class ApplyPatchApprovalParams(Message):
     callId: str
     conversationId: ThreadId
     fileChanges: dict[str, FileChange | UnknownMember]
@@ -2776,14 +2769,14 @@ class ApplyPatchApprovalParams(BaseModel):
     reason: str | None = None
 
 
-class ApplyPatchApprovalResponse(BaseModel):
+class ApplyPatchApprovalResponse(Message):
     model_config = ConfigDict(
         extra="forbid",
     )
     decision: ReviewDecision
 
 
-class BlockAgentMessageDisplay(BaseModel):
+class BlockAgentMessageDisplay(Message):
     mode: Literal["block"]
     reason: BlockReason | UnknownMember
     version: Annotated[Literal[1], Field(ge=0)]
@@ -2797,20 +2790,20 @@ CommandExecutionApprovalDecision = TypeAliasType(
 )
 
 
-class CommandExecutionRequestApprovalResponse(BaseModel):
+class CommandExecutionRequestApprovalResponse(Message):
     model_config = ConfigDict(
         extra="forbid",
     )
     decision: CommandExecutionApprovalDecision
 
 
-class ComputerUseConfig(BaseModel):
+class ComputerUseConfig(Message):
     default_app_access: AllowDenyRequirement | str | None = None
     macos: ComputerUseMacosConfig | None = None
     windows: ComputerUseWindowsConfig | None = None
 
 
-class Config(BaseModel):
+class Config(Message):
     model_config = ConfigDict(
         extra="allow",
     )
@@ -2843,19 +2836,19 @@ class Config(BaseModel):
     web_search: WebSearchMode | str | None = None
 
 
-class ConfigLayer(BaseModel):
+class ConfigLayer(Message):
     config: Any
     disabledReason: str | None = None
     name: ConfigLayerSource | UnknownMember
     version: str
 
 
-class ConfigLayerMetadata(BaseModel):
+class ConfigLayerMetadata(Message):
     name: ConfigLayerSource | UnknownMember
     version: str
 
 
-class ConfigReadResponse(BaseModel):
+class ConfigReadResponse(Message):
     config: Config
     layers: list[ConfigLayer] | None = None
     origins: dict[str, ConfigLayerMetadata]
@@ -2869,7 +2862,7 @@ DynamicToolSpec = TypeAliasType(
 )
 
 
-class ErrorNotification(BaseModel):
+class ErrorNotification(Message):
     """
     News of a failure; with `willRetry` the turn goes on and may send the same text again.
     """
@@ -2880,7 +2873,7 @@ class ErrorNotification(BaseModel):
     willRetry: bool
 
 
-class ExecCommandApprovalParams(BaseModel):
+class ExecCommandApprovalParams(Message):
     approvalId: str | None = None
     callId: str
     command: list[str]
@@ -2890,7 +2883,7 @@ class ExecCommandApprovalParams(BaseModel):
     reason: str | None = None
 
 
-class ExecCommandApprovalResponse(BaseModel):
+class ExecCommandApprovalResponse(Message):
     model_config = ConfigDict(
         extra="forbid",
     )
@@ -2906,12 +2899,12 @@ FileSystemPath = TypeAliasType(
 )
 
 
-class FileSystemSandboxEntry(BaseModel):
+class FileSystemSandboxEntry(Message):
     access: FileSystemAccessMode | str
     path: FileSystemPath | UnknownMember
 
 
-class FileUpdateChange(BaseModel):
+class FileUpdateChange(Message):
     diff: str
     kind: PatchChangeKind | UnknownMember
     path: str
@@ -2922,7 +2915,7 @@ FunctionCallOutputBody = TypeAliasType(
 )
 
 
-class FunctionCallOutputResponseItem(BaseModel):
+class FunctionCallOutputResponseItem(Message):
     call_id: str | None = None
     id: str | None = None
     internal_chat_message_metadata_passthrough: (
@@ -2934,7 +2927,7 @@ class FunctionCallOutputResponseItem(BaseModel):
     type: Literal["function_call_output"]
 
 
-class FunctionCallOutputThreadItem(BaseModel):
+class FunctionCallOutputThreadItem(Message):
     completedAtMs: int | None = None
     startedAtMs: int | None = None
     id: str
@@ -2944,7 +2937,7 @@ class FunctionCallOutputThreadItem(BaseModel):
     type: Literal["functionCallOutput"]
 
 
-class GetAccountRateLimitsResponse(BaseModel):
+class GetAccountRateLimitsResponse(Message):
     accountId: str | None = None
     ordinaryUsageAllowed: bool | None = None
     rateLimitResetCredits: RateLimitResetCreditsSummary | None = None
@@ -2953,7 +2946,7 @@ class GetAccountRateLimitsResponse(BaseModel):
     rateLimitsByLimitId: dict[str, RateLimitSnapshot] | None = None
 
 
-class GetAccountResponse(BaseModel):
+class GetAccountResponse(Message):
     """
     Without an account and with `requiresOpenaiAuth` false, the provider needs no login.
     """
@@ -2981,23 +2974,23 @@ McpElicitationPrimitiveSchema = TypeAliasType(
 )
 
 
-class McpElicitationSchema(BaseModel):
+class McpElicitationSchema(Message):
     field_schema: Annotated[str | None, Field(alias="$schema")] = None
     properties: dict[str, McpElicitationPrimitiveSchema]
     required: list[str] | None = None
     type: McpElicitationObjectType
 
 
-class SubAgentSessionSource(BaseModel):
+class SubAgentSessionSource(Message):
     subAgent: SubAgentSource | str | UnknownMember
 
 
-class ThreadReadState(BaseModel):
+class ThreadReadState(Message):
     firstUnread: ThreadUnreadPosition | UnknownMember | None = None
     revision: str
 
 
-class ThreadStartParams(BaseModel):
+class ThreadStartParams(Message):
     """
     Opens a thread; its tools are fixed here, a later turn cannot change them.
     """
@@ -3034,7 +3027,7 @@ class ThreadStartParams(BaseModel):
     threadSource: ThreadSource | None = None
 
 
-class TurnToolOutput(BaseModel):
+class TurnToolOutput(Message):
     model_config = ConfigDict(
         extra="forbid",
     )
@@ -3044,14 +3037,14 @@ class TurnToolOutput(BaseModel):
     retain: bool | None = None
 
 
-class AdditionalFileSystemPermissions(BaseModel):
+class AdditionalFileSystemPermissions(Message):
     entries: list[FileSystemSandboxEntry] | None = None
     globScanMaxDepth: Annotated[int | None, Field(ge=1)] = None
     read: list[LegacyAppPathString] | None = None
     write: list[LegacyAppPathString] | None = None
 
 
-class AdditionalPermissionProfile(BaseModel):
+class AdditionalPermissionProfile(Message):
     fileSystem: AdditionalFileSystemPermissions | None = None
     network: AdditionalNetworkPermissions | None = None
 
@@ -3065,12 +3058,12 @@ AgentMessageDisplay = TypeAliasType(
 )
 
 
-class AgentMessageModeration(BaseModel):
+class AgentMessageModeration(Message):
     display: AgentMessageDisplay | UnknownMember | None = None
     moderated: bool
 
 
-class AgentMessageThreadItem(BaseModel):
+class AgentMessageThreadItem(Message):
     completedAtMs: int | None = None
     startedAtMs: int | None = None
     delivery: AgentMessageDelivery | str | None = None
@@ -3083,7 +3076,7 @@ class AgentMessageThreadItem(BaseModel):
     type: Literal["agentMessage"]
 
 
-class CommandExecutionRequestApprovalParams(BaseModel):
+class CommandExecutionRequestApprovalParams(Message):
     additionalPermissions: AdditionalPermissionProfile | None = None
     approvalId: str | None = None
     availableDecisions: (
@@ -3104,7 +3097,7 @@ class CommandExecutionRequestApprovalParams(BaseModel):
     turnId: str
 
 
-class CustomToolCallOutputResponseItem(BaseModel):
+class CustomToolCallOutputResponseItem(Message):
     call_id: str
     id: str | None = None
     internal_chat_message_metadata_passthrough: (
@@ -3115,14 +3108,14 @@ class CustomToolCallOutputResponseItem(BaseModel):
     type: Literal["custom_tool_call_output"]
 
 
-class FileChangePatchUpdatedNotification(BaseModel):
+class FileChangePatchUpdatedNotification(Message):
     changes: list[FileUpdateChange]
     itemId: str
     threadId: str
     turnId: str
 
 
-class FileChangeThreadItem(BaseModel):
+class FileChangeThreadItem(Message):
     completedAtMs: int | None = None
     startedAtMs: int | None = None
     changes: list[FileUpdateChange]
@@ -3131,7 +3124,7 @@ class FileChangeThreadItem(BaseModel):
     type: Literal["fileChange"]
 
 
-class FormMcpServerElicitationRequestParams(BaseModel):
+class FormMcpServerElicitationRequestParams(Message):
     environmentId: str | None = None
     serverName: str
     threadId: str
@@ -3142,7 +3135,7 @@ class FormMcpServerElicitationRequestParams(BaseModel):
     requestedSchema: McpElicitationSchema
 
 
-class GrantedPermissionProfile(BaseModel):
+class GrantedPermissionProfile(Message):
     model_config = ConfigDict(
         extra="forbid",
     )
@@ -3162,7 +3155,7 @@ McpServerElicitationRequestParams = TypeAliasType(
 )
 
 
-class PermissionsRequestApprovalResponse(BaseModel):
+class PermissionsRequestApprovalResponse(Message):
     model_config = ConfigDict(
         extra="forbid",
     )
@@ -3171,7 +3164,7 @@ class PermissionsRequestApprovalResponse(BaseModel):
     strictAutoReview: bool | None = None
 
 
-class RequestPermissionProfile(BaseModel):
+class RequestPermissionProfile(Message):
     fileSystem: AdditionalFileSystemPermissions | None = None
     network: AdditionalNetworkPermissions | None = None
 
@@ -3237,7 +3230,7 @@ ThreadItem = TypeAliasType(
 )
 
 
-class ThreadResumeParams(BaseModel):
+class ThreadResumeParams(Message):
     model_config = ConfigDict(
         extra="forbid",
     )
@@ -3261,7 +3254,7 @@ class ThreadResumeParams(BaseModel):
     threadId: str
 
 
-class Turn(BaseModel):
+class Turn(Message):
     completedAt: int | None = None
     durationMs: int | None = None
     error: TurnError | None = None
@@ -3273,7 +3266,7 @@ class Turn(BaseModel):
     status: TurnStatus | str
 
 
-class TurnCompletedNotification(BaseModel):
+class TurnCompletedNotification(Message):
     """
     The only end of a turn. `turn.items` has just the last message, the rest came with `item/completed`.
     """
@@ -3282,7 +3275,7 @@ class TurnCompletedNotification(BaseModel):
     turn: Turn
 
 
-class TurnStartParams(BaseModel):
+class TurnStartParams(Message):
     """
     Runs the model on the history and `input`, which may be empty. On a busy thread it steers the running turn.
     """
@@ -3320,22 +3313,22 @@ class TurnStartParams(BaseModel):
     turnTrigger: str | None = None
 
 
-class TurnStartResponse(BaseModel):
+class TurnStartResponse(Message):
     turn: Turn
 
 
-class TurnStartedNotification(BaseModel):
+class TurnStartedNotification(Message):
     threadId: str
     turn: Turn
 
 
-class TurnsPage(BaseModel):
+class TurnsPage(Message):
     backwardsCursor: str | None = None
     data: list[Turn]
     nextCursor: str | None = None
 
 
-class ItemCompletedNotification(BaseModel):
+class ItemCompletedNotification(Message):
     completedAtMs: int
     contentTokenCount: Annotated[int | None, Field(ge=0)] = None
     item: ThreadItem | UnknownMember
@@ -3343,14 +3336,14 @@ class ItemCompletedNotification(BaseModel):
     turnId: str
 
 
-class ItemStartedNotification(BaseModel):
+class ItemStartedNotification(Message):
     item: ThreadItem | UnknownMember
     startedAtMs: int
     threadId: str
     turnId: str
 
 
-class PermissionsRequestApprovalParams(BaseModel):
+class PermissionsRequestApprovalParams(Message):
     cwd: LegacyAppPathString
     environmentId: str | None = None
     itemId: str
@@ -3361,7 +3354,7 @@ class PermissionsRequestApprovalParams(BaseModel):
     turnId: str
 
 
-class RawResponseItemCompletedNotification(BaseModel):
+class RawResponseItemCompletedNotification(Message):
     """
     An output item as the model provider sent it, argument strings and encrypted reasoning included.
     """
@@ -3371,7 +3364,7 @@ class RawResponseItemCompletedNotification(BaseModel):
     turnId: str
 
 
-class Thread(BaseModel):
+class Thread(Message):
     agentNickname: str | None = None
     agentRole: str | None = None
     attachedToThreadId: str | None = None
@@ -3407,12 +3400,12 @@ class Thread(BaseModel):
     updatedAt: int
 
 
-class ThreadReadResponse(BaseModel):
+class ThreadReadResponse(Message):
     readState: ThreadReadState | None = None
     thread: Thread
 
 
-class ThreadResumeResponse(BaseModel):
+class ThreadResumeResponse(Message):
     activePermissionProfile: ActivePermissionProfile | None = None
     approvalPolicy: AskForApproval | str | UnknownMember
     approvalsReviewer: ApprovalsReviewer | str
@@ -3435,7 +3428,7 @@ class ThreadResumeResponse(BaseModel):
     turnsBackwardsCursor: str | None = None
 
 
-class ThreadStartResponse(BaseModel):
+class ThreadStartResponse(Message):
     activePermissionProfile: ActivePermissionProfile | None = None
     approvalPolicy: AskForApproval | str | UnknownMember
     approvalsReviewer: ApprovalsReviewer | str
@@ -3454,5 +3447,5 @@ class ThreadStartResponse(BaseModel):
     thread: Thread
 
 
-class ThreadStartedNotification(BaseModel):
+class ThreadStartedNotification(Message):
     thread: Thread

@@ -2,162 +2,110 @@
 """The methods of the Codex app-server, for any client of one: JSON-RPC method -> params type, result type, direction.
 
 The gateway holds what it sends to these types, and reads what it receives through the lenient structs of `app_server_hot`.
-Rows that the gateway does not use are part of the published package.
+Rows that the gateway does not use are part of the published package. A row loads its types at their first use.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
-from typing import Any, Final, Generic, Literal, TypeVar
+from typing import Any, Final
 
-from pydantic import TypeAdapter
+from wireloom_runtime.rpc import Direction as Direction
+from wireloom_runtime.rpc import Notification as Notification
+from wireloom_runtime.rpc import Request as Request
 
 from . import app_server as m
 
-P = TypeVar("P")
-R = TypeVar("R")
-Direction = Literal["client->server", "server->client"]
-
-
-@cache
-def adapter(kind: Any) -> TypeAdapter[Any]:
-    """The validator of a type, built when it is first asked for."""
-    return TypeAdapter(kind)
-
-
-def _read(kind: Any, value: object) -> Any:
-    return adapter(kind).validate_python(value)
-
-
-def _dump(kind: Any, value: object) -> Any:
-    return adapter(kind).dump_python(value, mode="json", by_alias=True, exclude_unset=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Notification(Generic[P]):
-    """A message without an answer; `params` is its type, None where the method has none."""
-
-    method: str
-    direction: Direction
-    params: Any
-
-    def read_params(self, value: object) -> P:
-        """Turn a JSON value into params.
-
-        Raises:
-            pydantic.ValidationError: the value does not fit the contract.
-        """
-        params: P = _read(self.params, value)
-        return params
-
-    def dump_params(self, params: P) -> Any:
-        """Turn params into a JSON value that holds only what was set."""
-        return _dump(self.params, params)
-
-
-@dataclass(frozen=True, slots=True)
-class Request(Notification[P], Generic[P, R]):
-    """A message with an answer, whose type is `result`."""
-
-    result: Any
-
-    def read_result(self, value: object) -> R:
-        """Turn a JSON value into a result.
-
-        Raises:
-            pydantic.ValidationError: the value does not fit the contract.
-        """
-        result: R = _read(self.result, value)
-        return result
-
-    def dump_result(self, result: R) -> Any:
-        """Turn a result into a JSON value that holds only what was set."""
-        return _dump(self.result, result)
-
-
 INITIALIZE: Final[Request[m.InitializeParams, m.InitializeResponse]] = Request(
-    "initialize", "client->server", m.InitializeParams, m.InitializeResponse
+    "initialize", "client->server", lambda: m.InitializeParams, lambda: m.InitializeResponse
 )
 ACCOUNT_READ: Final[Request[m.GetAccountParams, m.GetAccountResponse]] = Request(
-    "account/read", "client->server", m.GetAccountParams, m.GetAccountResponse
+    "account/read", "client->server", lambda: m.GetAccountParams, lambda: m.GetAccountResponse
 )
 ACCOUNT_RATE_LIMITS_READ: Final[Request[m.GetAccountRateLimitsParams, m.GetAccountRateLimitsResponse]] = (
     Request(
         "account/rateLimits/read",
         "client->server",
-        m.GetAccountRateLimitsParams,
-        m.GetAccountRateLimitsResponse,
+        lambda: m.GetAccountRateLimitsParams,
+        lambda: m.GetAccountRateLimitsResponse,
     )
 )
 MODEL_LIST: Final[Request[m.ModelListParams, m.ModelListResponse]] = Request(
-    "model/list", "client->server", m.ModelListParams, m.ModelListResponse
+    "model/list", "client->server", lambda: m.ModelListParams, lambda: m.ModelListResponse
 )
 CONFIG_READ: Final[Request[m.ConfigReadParams, m.ConfigReadResponse]] = Request(
-    "config/read", "client->server", m.ConfigReadParams, m.ConfigReadResponse
+    "config/read", "client->server", lambda: m.ConfigReadParams, lambda: m.ConfigReadResponse
 )
 SERVER_DIAGNOSTICS: Final[Request[m.ServerDiagnosticsParams, m.ServerDiagnosticsResponse]] = Request(
-    "server/diagnostics", "client->server", m.ServerDiagnosticsParams, m.ServerDiagnosticsResponse
+    "server/diagnostics",
+    "client->server",
+    lambda: m.ServerDiagnosticsParams,
+    lambda: m.ServerDiagnosticsResponse,
 )
 THREAD_START: Final[Request[m.ThreadStartParams, m.ThreadStartResponse]] = Request(
-    "thread/start", "client->server", m.ThreadStartParams, m.ThreadStartResponse
+    "thread/start", "client->server", lambda: m.ThreadStartParams, lambda: m.ThreadStartResponse
 )
 THREAD_RESUME: Final[Request[m.ThreadResumeParams, m.ThreadResumeResponse]] = Request(
-    "thread/resume", "client->server", m.ThreadResumeParams, m.ThreadResumeResponse
+    "thread/resume", "client->server", lambda: m.ThreadResumeParams, lambda: m.ThreadResumeResponse
 )
 THREAD_INJECT_ITEMS: Final[Request[m.ThreadInjectItemsParams, m.ThreadInjectItemsResponse]] = Request(
-    "thread/inject_items", "client->server", m.ThreadInjectItemsParams, m.ThreadInjectItemsResponse
+    "thread/inject_items",
+    "client->server",
+    lambda: m.ThreadInjectItemsParams,
+    lambda: m.ThreadInjectItemsResponse,
 )
 THREAD_READ: Final[Request[m.ThreadReadParams, m.ThreadReadResponse]] = Request(
-    "thread/read", "client->server", m.ThreadReadParams, m.ThreadReadResponse
+    "thread/read", "client->server", lambda: m.ThreadReadParams, lambda: m.ThreadReadResponse
 )
 THREAD_UNSUBSCRIBE: Final[Request[m.ThreadUnsubscribeParams, m.ThreadUnsubscribeResponse]] = Request(
-    "thread/unsubscribe", "client->server", m.ThreadUnsubscribeParams, m.ThreadUnsubscribeResponse
+    "thread/unsubscribe",
+    "client->server",
+    lambda: m.ThreadUnsubscribeParams,
+    lambda: m.ThreadUnsubscribeResponse,
 )
 THREAD_ARCHIVE: Final[Request[m.ThreadArchiveParams, m.ThreadArchiveResponse]] = Request(
-    "thread/archive", "client->server", m.ThreadArchiveParams, m.ThreadArchiveResponse
+    "thread/archive", "client->server", lambda: m.ThreadArchiveParams, lambda: m.ThreadArchiveResponse
 )
 TURN_START: Final[Request[m.TurnStartParams, m.TurnStartResponse]] = Request(
-    "turn/start", "client->server", m.TurnStartParams, m.TurnStartResponse
+    "turn/start", "client->server", lambda: m.TurnStartParams, lambda: m.TurnStartResponse
 )
 TURN_INTERRUPT: Final[Request[m.TurnInterruptParams, m.TurnInterruptResponse]] = Request(
-    "turn/interrupt", "client->server", m.TurnInterruptParams, m.TurnInterruptResponse
+    "turn/interrupt", "client->server", lambda: m.TurnInterruptParams, lambda: m.TurnInterruptResponse
 )
-INITIALIZED: Final[Notification[None]] = Notification("initialized", "client->server", None)
+INITIALIZED: Final[Notification[None]] = Notification("initialized", "client->server", lambda: None)
 ITEM_TOOL_CALL: Final[Request[m.DynamicToolCallParams, m.DynamicToolCallResponse]] = Request(
-    "item/tool/call", "server->client", m.DynamicToolCallParams, m.DynamicToolCallResponse
+    "item/tool/call", "server->client", lambda: m.DynamicToolCallParams, lambda: m.DynamicToolCallResponse
 )
 ITEM_COMMAND_EXECUTION_REQUEST_APPROVAL: Final[
     Request[m.CommandExecutionRequestApprovalParams, m.CommandExecutionRequestApprovalResponse]
 ] = Request(
     "item/commandExecution/requestApproval",
     "server->client",
-    m.CommandExecutionRequestApprovalParams,
-    m.CommandExecutionRequestApprovalResponse,
+    lambda: m.CommandExecutionRequestApprovalParams,
+    lambda: m.CommandExecutionRequestApprovalResponse,
 )
 ITEM_FILE_CHANGE_REQUEST_APPROVAL: Final[
     Request[m.FileChangeRequestApprovalParams, m.FileChangeRequestApprovalResponse]
 ] = Request(
     "item/fileChange/requestApproval",
     "server->client",
-    m.FileChangeRequestApprovalParams,
-    m.FileChangeRequestApprovalResponse,
+    lambda: m.FileChangeRequestApprovalParams,
+    lambda: m.FileChangeRequestApprovalResponse,
 )
 ITEM_PERMISSIONS_REQUEST_APPROVAL: Final[
     Request[m.PermissionsRequestApprovalParams, m.PermissionsRequestApprovalResponse]
 ] = Request(
     "item/permissions/requestApproval",
     "server->client",
-    m.PermissionsRequestApprovalParams,
-    m.PermissionsRequestApprovalResponse,
+    lambda: m.PermissionsRequestApprovalParams,
+    lambda: m.PermissionsRequestApprovalResponse,
 )
 ITEM_TOOL_REQUEST_USER_INPUT: Final[Request[m.ToolRequestUserInputParams, m.ToolRequestUserInputResponse]] = (
     Request(
         "item/tool/requestUserInput",
         "server->client",
-        m.ToolRequestUserInputParams,
-        m.ToolRequestUserInputResponse,
+        lambda: m.ToolRequestUserInputParams,
+        lambda: m.ToolRequestUserInputResponse,
     )
 )
 MCP_SERVER_ELICITATION_REQUEST: Final[
@@ -165,150 +113,169 @@ MCP_SERVER_ELICITATION_REQUEST: Final[
 ] = Request(
     "mcpServer/elicitation/request",
     "server->client",
-    m.McpServerElicitationRequestParams,
-    m.McpServerElicitationRequestResponse,
+    lambda: m.McpServerElicitationRequestParams,
+    lambda: m.McpServerElicitationRequestResponse,
 )
 ACCOUNT_CHATGPT_AUTH_TOKENS_REFRESH: Final[
     Request[m.ChatgptAuthTokensRefreshParams, m.ChatgptAuthTokensRefreshResponse]
 ] = Request(
     "account/chatgptAuthTokens/refresh",
     "server->client",
-    m.ChatgptAuthTokensRefreshParams,
-    m.ChatgptAuthTokensRefreshResponse,
+    lambda: m.ChatgptAuthTokensRefreshParams,
+    lambda: m.ChatgptAuthTokensRefreshResponse,
 )
 ATTESTATION_GENERATE: Final[Request[m.AttestationGenerateParams, m.AttestationGenerateResponse]] = Request(
-    "attestation/generate", "server->client", m.AttestationGenerateParams, m.AttestationGenerateResponse
+    "attestation/generate",
+    "server->client",
+    lambda: m.AttestationGenerateParams,
+    lambda: m.AttestationGenerateResponse,
 )
 APPLY_PATCH_APPROVAL: Final[Request[m.ApplyPatchApprovalParams, m.ApplyPatchApprovalResponse]] = Request(
-    "applyPatchApproval", "server->client", m.ApplyPatchApprovalParams, m.ApplyPatchApprovalResponse
+    "applyPatchApproval",
+    "server->client",
+    lambda: m.ApplyPatchApprovalParams,
+    lambda: m.ApplyPatchApprovalResponse,
 )
 EXEC_COMMAND_APPROVAL: Final[Request[m.ExecCommandApprovalParams, m.ExecCommandApprovalResponse]] = Request(
-    "execCommandApproval", "server->client", m.ExecCommandApprovalParams, m.ExecCommandApprovalResponse
+    "execCommandApproval",
+    "server->client",
+    lambda: m.ExecCommandApprovalParams,
+    lambda: m.ExecCommandApprovalResponse,
 )
 TURN_STARTED: Final[Notification[m.TurnStartedNotification]] = Notification(
-    "turn/started", "server->client", m.TurnStartedNotification
+    "turn/started", "server->client", lambda: m.TurnStartedNotification
 )
 TURN_COMPLETED: Final[Notification[m.TurnCompletedNotification]] = Notification(
-    "turn/completed", "server->client", m.TurnCompletedNotification
+    "turn/completed", "server->client", lambda: m.TurnCompletedNotification
 )
 TURN_DIFF_UPDATED: Final[Notification[m.TurnDiffUpdatedNotification]] = Notification(
-    "turn/diff/updated", "server->client", m.TurnDiffUpdatedNotification
+    "turn/diff/updated", "server->client", lambda: m.TurnDiffUpdatedNotification
 )
 TURN_PLAN_UPDATED: Final[Notification[m.TurnPlanUpdatedNotification]] = Notification(
-    "turn/plan/updated", "server->client", m.TurnPlanUpdatedNotification
+    "turn/plan/updated", "server->client", lambda: m.TurnPlanUpdatedNotification
 )
 TURN_MODERATION_METADATA: Final[Notification[m.TurnModerationMetadataNotification]] = Notification(
-    "turn/moderationMetadata", "server->client", m.TurnModerationMetadataNotification
+    "turn/moderationMetadata", "server->client", lambda: m.TurnModerationMetadataNotification
 )
-ERROR: Final[Notification[m.ErrorNotification]] = Notification("error", "server->client", m.ErrorNotification)
+ERROR: Final[Notification[m.ErrorNotification]] = Notification(
+    "error", "server->client", lambda: m.ErrorNotification
+)
 THREAD_STARTED: Final[Notification[m.ThreadStartedNotification]] = Notification(
-    "thread/started", "server->client", m.ThreadStartedNotification
+    "thread/started", "server->client", lambda: m.ThreadStartedNotification
 )
 THREAD_STATUS_CHANGED: Final[Notification[m.ThreadStatusChangedNotification]] = Notification(
-    "thread/status/changed", "server->client", m.ThreadStatusChangedNotification
+    "thread/status/changed", "server->client", lambda: m.ThreadStatusChangedNotification
 )
 THREAD_SETTINGS_UPDATED: Final[Notification[m.ThreadSettingsUpdatedNotification]] = Notification(
-    "thread/settings/updated", "server->client", m.ThreadSettingsUpdatedNotification
+    "thread/settings/updated", "server->client", lambda: m.ThreadSettingsUpdatedNotification
 )
 THREAD_TOKEN_USAGE_UPDATED: Final[Notification[m.ThreadTokenUsageUpdatedNotification]] = Notification(
-    "thread/tokenUsage/updated", "server->client", m.ThreadTokenUsageUpdatedNotification
+    "thread/tokenUsage/updated", "server->client", lambda: m.ThreadTokenUsageUpdatedNotification
 )
 THREAD_COMPACTED: Final[Notification[m.ContextCompactedNotification]] = Notification(
-    "thread/compacted", "server->client", m.ContextCompactedNotification
+    "thread/compacted", "server->client", lambda: m.ContextCompactedNotification
 )
 THREAD_ARCHIVED: Final[Notification[m.ThreadArchivedNotification]] = Notification(
-    "thread/archived", "server->client", m.ThreadArchivedNotification
+    "thread/archived", "server->client", lambda: m.ThreadArchivedNotification
 )
 THREAD_CLOSED: Final[Notification[m.ThreadClosedNotification]] = Notification(
-    "thread/closed", "server->client", m.ThreadClosedNotification
+    "thread/closed", "server->client", lambda: m.ThreadClosedNotification
 )
 ITEM_STARTED: Final[Notification[m.ItemStartedNotification]] = Notification(
-    "item/started", "server->client", m.ItemStartedNotification
+    "item/started", "server->client", lambda: m.ItemStartedNotification
 )
 ITEM_COMPLETED: Final[Notification[m.ItemCompletedNotification]] = Notification(
-    "item/completed", "server->client", m.ItemCompletedNotification
+    "item/completed", "server->client", lambda: m.ItemCompletedNotification
 )
 ITEM_AGENT_MESSAGE_DELTA: Final[Notification[m.AgentMessageDeltaNotification]] = Notification(
-    "item/agentMessage/delta", "server->client", m.AgentMessageDeltaNotification
+    "item/agentMessage/delta", "server->client", lambda: m.AgentMessageDeltaNotification
 )
 ITEM_REASONING_SUMMARY_PART_ADDED: Final[Notification[m.ReasoningSummaryPartAddedNotification]] = (
-    Notification("item/reasoning/summaryPartAdded", "server->client", m.ReasoningSummaryPartAddedNotification)
+    Notification(
+        "item/reasoning/summaryPartAdded", "server->client", lambda: m.ReasoningSummaryPartAddedNotification
+    )
 )
 ITEM_REASONING_SUMMARY_TEXT_DELTA: Final[Notification[m.ReasoningSummaryTextDeltaNotification]] = (
-    Notification("item/reasoning/summaryTextDelta", "server->client", m.ReasoningSummaryTextDeltaNotification)
+    Notification(
+        "item/reasoning/summaryTextDelta", "server->client", lambda: m.ReasoningSummaryTextDeltaNotification
+    )
 )
 ITEM_REASONING_TEXT_DELTA: Final[Notification[m.ReasoningTextDeltaNotification]] = Notification(
-    "item/reasoning/textDelta", "server->client", m.ReasoningTextDeltaNotification
+    "item/reasoning/textDelta", "server->client", lambda: m.ReasoningTextDeltaNotification
 )
 ITEM_PLAN_DELTA: Final[Notification[m.PlanDeltaNotification]] = Notification(
-    "item/plan/delta", "server->client", m.PlanDeltaNotification
+    "item/plan/delta", "server->client", lambda: m.PlanDeltaNotification
 )
 ITEM_COMMAND_EXECUTION_OUTPUT_DELTA: Final[Notification[m.CommandExecutionOutputDeltaNotification]] = (
     Notification(
-        "item/commandExecution/outputDelta", "server->client", m.CommandExecutionOutputDeltaNotification
+        "item/commandExecution/outputDelta",
+        "server->client",
+        lambda: m.CommandExecutionOutputDeltaNotification,
     )
 )
 ITEM_COMMAND_EXECUTION_TERMINAL_INTERACTION: Final[Notification[m.TerminalInteractionNotification]] = (
     Notification(
-        "item/commandExecution/terminalInteraction", "server->client", m.TerminalInteractionNotification
+        "item/commandExecution/terminalInteraction",
+        "server->client",
+        lambda: m.TerminalInteractionNotification,
     )
 )
 ITEM_FILE_CHANGE_OUTPUT_DELTA: Final[Notification[m.FileChangeOutputDeltaNotification]] = Notification(
-    "item/fileChange/outputDelta", "server->client", m.FileChangeOutputDeltaNotification
+    "item/fileChange/outputDelta", "server->client", lambda: m.FileChangeOutputDeltaNotification
 )
 ITEM_FILE_CHANGE_PATCH_UPDATED: Final[Notification[m.FileChangePatchUpdatedNotification]] = Notification(
-    "item/fileChange/patchUpdated", "server->client", m.FileChangePatchUpdatedNotification
+    "item/fileChange/patchUpdated", "server->client", lambda: m.FileChangePatchUpdatedNotification
 )
 ITEM_MCP_TOOL_CALL_PROGRESS: Final[Notification[m.McpToolCallProgressNotification]] = Notification(
-    "item/mcpToolCall/progress", "server->client", m.McpToolCallProgressNotification
+    "item/mcpToolCall/progress", "server->client", lambda: m.McpToolCallProgressNotification
 )
 SERVER_REQUEST_RESOLVED: Final[Notification[m.ServerRequestResolvedNotification]] = Notification(
-    "serverRequest/resolved", "server->client", m.ServerRequestResolvedNotification
+    "serverRequest/resolved", "server->client", lambda: m.ServerRequestResolvedNotification
 )
 ACCOUNT_UPDATED: Final[Notification[m.AccountUpdatedNotification]] = Notification(
-    "account/updated", "server->client", m.AccountUpdatedNotification
+    "account/updated", "server->client", lambda: m.AccountUpdatedNotification
 )
 ACCOUNT_RATE_LIMITS_UPDATED: Final[Notification[m.AccountRateLimitsUpdatedNotification]] = Notification(
-    "account/rateLimits/updated", "server->client", m.AccountRateLimitsUpdatedNotification
+    "account/rateLimits/updated", "server->client", lambda: m.AccountRateLimitsUpdatedNotification
 )
 MODEL_REROUTED: Final[Notification[m.ModelReroutedNotification]] = Notification(
-    "model/rerouted", "server->client", m.ModelReroutedNotification
+    "model/rerouted", "server->client", lambda: m.ModelReroutedNotification
 )
 MODEL_VERIFICATION: Final[Notification[m.ModelVerificationNotification]] = Notification(
-    "model/verification", "server->client", m.ModelVerificationNotification
+    "model/verification", "server->client", lambda: m.ModelVerificationNotification
 )
 MODEL_SAFETY_BUFFERING_UPDATED: Final[Notification[m.ModelSafetyBufferingUpdatedNotification]] = Notification(
-    "model/safetyBuffering/updated", "server->client", m.ModelSafetyBufferingUpdatedNotification
+    "model/safetyBuffering/updated", "server->client", lambda: m.ModelSafetyBufferingUpdatedNotification
 )
 MODEL_PROVIDER_AUTH_RECOVERY_STARTED: Final[Notification[m.AuthRecoveryNotification]] = Notification(
-    "modelProvider/authRecoveryStarted", "server->client", m.AuthRecoveryNotification
+    "modelProvider/authRecoveryStarted", "server->client", lambda: m.AuthRecoveryNotification
 )
 MODEL_PROVIDER_AUTH_RECOVERY_COMPLETED: Final[Notification[m.AuthRecoveryNotification]] = Notification(
-    "modelProvider/authRecoveryCompleted", "server->client", m.AuthRecoveryNotification
+    "modelProvider/authRecoveryCompleted", "server->client", lambda: m.AuthRecoveryNotification
 )
 WARNING: Final[Notification[m.WarningNotification]] = Notification(
-    "warning", "server->client", m.WarningNotification
+    "warning", "server->client", lambda: m.WarningNotification
 )
 GUARDIAN_WARNING: Final[Notification[m.GuardianWarningNotification]] = Notification(
-    "guardianWarning", "server->client", m.GuardianWarningNotification
+    "guardianWarning", "server->client", lambda: m.GuardianWarningNotification
 )
 CONFIG_WARNING: Final[Notification[m.ConfigWarningNotification]] = Notification(
-    "configWarning", "server->client", m.ConfigWarningNotification
+    "configWarning", "server->client", lambda: m.ConfigWarningNotification
 )
 DEPRECATION_NOTICE: Final[Notification[m.DeprecationNoticeNotification]] = Notification(
-    "deprecationNotice", "server->client", m.DeprecationNoticeNotification
+    "deprecationNotice", "server->client", lambda: m.DeprecationNoticeNotification
 )
 REMOTE_CONTROL_STATUS_CHANGED: Final[Notification[m.RemoteControlStatusChangedNotification]] = Notification(
-    "remoteControl/status/changed", "server->client", m.RemoteControlStatusChangedNotification
+    "remoteControl/status/changed", "server->client", lambda: m.RemoteControlStatusChangedNotification
 )
 MCP_SERVER_STARTUP_STATUS_UPDATED: Final[Notification[m.McpServerStatusUpdatedNotification]] = Notification(
-    "mcpServer/startupStatus/updated", "server->client", m.McpServerStatusUpdatedNotification
+    "mcpServer/startupStatus/updated", "server->client", lambda: m.McpServerStatusUpdatedNotification
 )
 RAW_RESPONSE_COMPLETED: Final[Notification[m.RawResponseCompletedNotification]] = Notification(
-    "rawResponse/completed", "server->client", m.RawResponseCompletedNotification
+    "rawResponse/completed", "server->client", lambda: m.RawResponseCompletedNotification
 )
 RAW_RESPONSE_ITEM_COMPLETED: Final[Notification[m.RawResponseItemCompletedNotification]] = Notification(
-    "rawResponseItem/completed", "server->client", m.RawResponseItemCompletedNotification
+    "rawResponseItem/completed", "server->client", lambda: m.RawResponseItemCompletedNotification
 )
 
 CLIENT_NOTIFICATIONS: Final[Mapping[str, Notification[Any]]] = {row.method: row for row in (INITIALIZED,)}

@@ -60,3 +60,9 @@ class Deferred(BaseModel):
     """A model that builds its validator at its first use: a process uses few of the hundreds that exist."""
 
     model_config = ConfigDict(defer_build=True, hide_input_in_errors=True)
+
+
+class Message(BaseModel):
+    """A model of a protocol whose objects may have members that the contract does not know; see `Deferred`."""
+
+    model_config = ConfigDict(extra="allow", defer_build=True, hide_input_in_errors=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -287,7 +288,7 @@ def test_parameters_that_are_understood_and_not_served_are_refused() -> None:
     )
     (operation,) = stubs.operations(served, surface)
     assert operation.refused == ("b", "c")
-    assert "edge.refuse(request, ('b', 'c'))" in stubs.served(served, surface, {})["routes.py"]
+    assert "edge.refuse(request, ('b', 'c'))" in stubs.served(served, surface, {})["routes"]
 
 
 def test_parameters_of_one_name_are_of_one_type() -> None:
@@ -296,6 +297,13 @@ def test_parameters_of_one_name_are_of_one_type() -> None:
     other = document(one=[query("a", type="string")], two=[query("a", type="boolean")])
     with pytest.raises(ValueError, match="two: a is not the same elsewhere"):
         stubs.queries(stubs.operations(other, other))
+
+
+@pytest.mark.parametrize("path", sorted(stubs.TEMPLATES.iterdir()), ids=lambda path: path.name)
+def test_a_template_defines_nothing_by_hand(path: Path) -> None:
+    """Code that no contract fills in belongs in `wireloom_runtime`, where it is read, typed and tested."""
+    lines = [line.strip() for line in path.read_text().splitlines()]
+    assert [line for line in lines if re.match(r"(async def|def|class) ", line) and "{{" not in line] == []
 
 
 # -- the generated package -------------------------------------------------------------------------------------------
@@ -321,7 +329,7 @@ def test_a_change_by_hand_is_noticed(tmp_path: Path) -> None:
     for folder in (fresh, edited):
         shutil.copytree(generate.PACKAGE, folder, ignore=shutil.ignore_patterns("__pycache__"))
     assert list(generate.differences(edited, fresh)) == []
-    routes = edited / "routes.py"
+    routes = edited / "_routes.py"
     routes.write_text(routes.read_text().replace("secured=True", "secured=False", 1))
     (edited / "rpc.py").unlink()
     changes = list(generate.differences(edited, fresh))

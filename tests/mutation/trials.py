@@ -49,9 +49,9 @@ DEPENDENCIES = (
     *("cryptography.fernet", "pydantic", "pydantic_settings", "starlette.testclient", "uvicorn", "uvloop"),
     *(
         "websockets",
-        "wireloom_protocol.app_server",
-        "wireloom_protocol.responses",
-        "wireloom_protocol.routes",
+        "wireloom_protocol._app_server",
+        "wireloom_protocol._responses",
+        "wireloom_protocol._routes",
     ),
 )
 

@@ -169,7 +169,7 @@ class Connection:
     def answer(self, request_id: str | int, value: Mapping[str, Any]) -> None:
         """Answer a call of a client's tool."""
         row = rpc.ITEM_TOOL_CALL
-        checked = row.dump_result(rpc.adapter(row.result).validate_python(dict(value)))
+        checked = row.dump_result(row.read_result(dict(value)))
         self._channel.send(jsonrpc.result(request_id, checked))
 
     def inbox(self, thread_id: str) -> Inbox:
