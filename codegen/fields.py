@@ -2,7 +2,8 @@
 
 The model generator writes `T | MISSING = MISSING` for a member that may be left out and `T | None | MISSING = MISSING`
 for one that may be null besides. Code that reads requests wants None for what is left out, so the first becomes
-`Omittable[T] = None`, which refuses null, and the second `T | None = None`.
+`Omittable[T] = None`, which refuses null, and the second `T | None = None`. A member that `nulls` has made nullable has
+its mark in the metadata of its field, and becomes `NullIsAbsent[T]`, which reads null and never writes it.
 """
 
 from __future__ import annotations
@@ -11,12 +12,16 @@ import ast
 import re
 from collections.abc import Callable, Iterator, Mapping
 
+from codegen.nulls import MARK
+
 RUNTIME = "from wireloom_runtime.models import Deferred"
 MISSING = "MISSING"
 SENTINEL = "from pydantic.experimental.missing_sentinel import MISSING\n"
 # JSON Schema's scalars, which pydantic's own types read out of strings and of each other too.
 SCALARS: Mapping[str, str] = {"bool": "Boolean", "int": "Integer", "float": "Number"}
-FORMS = ("Boolean", "Integer", "Many", "Map", "Number", "Omittable")
+FORMS = ("Boolean", "Integer", "Many", "Map", "NullIsAbsent", "Number", "Omittable")
+# How the model generator writes the mark of a member.
+EXTRA = "json_schema_extra"
 
 
 def written(source: str) -> str:
@@ -32,9 +37,11 @@ def written(source: str) -> str:
     lines = source.splitlines(keepends=True)
     tree = ast.parse(source)
     nullable = _nullable_names(tree)
-    for field in reversed(list(_fields(tree))):
-        end = field.end_lineno or field.lineno
-        lines[field.lineno - 1 : end] = [" " * field.col_offset + _optional(field, nullable) + "\n"]
+    for node in reversed(list(_definitions(tree))):
+        again = _rewritten(node, nullable)
+        if again is not None:
+            end = node.end_lineno or node.lineno
+            lines[node.lineno - 1 : end] = [" " * node.col_offset + again + "\n"]
     text = "".join(lines).replace(SENTINEL, "")
     text = re.sub(r"\blist\[", "Many[", text)
     text = re.sub(r"\bdict\[(?!str, Any\])", "Map[", text)
@@ -44,22 +51,53 @@ def written(source: str) -> str:
     return text.replace(RUNTIME, ", ".join([RUNTIME, *used]), 1)
 
 
-def _fields(tree: ast.Module) -> Iterator[ast.AnnAssign]:
-    """The fields that may be left out and have no default of their own, in the order of the source."""
-    for owner in tree.body:
-        for node in owner.body if isinstance(owner, ast.ClassDef) else ():
-            if isinstance(node, ast.AnnAssign) and _is(node.value, MISSING):
-                yield node
+def _definitions(tree: ast.Module) -> Iterator[ast.AnnAssign | ast.Assign]:
+    """Type aliases and fields, in the order of the source."""
+    for node in tree.body:
+        for inner in node.body if isinstance(node, ast.ClassDef) else (node,):
+            if isinstance(inner, ast.AnnAssign | ast.Assign):
+                yield inner
+
+
+def _rewritten(node: ast.AnnAssign | ast.Assign, nullable: frozenset[str]) -> str | None:
+    """The source of a definition in our forms; None where it stays as it is."""
+    marked = any(isinstance(part, ast.Constant) and part.value == MARK for part in ast.walk(node))
+    plain = _Unmarked().visit(node) if marked else node
+    if isinstance(plain, ast.AnnAssign):
+        if marked and plain.value is not None:
+            return _field(plain, _null_is_absent)
+        if _is(plain.value, MISSING):
+            return _field(plain, _nullable if _admits_null(plain.annotation, nullable) else _omittable)
+    # A member that is required in an answer, or the type of one: the mark is about requests.
+    return ast.unparse(plain) if marked else None
+
+
+class _Unmarked(ast.NodeTransformer):
+    """Takes the mark of `nulls` out of the metadata of a field, and metadata that are empty without it."""
+
+    def visit_Call(self, node: ast.Call) -> ast.Call:
+        self.generic_visit(node)
+        node.keywords = [keyword for keyword in node.keywords if keyword.arg != EXTRA]
+        return node
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        self.generic_visit(node)
+        if not _is(node.value, "Annotated") or not isinstance(node.slice, ast.Tuple):
+            return node
+        kind, *metadata = node.slice.elts
+        kept = [each for each in metadata if not isinstance(each, ast.Call) or each.args or each.keywords]
+        return ast.Subscript(node.value, ast.Tuple([kind, *kept])) if kept else kind
 
 
 def _is(node: ast.AST | None, name: str) -> bool:
     return isinstance(node, ast.Name) and node.id == name
 
 
-def _optional(field: ast.AnnAssign, nullable: frozenset[str]) -> str:
-    kind = _without(_without(field.annotation, MISSING), "None")
-    optional = _nullable if _admits_null(field.annotation, nullable) else _omittable
-    return f"{ast.unparse(field.target)}: {ast.unparse(_within(kind, optional))} = None"
+def _field(field: ast.AnnAssign, form: Callable[[ast.expr], ast.expr]) -> str:
+    """A field that may be left out, in one of our forms; None stands for what is left out and has no default."""
+    kind = _within(_without(_without(field.annotation, MISSING), "None"), form)
+    default = "None" if field.value is None or _is(field.value, MISSING) else ast.unparse(field.value)
+    return f"{ast.unparse(field.target)}: {ast.unparse(kind)} = {default}"
 
 
 def _without(node: ast.expr, name: str) -> ast.expr:
@@ -86,6 +124,10 @@ def _omittable(kind: ast.expr) -> ast.expr:
 
 def _nullable(kind: ast.expr) -> ast.expr:
     return ast.BinOp(kind, ast.BitOr(), ast.Constant(None))
+
+
+def _null_is_absent(kind: ast.expr) -> ast.expr:
+    return ast.Subscript(ast.Name("NullIsAbsent"), kind)
 
 
 def _called(node: ast.expr, name: str) -> bool:

@@ -80,6 +80,7 @@ PYDANTIC = (
     "--use-type-alias",
     "--use-missing-sentinel",  # rewritten by `fields`
     "--strict-nullable",  # a member with a default is not nullable for that
+    f"--field-extra-keys={nulls.MARK}",  # rewritten by `fields`
     f"--base-class={MODEL_BASE}",
 )
 MSGSPEC = (

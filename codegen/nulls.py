@@ -2,7 +2,9 @@
 
 The mark `x-null-is-absent: true` on an object schema means: in a request, an optional member may be null, and null
 means the same as its absence; a list in place of `true` names the members. Answers promise no less for it: a schema
-that answers hold too stays as it is, and requests get a copy of it, `<Name>Input`.
+that answers hold too stays as it is, and requests get a copy of it, `<Name>Input`. The types that requests are read into
+have the mark at each member that it makes nullable, and never write the null: what is echoed, stored or sent upstream has
+no null that the contract forbids.
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ class NameClash(ValueError):
 
 def everywhere(document: Json) -> Json:
     """The contract with every marked object widened in its place, for the types that requests are read into.
+
+    Each member that is widened has the mark.
 
     Args:
         document: what `normalise.contract` returned; not changed.
@@ -94,14 +98,15 @@ def _copied(shared: set[str], schemas: Json) -> set[str]:
 
 
 def _widen(node: Json, schemas: Json) -> None:
-    for marked in list(_nodes(node)):
+    # From the inside out: what is widened is copied, and a copy must not have a mark any more.
+    for marked in reversed(list(_nodes(node))):
         if MARK not in marked:
             continue
         mark = marked.pop(MARK)
         optional = marked["properties"].keys() - {*marked.get("required", ())} - TAGS
         for name in sorted(optional if mark is True else mark):
             if not _nullable(marked["properties"][name], schemas):
-                marked["properties"][name] = normalise.or_null(marked["properties"][name])
+                marked["properties"][name] = normalise.or_null(marked["properties"][name]) | {MARK: True}
 
 
 def _nullable(schema: Json, schemas: Json) -> bool:

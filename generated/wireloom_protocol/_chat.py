@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 from typing_extensions import TypeAliasType
-from wireloom_runtime.models import Deferred, Boolean, Integer, Many, Map, Number, Omittable
+from wireloom_runtime.models import Deferred, Boolean, Integer, Many, Map, NullIsAbsent, Number, Omittable
 
 
 class ChatCompletionAllowedTools(Deferred):
@@ -203,9 +203,9 @@ class ChatCompletionRequestMessageContentPartFileFile(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    filename: Omittable[str] = None
-    file_data: Omittable[str] = None
-    file_id: Omittable[str] = None
+    filename: NullIsAbsent[str] = None
+    file_data: NullIsAbsent[str] = None
+    file_id: NullIsAbsent[str] = None
 
 
 class ChatCompletionRequestMessageContentPartImageImageUrl(Deferred):
@@ -213,7 +213,7 @@ class ChatCompletionRequestMessageContentPartImageImageUrl(Deferred):
         extra="allow",
     )
     url: str
-    detail: Literal["auto", "low", "high", "original"] = "auto"
+    detail: NullIsAbsent[Literal["auto", "low", "high", "original"]] = "auto"
 
 
 class ChatCompletionRequestMessageContentPartRefusal(Deferred):
@@ -401,8 +401,10 @@ class CustomToolChatCompletionsCustom(Deferred):
         extra="allow",
     )
     name: Annotated[str, Field(min_length=1)]
-    description: Omittable[str] = None
-    format: Omittable[CustomToolChatCompletionsCustomFormat | CustomToolChatCompletionsCustomFormat1] = None
+    description: NullIsAbsent[str] = None
+    format: NullIsAbsent[CustomToolChatCompletionsCustomFormat | CustomToolChatCompletionsCustomFormat1] = (
+        None
+    )
 
 
 class CustomToolChatCompletions(Deferred):
@@ -542,6 +544,11 @@ ModelIdsShared = TypeAliasType(
 )
 
 
+ModelResponsePropertiesTopLogprobs = TypeAliasType(
+    "ModelResponsePropertiesTopLogprobs", Annotated[Integer, Field(ge=0, le=20)]
+)
+
+
 ModelResponsePropertiesTemperature = TypeAliasType(
     "ModelResponsePropertiesTemperature", Annotated[Number, Field(ge=0.0, le=2.0)]
 )
@@ -566,10 +573,10 @@ class ModelResponseProperties(Deferred):
         extra="allow",
     )
     metadata: Metadata | None = None
-    top_logprobs: TopLogprobs | None = None
+    top_logprobs: ModelResponsePropertiesTopLogprobs | None = None
     temperature: ModelResponsePropertiesTemperature | None = None
     top_p: ModelResponsePropertiesTopP | None = None
-    user: str | None = None
+    user: NullIsAbsent[str] = None
     safety_identifier: ModelResponsePropertiesSafetyIdentifier | None = None
     prompt_cache_key: str | None = None
     prompt_cache_retention: Literal["in_memory", "24h"] | None = None
@@ -609,7 +616,7 @@ class PromptCacheBreakpointParam(Deferred):
         extra="allow",
     )
     mode: Literal["explicit"]
-    ttl: Omittable[Literal["30m", "12h"]] = None
+    ttl: NullIsAbsent[Literal["30m", "12h"]] = None
 
 
 PromptCacheModeEnum = TypeAliasType("PromptCacheModeEnum", Literal["implicit", "explicit"])
@@ -696,10 +703,10 @@ class WebSearchLocation(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    country: Omittable[str] = None
-    region: Omittable[str] = None
-    city: Omittable[str] = None
-    timezone: Omittable[str] = None
+    country: NullIsAbsent[str] = None
+    region: NullIsAbsent[str] = None
+    city: NullIsAbsent[str] = None
+    timezone: NullIsAbsent[str] = None
 
 
 class ChatCompletionChunkChoiceDeltaAudio(Deferred):
@@ -732,9 +739,9 @@ class ChatCompletionFunctions(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    description: str | None = None
+    description: NullIsAbsent[str] = None
     name: Annotated[str, Field(min_length=1)]
-    parameters: FunctionParameters | None = None
+    parameters: NullIsAbsent[FunctionParameters] = None
 
 
 class ChatCompletionModerationResults(Deferred):
@@ -760,7 +767,7 @@ class ChatCompletionRequestMessageContentPartAudio(Deferred):
     )
     type: Literal["input_audio"]
     input_audio: ChatCompletionRequestMessageContentPartAudioInputAudio
-    prompt_cache_breakpoint: PromptCacheBreakpointParam | None = None
+    prompt_cache_breakpoint: NullIsAbsent[PromptCacheBreakpointParam] = None
 
 
 class ChatCompletionRequestMessageContentPartFile(Deferred):
@@ -773,7 +780,7 @@ class ChatCompletionRequestMessageContentPartFile(Deferred):
     )
     type: Literal["file"]
     file: ChatCompletionRequestMessageContentPartFileFile
-    prompt_cache_breakpoint: PromptCacheBreakpointParam | None = None
+    prompt_cache_breakpoint: NullIsAbsent[PromptCacheBreakpointParam] = None
 
 
 class ChatCompletionRequestMessageContentPartImage(Deferred):
@@ -786,7 +793,7 @@ class ChatCompletionRequestMessageContentPartImage(Deferred):
     )
     type: Literal["image_url"]
     image_url: ChatCompletionRequestMessageContentPartImageImageUrl
-    prompt_cache_breakpoint: PromptCacheBreakpointParam | None = None
+    prompt_cache_breakpoint: NullIsAbsent[PromptCacheBreakpointParam] = None
 
 
 class ChatCompletionRequestMessageContentPartText(Deferred):
@@ -799,7 +806,7 @@ class ChatCompletionRequestMessageContentPartText(Deferred):
     )
     type: Literal["text"]
     text: str
-    prompt_cache_breakpoint: PromptCacheBreakpointParam | None = None
+    prompt_cache_breakpoint: NullIsAbsent[PromptCacheBreakpointParam] = None
 
 
 ChatCompletionRequestSystemMessageContentPart = TypeAliasType(
@@ -855,12 +862,11 @@ class WebSearchOptions(Deferred):
         extra="allow",
     )
     user_location: WebSearchOptionsUserLocation | None = None
-    search_context_size: Omittable[WebSearchContextSize] = None
+    search_context_size: NullIsAbsent[WebSearchContextSize] = None
 
 
 Functions = TypeAliasType(
-    "Functions",
-    Annotated[Many[ChatCompletionFunctions], Field(max_length=128, min_length=1)],
+    "Functions", Annotated[Many[ChatCompletionFunctions], Field(max_length=128, min_length=1)]
 )
 
 
@@ -883,9 +889,9 @@ class FunctionObject(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    description: str | None = None
+    description: NullIsAbsent[str] = None
     name: Annotated[str, Field(min_length=1)]
-    parameters: FunctionParameters | None = None
+    parameters: NullIsAbsent[FunctionParameters] = None
     strict: Boolean | None = None
 
 
@@ -948,9 +954,9 @@ class ResponseFormatJsonSchemaJsonSchema(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    description: Omittable[str] = None
+    description: NullIsAbsent[str] = None
     name: str
-    schema_: Annotated[Omittable[FunctionParameters], Field(alias="schema")] = None
+    schema_: Annotated[NullIsAbsent[FunctionParameters], Field(alias="schema")] = None
     strict: Boolean | None = None
 
 
@@ -1024,7 +1030,7 @@ class ChatCompletionRequestDeveloperMessage(Deferred):
     )
     content: str | PredictionContentContent
     role: Literal["developer"]
-    name: str | None = None
+    name: NullIsAbsent[str] = None
 
 
 ChatCompletionRequestSystemMessageContent = TypeAliasType(
@@ -1043,7 +1049,7 @@ class ChatCompletionRequestSystemMessage(Deferred):
     )
     content: str | ChatCompletionRequestSystemMessageContent
     role: Literal["system"]
-    name: str | None = None
+    name: NullIsAbsent[str] = None
 
 
 class ChatCompletionRequestToolMessage(Deferred):
@@ -1075,7 +1081,7 @@ class ChatCompletionRequestUserMessage(Deferred):
     )
     content: str | ChatCompletionRequestUserMessageContent
     role: Literal["user"]
-    name: str | None = None
+    name: NullIsAbsent[str] = None
 
 
 class ChatCompletionResponseMessage(Deferred):
@@ -1177,8 +1183,8 @@ class CreateModelResponseProperties(ModelResponseProperties):
     model_config = ConfigDict(
         extra="allow",
     )
-    prompt_cache_options: PromptCacheOptionsParam | None = None
-    top_logprobs: TopLogprobs | None = None
+    prompt_cache_options: NullIsAbsent[PromptCacheOptionsParam] = None
+    top_logprobs: NullIsAbsent[TopLogprobs] = None
 
 
 class ModerationParam(Deferred):
@@ -1224,9 +1230,9 @@ class ChatCompletionRequestAssistantMessage(Deferred):
     content: str | ChatCompletionRequestAssistantMessageContent | None = None
     refusal: str | None = None
     role: Literal["assistant"]
-    name: str | None = None
+    name: NullIsAbsent[str] = None
     audio: ChatCompletionRequestAssistantMessageAudio | None = None
-    tool_calls: ChatCompletionMessageToolCalls | None = None
+    tool_calls: NullIsAbsent[ChatCompletionMessageToolCalls] = None
     function_call: ChatCompletionRequestAssistantMessageFunctionCall | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
@@ -1264,9 +1270,11 @@ class CreateChatCompletionRequest(CreateModelResponseProperties):
     max_completion_tokens: MaxCompletionTokens | None = None
     frequency_penalty: FrequencyPenalty | None = None
     presence_penalty: FrequencyPenalty | None = None
-    web_search_options: WebSearchOptions | None = None
-    top_logprobs: TopLogprobs | None = None
-    response_format: ResponseFormatText | ResponseFormatJsonSchema | ResponseFormatJsonObject | None = None
+    web_search_options: NullIsAbsent[WebSearchOptions] = None
+    top_logprobs: NullIsAbsent[TopLogprobs] = None
+    response_format: NullIsAbsent[
+        ResponseFormatText | ResponseFormatJsonSchema | ResponseFormatJsonObject
+    ] = None
     audio: Audio | None = None
     store: Boolean | None = None
     moderation: ModerationParam | None = None
@@ -1279,8 +1287,8 @@ class CreateChatCompletionRequest(CreateModelResponseProperties):
     prediction: PredictionContent | None = None
     seed: Seed | None = None
     stream_options: ChatCompletionStreamOptions | None = None
-    tools: Many[ChatCompletionRequestTool] | None = None
-    tool_choice: ChatCompletionToolChoiceOption | None = None
-    parallel_tool_calls: ParallelToolCalls | None = None
-    function_call: Literal["none", "auto"] | ChatCompletionFunctionCallOption | None = None
-    functions: Functions | None = None
+    tools: NullIsAbsent[Many[ChatCompletionRequestTool]] = None
+    tool_choice: NullIsAbsent[ChatCompletionToolChoiceOption] = None
+    parallel_tool_calls: NullIsAbsent[ParallelToolCalls] = None
+    function_call: NullIsAbsent[Literal["none", "auto"] | ChatCompletionFunctionCallOption] = None
+    functions: NullIsAbsent[Functions] = None

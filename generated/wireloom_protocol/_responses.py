@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Union
 
 from pydantic import ConfigDict, Field, StringConstraints
 from typing_extensions import TypeAliasType
-from wireloom_runtime.models import Deferred, Boolean, Integer, Many, Map, Number, Omittable
+from wireloom_runtime.models import Deferred, Boolean, Integer, Many, Map, NullIsAbsent, Number, Omittable
 
 ApplyPatchCallOutputStatus = TypeAliasType("ApplyPatchCallOutputStatus", Literal["completed", "failed"])
 
@@ -110,6 +110,11 @@ class ApproximateLocation(Deferred):
     region: str | None = None
     city: str | None = None
     timezone: str | None = None
+
+
+AutoCodeInterpreterToolParamFileIds = TypeAliasType(
+    "AutoCodeInterpreterToolParamFileIds", Annotated[Many[str], Field(max_length=50)]
+)
 
 
 CallableToolAllowedCaller = TypeAliasType("CallableToolAllowedCaller", Literal["direct", "programmatic"])
@@ -699,9 +704,9 @@ class FunctionTool(Deferred):
     parameters: dict[str, Any] | None = None
     output_schema: dict[str, Any] | None = None
     strict: Boolean | None = None
-    defer_loading: Boolean | None = None
+    defer_loading: NullIsAbsent[Boolean] = None
     allowed_callers: Many[CallableToolAllowedCaller] | None = None
-    async_: Annotated[Boolean | None, Field(alias="async")] = None
+    async_: Annotated[NullIsAbsent[Boolean], Field(alias="async")] = None
 
 
 class FunctionToolParam(Deferred):
@@ -718,9 +723,9 @@ class FunctionToolParam(Deferred):
     strict: Boolean | None = None
     type: Literal["function"]
     output_schema: dict[str, Any] | None = None
-    defer_loading: Boolean | None = None
+    defer_loading: NullIsAbsent[Boolean] = None
     allowed_callers: CodeInterpreterToolAllowedCallers | None = None
-    async_: Annotated[Boolean | None, Field(alias="async")] = None
+    async_: Annotated[NullIsAbsent[Boolean], Field(alias="async")] = None
 
 
 GrammarSyntax1 = TypeAliasType("GrammarSyntax1", Literal["lark", "regex"])
@@ -750,12 +755,20 @@ class HybridSearchOptions(Deferred):
 ImageGenActionEnum = TypeAliasType("ImageGenActionEnum", Literal["generate", "edit", "auto"])
 
 
+ImageGenToolOutputCompression = TypeAliasType(
+    "ImageGenToolOutputCompression", Annotated[Integer, Field(ge=0, le=100)]
+)
+
+
 class ImageGenToolInputImageMask(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    image_url: Omittable[str] = None
-    file_id: Omittable[str] = None
+    image_url: NullIsAbsent[str] = None
+    file_id: NullIsAbsent[str] = None
+
+
+ImageGenToolPartialImages = TypeAliasType("ImageGenToolPartialImages", Annotated[Integer, Field(ge=0, le=3)])
 
 
 IncludeEnum = TypeAliasType(
@@ -969,6 +982,9 @@ class MCPProtocolError(Deferred):
     message: str
 
 
+MCPToolTunnelId = TypeAliasType("MCPToolTunnelId", Annotated[str, Field(pattern="^tunnel_[a-z0-9]{32}$")])
+
+
 MCPToolCallStatus = TypeAliasType(
     "MCPToolCallStatus",
     Literal["in_progress", "completed", "incomplete", "calling", "failed"],
@@ -991,8 +1007,8 @@ class MCPToolFilter(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    tool_names: Omittable[Many[str]] = None
-    read_only: Omittable[Boolean] = None
+    tool_names: NullIsAbsent[Many[str]] = None
+    read_only: NullIsAbsent[Boolean] = None
 
 
 MessagePhase = TypeAliasType("MessagePhase", Literal["commentary", "final_answer"])
@@ -1125,6 +1141,11 @@ ModelIdsShared = TypeAliasType(
 )
 
 
+ModelResponsePropertiesTopLogprobs = TypeAliasType(
+    "ModelResponsePropertiesTopLogprobs", Annotated[Integer, Field(ge=0, le=20)]
+)
+
+
 ModelResponsePropertiesTemperature = TypeAliasType(
     "ModelResponsePropertiesTemperature", Annotated[Number, Field(ge=0.0, le=2.0)]
 )
@@ -1144,10 +1165,10 @@ class ModelResponseProperties(Deferred):
         extra="allow",
     )
     metadata: Metadata | None = None
-    top_logprobs: TopLogprobs | None = None
+    top_logprobs: ModelResponsePropertiesTopLogprobs | None = None
     temperature: ModelResponsePropertiesTemperature | None = None
     top_p: ModelResponsePropertiesTopP | None = None
-    user: str | None = None
+    user: NullIsAbsent[str] = None
     safety_identifier: CompactResponseMethodPublicBodyPromptCacheKey | None = None
     prompt_cache_key: str | None = None
     prompt_cache_retention: Literal["in_memory", "24h"] | None = None
@@ -1274,7 +1295,7 @@ class PromptCacheBreakpointConfig(Deferred):
         extra="allow",
     )
     mode: Literal["explicit"]
-    ttl: Omittable[Literal["30m", "12h"]] = None
+    ttl: NullIsAbsent[Literal["30m", "12h"]] = None
 
 
 class PromptCacheBreakpointParam(Deferred):
@@ -1286,7 +1307,7 @@ class PromptCacheBreakpointParam(Deferred):
         extra="allow",
     )
     mode: Literal["explicit"]
-    ttl: Omittable[Literal["30m", "12h"]] = None
+    ttl: NullIsAbsent[Literal["30m", "12h"]] = None
 
 
 PromptCacheModeEnum = TypeAliasType("PromptCacheModeEnum", Literal["implicit", "explicit"])
@@ -1305,9 +1326,9 @@ class RankingOptions(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    ranker: Omittable[RankerVersionType] = None
-    score_threshold: Omittable[Number] = None
-    hybrid_search: Omittable[HybridSearchOptions] = None
+    ranker: NullIsAbsent[RankerVersionType] = None
+    score_threshold: NullIsAbsent[Number] = None
+    hybrid_search: NullIsAbsent[HybridSearchOptions] = None
 
 
 ReasoningEffort = TypeAliasType(
@@ -2244,7 +2265,7 @@ class TextResponseFormatJsonSchema(Deferred):
         extra="allow",
     )
     type: Literal["json_schema"]
-    description: str | None = None
+    description: NullIsAbsent[str] = None
     name: str
     schema_: Annotated[ResponseFormatJsonSchemaSchema, Field(alias="schema")]
     strict: Boolean | None = None
@@ -2359,7 +2380,7 @@ class ToolSearchToolParam(Deferred):
         extra="allow",
     )
     type: Literal["tool_search"]
-    execution: ToolSearchExecutionType | None = None
+    execution: NullIsAbsent[ToolSearchExecutionType] = None
     description: str | None = None
     parameters: EmptyModelParam | None = None
 
@@ -2490,9 +2511,9 @@ class WebSearchActionSearch(Deferred):
         extra="allow",
     )
     type: Literal["search"]
-    query: str | None = None
-    queries: Many[str] | None = None
-    sources: Many[WebSearchActionSearchSource] | None = None
+    query: NullIsAbsent[str] = None
+    queries: NullIsAbsent[Many[str]] = None
+    sources: NullIsAbsent[Many[WebSearchActionSearchSource]] = None
 
 
 class WebSearchApproximateLocationWebSearchApproximateLocation(Deferred):
@@ -2522,8 +2543,8 @@ class WebSearchPreviewTool(Deferred):
     )
     type: Literal["web_search_preview", "web_search_preview_2025_03_11"]
     user_location: ApproximateLocation | None = None
-    search_context_size: SearchContextSize | None = None
-    search_content_types: Many[ModerationInputType] | None = None
+    search_context_size: NullIsAbsent[SearchContextSize] = None
+    search_content_types: NullIsAbsent[Many[ModerationInputType]] = None
 
 
 class WebSearchToolFilters(Deferred):
@@ -2542,11 +2563,11 @@ class WebSearchTool(Deferred):
         extra="allow",
     )
     type: Literal["web_search", "web_search_2025_08_26"]
-    external_web_access: Boolean | None = True
+    external_web_access: NullIsAbsent[Boolean] = True
     filters: WebSearchToolFilters | None = None
     user_location: WebSearchApproximateLocation | None = None
-    search_context_size: Literal["low", "medium", "high"] | None = "medium"
-    search_content_types: Many[str] | None = None
+    search_context_size: NullIsAbsent[Literal["low", "medium", "high"]] = "medium"
+    search_content_types: NullIsAbsent[Many[str]] = None
 
 
 class WebSearchToolCall(Deferred):
@@ -3337,14 +3358,14 @@ class CustomToolCall(Deferred):
         extra="allow",
     )
     type: Literal["custom_tool_call"]
-    id: str | None = None
+    id: NullIsAbsent[str] = None
     call_id: str
     caller: ToolCallCaller | None = None
-    namespace: str | None = None
+    namespace: NullIsAbsent[str] = None
     name: str
     input: str
-    status: Literal["in_progress", "completed", "incomplete"] | None = None
-    async_: Annotated[Boolean | None, Field(alias="async")] = None
+    status: NullIsAbsent[Literal["in_progress", "completed", "incomplete"]] = None
+    async_: Annotated[NullIsAbsent[Boolean], Field(alias="async")] = None
 
 
 class CustomToolCallResource(CustomToolCall):
@@ -3371,22 +3392,22 @@ class CustomToolParam(Deferred):
     )
     type: Literal["custom"]
     name: str
-    description: str | None = None
-    format: CustomTextFormatParam | CustomGrammarFormatParam | None = None
-    defer_loading: Boolean | None = None
+    description: NullIsAbsent[str] = None
+    format: NullIsAbsent[CustomTextFormatParam | CustomGrammarFormatParam] = None
+    defer_loading: NullIsAbsent[Boolean] = None
     allowed_callers: CodeInterpreterToolAllowedCallers | None = None
-    async_: Annotated[Boolean | None, Field(alias="async")] = None
+    async_: Annotated[NullIsAbsent[Boolean], Field(alias="async")] = None
 
 
 class FileSearchToolCallResult(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    file_id: str | None = None
-    text: str | None = None
-    filename: str | None = None
+    file_id: NullIsAbsent[str] = None
+    text: NullIsAbsent[str] = None
+    filename: NullIsAbsent[str] = None
     attributes: VectorStoreFileAttributes | None = None
-    score: Number | None = None
+    score: NullIsAbsent[Number] = None
 
 
 class FileSearchToolCall(Deferred):
@@ -3456,16 +3477,16 @@ class FunctionToolCall(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    id: str | None = None
+    id: NullIsAbsent[str] = None
     type: Literal["function_call"]
     call_id: str
     caller: ToolCallCaller | None = None
-    namespace: str | None = None
+    namespace: NullIsAbsent[str] = None
     name: str
     arguments: str
-    status: Literal["in_progress", "completed", "incomplete"] | None = None
+    status: NullIsAbsent[Literal["in_progress", "completed", "incomplete"]] = None
     internal_chat_message_metadata_passthrough: dict[str, Any] | None = None
-    async_: Annotated[Boolean | None, Field(alias="async")] = None
+    async_: Annotated[NullIsAbsent[Boolean], Field(alias="async")] = None
 
 
 class FunctionToolCallResource(FunctionToolCall):
@@ -3502,11 +3523,11 @@ class InputFileContent(Deferred):
     )
     type: Literal["input_file"]
     file_id: str | None = None
-    filename: str | None = None
-    file_data: str | None = None
-    prompt_cache_breakpoint: PromptCacheBreakpointConfig | None = None
-    file_url: str | None = None
-    detail: FileDetailEnum | None = None
+    filename: NullIsAbsent[str] = None
+    file_data: NullIsAbsent[str] = None
+    prompt_cache_breakpoint: NullIsAbsent[PromptCacheBreakpointConfig] = None
+    file_url: NullIsAbsent[str] = None
+    detail: NullIsAbsent[FileDetailEnum] = None
 
 
 class InputFileContentParam(Deferred):
@@ -3522,7 +3543,7 @@ class InputFileContentParam(Deferred):
     filename: str | None = None
     file_data: InputFileContentParamFileData | None = None
     file_url: str | None = None
-    detail: FileDetailEnum | None = None
+    detail: NullIsAbsent[FileDetailEnum] = None
     prompt_cache_breakpoint: PromptCacheBreakpointParam | None = None
 
 
@@ -3537,8 +3558,8 @@ class InputImageContent(Deferred):
     type: Literal["input_image"]
     image_url: str | None = None
     file_id: str | None = None
-    detail: DetailEnum | None = None
-    prompt_cache_breakpoint: PromptCacheBreakpointConfig | None = None
+    detail: NullIsAbsent[DetailEnum] = None
+    prompt_cache_breakpoint: NullIsAbsent[PromptCacheBreakpointConfig] = None
 
 
 class InputImageContentParamAutoParam(Deferred):
@@ -3566,7 +3587,7 @@ class InputTextContent(Deferred):
     )
     type: Literal["input_text"]
     text: str
-    prompt_cache_breakpoint: PromptCacheBreakpointConfig | None = None
+    prompt_cache_breakpoint: NullIsAbsent[PromptCacheBreakpointConfig] = None
 
 
 class InputTextContentParam(Deferred):
@@ -3595,6 +3616,11 @@ class ListModelsResponse(Deferred):
     models: Many[CodexModel]
 
 
+LocalEnvironmentParamSkills = TypeAliasType(
+    "LocalEnvironmentParamSkills", Annotated[Many[LocalSkillParam], Field(max_length=200)]
+)
+
+
 class LocalEnvironmentParam(Deferred):
     """
     The client's own machine, with the skills that it has.
@@ -3604,7 +3630,7 @@ class LocalEnvironmentParam(Deferred):
         extra="allow",
     )
     type: Literal["local"]
-    skills: Annotated[Omittable[Many[LocalSkillParam]], Field(max_length=200)] = None
+    skills: NullIsAbsent[LocalEnvironmentParamSkills] = None
 
 
 class LogProb(Deferred):
@@ -3650,8 +3676,8 @@ class MCPTool(Deferred):
     )
     type: Literal["mcp"]
     server_label: str
-    server_url: Omittable[str] = None
-    connector_id: Omittable[
+    server_url: NullIsAbsent[str] = None
+    connector_id: NullIsAbsent[
         Literal[
             "connector_dropbox",
             "connector_gmail",
@@ -3663,14 +3689,14 @@ class MCPTool(Deferred):
             "connector_sharepoint",
         ]
     ] = None
-    tunnel_id: Annotated[Omittable[str], Field(pattern="^tunnel_[a-z0-9]{32}$")] = None
-    authorization: Omittable[str] = None
-    server_description: Omittable[str] = None
+    tunnel_id: NullIsAbsent[MCPToolTunnelId] = None
+    authorization: NullIsAbsent[str] = None
+    server_description: NullIsAbsent[str] = None
     headers: Map[str, str] | None = None
     allowed_tools: Many[str] | MCPToolFilter | None = None
     allowed_callers: CodeInterpreterToolAllowedCallers | None = None
     require_approval: MCPToolRequireApproval | Literal["always", "never"] | None = None
-    defer_loading: Omittable[Boolean] = None
+    defer_loading: NullIsAbsent[Boolean] = None
 
 
 MCPToolCallError = TypeAliasType(
@@ -3839,7 +3865,7 @@ class Reasoning(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    mode: Omittable[ReasoningModeEnum] = None
+    mode: NullIsAbsent[ReasoningModeEnum] = None
     effort: ReasoningEffort | None = None
     summary: Literal["auto", "concise", "detailed"] | None = None
     context: Literal["auto", "current_turn", "all_turns"] | None = None
@@ -3992,7 +4018,7 @@ class ToolSearchCallItemParam(Deferred):
     id: str | None = None
     call_id: ToolSearchCallItemParamCallId | None = None
     type: Literal["tool_search_call"]
-    execution: ToolSearchExecutionType | None = None
+    execution: NullIsAbsent[ToolSearchExecutionType] = None
     arguments: EmptyModelParam
     status: FunctionCallItemStatus | None = None
 
@@ -4041,8 +4067,8 @@ class ConfigurationUpdateItemParam(Deferred):
     )
     type: Literal["configuration_update"]
     id: str | None = None
-    reasoning: Omittable[ConfigurationUpdateItemParamReasoning] = None
-    text: Omittable[ResponseConfigurationUpdateItemParamText] = None
+    reasoning: NullIsAbsent[ConfigurationUpdateItemParamReasoning] = None
+    text: NullIsAbsent[ResponseConfigurationUpdateItemParamText] = None
 
 
 class ResponseConfigurationUpdateItem(Deferred):
@@ -4094,7 +4120,7 @@ class ResponseInputItemParamImageGenerationCallError(Deferred):
     message: str
     param: str | None
     type: str
-    moderation_details: Omittable[ResponseInputItemParamImageGenerationCallErrorModerationDetails] = None
+    moderation_details: NullIsAbsent[ResponseInputItemParamImageGenerationCallErrorModerationDetails] = None
 
 
 class ResponseSteerAcceptedEvent(Deferred):
@@ -4200,11 +4226,10 @@ class AutoCodeInterpreterToolParam(Deferred):
         extra="allow",
     )
     type: Literal["auto"]
-    file_ids: Annotated[Omittable[Many[str]], Field(max_length=50)] = None
+    file_ids: NullIsAbsent[AutoCodeInterpreterToolParamFileIds] = None
     memory_limit: ContainerMemoryLimit | None = None
-    network_policy: Annotated[
-        Omittable[ContainerNetworkPolicyDisabledParam | ContainerNetworkPolicyAllowlistParam],
-        Field(discriminator="type"),
+    network_policy: NullIsAbsent[
+        ContainerNetworkPolicyDisabledParam | ContainerNetworkPolicyAllowlistParam
     ] = None
 
 
@@ -4245,8 +4270,8 @@ class CreateModelResponseProperties(ModelResponseProperties):
     model_config = ConfigDict(
         extra="allow",
     )
-    prompt_cache_options: PromptCacheOptionsParam | None = None
-    top_logprobs: TopLogprobs | None = None
+    prompt_cache_options: NullIsAbsent[PromptCacheOptionsParam] = None
+    top_logprobs: NullIsAbsent[TopLogprobs] = None
 
 
 FunctionAndCustomToolCallOutput = TypeAliasType(
@@ -4392,24 +4417,24 @@ class ImageGenTool(Deferred):
         extra="allow",
     )
     type: Literal["image_generation"]
-    model: Omittable[
+    model: NullIsAbsent[
         str
         | Literal["gpt-image-1", "gpt-image-1-mini", "gpt-image-1.5", "gpt-image-2", "gpt-image-2-2026-04-21"]
     ] = None
-    quality: Literal["low", "medium", "high", "auto", "xhigh", "max"] = "auto"
-    size: str | Literal["1024x1024", "1024x1536", "1536x1024", "auto"] = "auto"
-    output_format: Literal["png", "webp", "jpeg", "gif", "svg"] = "png"
-    output_compression: Annotated[Integer, Field(ge=0, le=100)] = 100
-    moderation: Literal["auto", "low"] = "auto"
-    background: Literal["transparent", "opaque", "auto"] = "auto"
+    quality: NullIsAbsent[Literal["low", "medium", "high", "auto", "xhigh", "max"]] = "auto"
+    size: NullIsAbsent[str | Literal["1024x1024", "1024x1536", "1536x1024", "auto"]] = "auto"
+    output_format: NullIsAbsent[Literal["png", "webp", "jpeg", "gif", "svg"]] = "png"
+    output_compression: NullIsAbsent[ImageGenToolOutputCompression] = 100
+    moderation: NullIsAbsent[Literal["auto", "low"]] = "auto"
+    background: NullIsAbsent[Literal["transparent", "opaque", "auto"]] = "auto"
     input_fidelity: InputFidelity | None = None
-    input_image_mask: Omittable[ImageGenToolInputImageMask] = None
-    partial_images: Annotated[Integer, Field(ge=0, le=3)] = 0
-    action: Omittable[ImageGenActionEnum] = None
-    complexity: Omittable[Literal["low", "medium", "high"]] = None
-    frame_count: Omittable[Integer] = None
-    frame_duration_ms: Omittable[Integer] = None
-    svg: Omittable[ToolParamImageGenerationSvg] = None
+    input_image_mask: NullIsAbsent[ImageGenToolInputImageMask] = None
+    partial_images: NullIsAbsent[ImageGenToolPartialImages] = 0
+    action: NullIsAbsent[ImageGenActionEnum] = None
+    complexity: NullIsAbsent[Literal["low", "medium", "high"]] = None
+    frame_count: NullIsAbsent[Integer] = None
+    frame_duration_ms: NullIsAbsent[Integer] = None
+    svg: NullIsAbsent[ToolParamImageGenerationSvg] = None
 
 
 class ImageGenToolCall(Deferred):
@@ -4426,12 +4451,12 @@ class ImageGenToolCall(Deferred):
     result: str | None
     action: Literal["generate", "edit", "auto"] | None = None
     background: Literal["transparent", "opaque", "auto"] | None = None
-    error: ResponseInputItemParamImageGenerationCallError | None = None
+    error: NullIsAbsent[ResponseInputItemParamImageGenerationCallError] = None
     output_format: Literal["png", "webp", "jpeg", "gif", "svg"] | None = None
     quality: Literal["low", "medium", "high", "xhigh", "max", "auto"] | None = None
     revised_prompt: str | None = None
     size: str | Literal["1024x1024", "1024x1536", "1536x1024"] | None = None
-    svg_usage: ResponseInputItemParamImageGenerationCallSvgUsage | None = None
+    svg_usage: NullIsAbsent[ResponseInputItemParamImageGenerationCallSvgUsage] = None
 
 
 class MCPToolCall(Deferred):
@@ -4449,7 +4474,7 @@ class MCPToolCall(Deferred):
     arguments: str
     output: str | None = None
     error: MCPToolCallError | None = None
-    status: MCPToolCallStatus | None = None
+    status: NullIsAbsent[MCPToolCallStatus] = None
     approval_request_id: str | None = None
 
 
@@ -4546,7 +4571,7 @@ class ResponseTextParam(Deferred):
     model_config = ConfigDict(
         extra="allow",
     )
-    format: Omittable[TextResponseFormatConfiguration] = None
+    format: NullIsAbsent[TextResponseFormatConfiguration] = None
     verbosity: Verbosity | None = None
 
 
@@ -4635,7 +4660,7 @@ class CustomToolCallOutput(Deferred):
         extra="allow",
     )
     type: Literal["custom_tool_call_output"]
-    id: str | None = None
+    id: NullIsAbsent[str] = None
     call_id: str
     caller: ToolCallCallerParam | None = None
     output: str | Many[FunctionAndCustomToolCallOutput]
@@ -4764,7 +4789,7 @@ class CompactResponseMethodPublicBody(Deferred):
     prompt_cache_retention: PromptCacheRetentionEnum | None = None
     prompt_cache_options: PromptCacheOptionsParam | None = None
     service_tier: ServiceTierEnum | None = None
-    image: ResponseCompactParamsImage | None = None
+    image: NullIsAbsent[ResponseCompactParamsImage] = None
 
 
 CompoundFilterFilters = TypeAliasType(
@@ -4819,8 +4844,8 @@ class FileSearchTool(Deferred):
     )
     type: Literal["file_search"]
     vector_store_ids: Many[str]
-    max_num_results: Omittable[Integer] = None
-    ranking_options: Omittable[RankingOptions] = None
+    max_num_results: NullIsAbsent[Integer] = None
+    ranking_options: NullIsAbsent[RankingOptions] = None
     filters: CompoundFilterFilters | None = None
 
 
@@ -5066,9 +5091,9 @@ class ResponseProperties(Deferred):
     model: Omittable[ModelIdsResponses] = None
     background: Boolean | None = None
     max_tool_calls: Integer | None = None
-    text: ResponseTextParam | None = None
-    tools: TokenCountsBodyTools | None = None
-    tool_choice: ToolChoiceParam | None = None
+    text: NullIsAbsent[ResponseTextParam] = None
+    tools: NullIsAbsent[TokenCountsBodyTools] = None
+    tool_choice: NullIsAbsent[ToolChoiceParam] = None
     prompt: Prompt | None = None
 
 
@@ -5172,9 +5197,9 @@ class TokenCountsBody(Deferred):
     tools: TokenCountsBodyTools | None = None
     text: ResponseTextParam | None = None
     reasoning: Reasoning | None = None
-    truncation: TruncationEnum | None = None
+    truncation: NullIsAbsent[TruncationEnum] = None
     instructions: str | None = None
-    personality: PersonalityEnum | None = None
+    personality: NullIsAbsent[PersonalityEnum] = None
     conversation: ConversationParam | None = None
     tool_choice: ToolChoiceParam | None = None
     parallel_tool_calls: Boolean | None = None
@@ -5233,7 +5258,7 @@ class ToolSearchOutputItemParam(Deferred):
     id: str | None = None
     call_id: ToolSearchCallItemParamCallId | None = None
     type: Literal["tool_search_output"]
-    execution: ToolSearchExecutionType | None = None
+    execution: NullIsAbsent[ToolSearchExecutionType] = None
     tools: Many[Tool]
     status: FunctionCallItemStatus | None = None
 
@@ -5274,9 +5299,9 @@ class CreateResponse(CreateModelResponseProperties, ResponseProperties):
     presence_penalty: PresencePenalty | None = None
     frequency_penalty: PresencePenalty | None = None
     client_metadata: dict[str, Any] | None = None
-    access_programs: ResponseCreateParamsAccessPrograms | None = None
-    background_options: ResponseCreateParamsBackgroundOptions | None = None
-    image: ResponseCreateParamsImage | None = None
+    access_programs: NullIsAbsent[ResponseCreateParamsAccessPrograms] = None
+    background_options: NullIsAbsent[ResponseCreateParamsBackgroundOptions] = None
+    image: NullIsAbsent[ResponseCreateParamsImage] = None
     model: ModelIdsResponses
 
 
@@ -5329,7 +5354,7 @@ class Response(ModelResponseProperties, ResponseProperties):
     top_p: ModelResponsePropertiesTopP | None
     previous_response_id: CompactResponseMethodPublicBodyPreviousResponseId | None
     text: ResponseTextParam | None
-    top_logprobs: TopLogprobs | None
+    top_logprobs: ModelResponsePropertiesTopLogprobs | None
     max_tool_calls: Integer | None
     background: Boolean | None
     safety_identifier: CompactResponseMethodPublicBodyPromptCacheKey | None

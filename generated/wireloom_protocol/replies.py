@@ -1019,7 +1019,7 @@ class PromptCacheBreakpointParam(TypedDict):
     """
 
     mode: Literal["explicit"]
-    ttl: NotRequired[Literal["30m", "12h"]]
+    ttl: NotRequired[Literal["30m", "12h"] | None]
 
 
 PromptCacheModeEnum: TypeAlias = Literal["implicit", "explicit"]
@@ -2444,40 +2444,25 @@ FunctionToolParamInput = TypedDict(
 )
 
 
-class InputFileContentInput(TypedDict):
-    """
-    A file that the model reads, by URL, by data or by file id.
-    """
-
-    type: Literal["input_file"]
-    file_id: NotRequired[str | None]
-    filename: NotRequired[str | None]
-    file_data: NotRequired[str | None]
-    prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointConfig | None]
-    file_url: NotRequired[str | None]
-    detail: NotRequired[FileInputDetail | None]
+LocalEnvironmentParamInputSkills: TypeAlias = list[LocalSkillParam]
 
 
-class InputImageContentInput(TypedDict):
+class LocalEnvironmentParamInput(TypedDict):
     """
-    An image that the model reads, by URL, by data URL or by file id.
+    The client's own machine, with the skills that it has.
     """
 
-    type: Literal["input_image"]
-    image_url: NotRequired[str | None]
-    file_id: NotRequired[str | None]
-    detail: NotRequired[ImageDetail | None]
-    prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointConfig | None]
+    type: Literal["local"]
+    skills: NotRequired[LocalEnvironmentParamInputSkills | None]
 
 
-class InputTextContentInput(TypedDict):
+class PromptCacheBreakpointConfigInput(TypedDict):
     """
-    Text that the model reads.
+    The end of a prefix that the provider caches.
     """
 
-    type: Literal["input_text"]
-    text: str
-    prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointConfig | None]
+    mode: Literal["explicit"]
+    ttl: NotRequired[Literal["30m", "12h"] | None]
 
 
 class TextResponseFormatJsonSchemaInput(TypedDict):
@@ -2556,6 +2541,20 @@ class WebSearchToolCallInput(TypedDict):
     type: Literal["web_search_call"]
     status: Literal["in_progress", "searching", "completed", "failed", "incomplete"]
     action: WebSearchActionSearchInput | WebSearchActionOpenPage | WebSearchActionFind
+
+
+class ResponseInputItemParamImageGenerationCallErrorInput(TypedDict):
+    """
+    The failure of a generation of an image.
+    """
+
+    code: str | None
+    message: str
+    param: str | None
+    type: str
+    moderation_details: NotRequired[
+        ResponseInputItemParamImageGenerationCallErrorModerationDetails | None
+    ]
 
 
 Annotation: TypeAlias = (
@@ -2834,6 +2833,22 @@ class FunctionShellCall(TypedDict):
     status: FunctionShellCallStatus
     environment: LocalEnvironmentResource | ContainerReferenceResource | None
     created_by: NotRequired[str]
+
+
+class FunctionShellCallItemParam(TypedDict):
+    """
+    A call to run shell commands that the client sends back.
+    """
+
+    id: NotRequired[str | None]
+    call_id: str
+    caller: NotRequired[ToolCallCallerParam | None]
+    type: Literal["shell_call"]
+    action: FunctionShellActionParam
+    status: NotRequired[FunctionShellCallItemStatus | None]
+    environment: NotRequired[
+        LocalEnvironmentParamInput | ContainerReferenceParam | None
+    ]
 
 
 class FunctionShellCallOutputContent(TypedDict):
@@ -3228,9 +3243,6 @@ MessageResourceContent: TypeAlias = (
 )
 
 
-AgentMessageContentParam: TypeAlias = InputTextContentInput | EncryptedContentParam
-
-
 class ResponseConfigurationUpdateItem(TypedDict):
     """
     Other settings from this place of a stored conversation on.
@@ -3316,18 +3328,13 @@ CustomToolParamInput = TypedDict(
 )
 
 
-FunctionAndCustomToolCallOutputInput: TypeAlias = (
-    InputTextContentInput | InputImageContentInput | InputFileContentInput
-)
-
-
 class FunctionShellToolParamInput(TypedDict):
     """
     A shell on the client's machine, several commands per call.
     """
 
     type: Literal["shell"]
-    environment: NotRequired[LocalEnvironmentParam | None]
+    environment: NotRequired[LocalEnvironmentParamInput | None]
     allowed_callers: NotRequired[FunctionShellToolParamInputAllowedCallers | None]
 
 
@@ -3342,7 +3349,7 @@ class ImageGenToolCallInput(TypedDict):
     result: str | None
     action: NotRequired[Literal["generate", "edit", "auto"] | None]
     background: NotRequired[Literal["transparent", "opaque", "auto"] | None]
-    error: NotRequired[ResponseInputItemParamImageGenerationCallError | None]
+    error: NotRequired[ResponseInputItemParamImageGenerationCallErrorInput | None]
     output_format: NotRequired[Literal["png", "webp", "jpeg", "gif", "svg"] | None]
     quality: NotRequired[
         Literal["low", "medium", "high", "xhigh", "max", "auto"] | None
@@ -3350,6 +3357,42 @@ class ImageGenToolCallInput(TypedDict):
     revised_prompt: NotRequired[str | None]
     size: NotRequired[str | Literal["1024x1024", "1024x1536", "1536x1024"] | None]
     svg_usage: NotRequired[ResponseInputItemParamImageGenerationCallSvgUsage | None]
+
+
+class InputFileContentInput(TypedDict):
+    """
+    A file that the model reads, by URL, by data or by file id.
+    """
+
+    type: Literal["input_file"]
+    file_id: NotRequired[str | None]
+    filename: NotRequired[str | None]
+    file_data: NotRequired[str | None]
+    prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointConfigInput | None]
+    file_url: NotRequired[str | None]
+    detail: NotRequired[FileInputDetail | None]
+
+
+class InputImageContentInput(TypedDict):
+    """
+    An image that the model reads, by URL, by data URL or by file id.
+    """
+
+    type: Literal["input_image"]
+    image_url: NotRequired[str | None]
+    file_id: NotRequired[str | None]
+    detail: NotRequired[ImageDetail | None]
+    prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointConfigInput | None]
+
+
+class InputTextContentInput(TypedDict):
+    """
+    Text that the model reads.
+    """
+
+    type: Literal["input_text"]
+    text: str
+    prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointConfigInput | None]
 
 
 class MCPToolCallInput(TypedDict):
@@ -3474,20 +3517,6 @@ class FunctionCallOutputItemParam(TypedDict):
     caller: NotRequired[ToolCallCallerParam | None]
     status: NotRequired[FunctionCallItemStatus | None]
     internal_chat_message_metadata_passthrough: NotRequired[dict[str, Any] | None]
-
-
-class FunctionShellCallItemParam(TypedDict):
-    """
-    A call to run shell commands that the client sends back.
-    """
-
-    id: NotRequired[str | None]
-    call_id: str
-    caller: NotRequired[ToolCallCallerParam | None]
-    type: Literal["shell_call"]
-    action: FunctionShellActionParam
-    status: NotRequired[FunctionShellCallItemStatus | None]
-    environment: NotRequired[LocalEnvironmentParam | ContainerReferenceParam | None]
 
 
 class FunctionShellCallOutput(TypedDict):
@@ -3717,17 +3746,7 @@ class MessageResource(TypedDict):
     phase: NotRequired[MessagePhase | None]
 
 
-class AgentMessageItemParam(TypedDict):
-    """
-    A message that one agent of the Codex CLI sends to another.
-    """
-
-    type: Literal["agent_message"]
-    id: NotRequired[str | None]
-    author: str
-    recipient: str
-    content: list[AgentMessageContentParam]
-    internal_chat_message_metadata_passthrough: NotRequired[dict[str, Any] | None]
+AgentMessageContentParam: TypeAlias = InputTextContentInput | EncryptedContentParam
 
 
 class ConfigurationUpdateItemParam(TypedDict):
@@ -3737,8 +3756,8 @@ class ConfigurationUpdateItemParam(TypedDict):
 
     type: Literal["configuration_update"]
     id: NotRequired[str | None]
-    reasoning: NotRequired[ConfigurationUpdateItemParamReasoning]
-    text: NotRequired[ResponseConfigurationUpdateItemParamText]
+    reasoning: NotRequired[ConfigurationUpdateItemParamReasoning | None]
+    text: NotRequired[ResponseConfigurationUpdateItemParamText | None]
 
 
 ChatCompletionStreamEvent: TypeAlias = (
@@ -3755,16 +3774,9 @@ class ResponseToolUsage(TypedDict):
     web_search: ResponseToolUsageWebSearch
 
 
-class CustomToolCallOutputInput(TypedDict):
-    """
-    The output of a tool with free-form input.
-    """
-
-    type: Literal["custom_tool_call_output"]
-    id: NotRequired[str | None]
-    call_id: str
-    caller: NotRequired[ToolCallCallerParam | None]
-    output: str | list[FunctionAndCustomToolCallOutputInput]
+FunctionAndCustomToolCallOutputInput: TypeAlias = (
+    InputTextContentInput | InputImageContentInput | InputFileContentInput
+)
 
 
 class AdditionalTools(TypedDict):
@@ -3862,6 +3874,31 @@ class MessageItemParam(TypedDict):
     status: NotRequired[Literal["in_progress", "completed", "incomplete"] | None]
     phase: NotRequired[MessagePhase | None]
     internal_chat_message_metadata_passthrough: NotRequired[dict[str, Any] | None]
+
+
+class AgentMessageItemParam(TypedDict):
+    """
+    A message that one agent of the Codex CLI sends to another.
+    """
+
+    type: Literal["agent_message"]
+    id: NotRequired[str | None]
+    author: str
+    recipient: str
+    content: list[AgentMessageContentParam]
+    internal_chat_message_metadata_passthrough: NotRequired[dict[str, Any] | None]
+
+
+class CustomToolCallOutputInput(TypedDict):
+    """
+    The output of a tool with free-form input.
+    """
+
+    type: Literal["custom_tool_call_output"]
+    id: NotRequired[str | None]
+    call_id: str
+    caller: NotRequired[ToolCallCallerParam | None]
+    output: str | list[FunctionAndCustomToolCallOutputInput]
 
 
 class CompactResource(TypedDict):

@@ -165,14 +165,14 @@ class ChatCompletionRequestMessageContentPartAudioInputAudio(TypedDict):
 
 
 class ChatCompletionRequestMessageContentPartFileFile(TypedDict):
-    filename: NotRequired[str]
-    file_data: NotRequired[str]
-    file_id: NotRequired[str]
+    filename: NotRequired[str | None]
+    file_data: NotRequired[str | None]
+    file_id: NotRequired[str | None]
 
 
 class ChatCompletionRequestMessageContentPartImageImageUrl(TypedDict):
     url: str
-    detail: NotRequired[Literal["auto", "low", "high", "original"]]
+    detail: NotRequired[Literal["auto", "low", "high", "original"] | None]
 
 
 class ChatCompletionRequestMessageContentPartRefusal(TypedDict):
@@ -381,9 +381,11 @@ class CustomToolChatCompletionsCustomFormat1(TypedDict):
 
 class CustomToolChatCompletionsCustom(TypedDict):
     name: str
-    description: NotRequired[str]
+    description: NotRequired[str | None]
     format: NotRequired[
-        CustomToolChatCompletionsCustomFormat | CustomToolChatCompletionsCustomFormat1
+        CustomToolChatCompletionsCustomFormat
+        | CustomToolChatCompletionsCustomFormat1
+        | None
     ]
 
 
@@ -757,22 +759,13 @@ class ProgramToolCallCallerParam(TypedDict):
     caller_id: str
 
 
-class PromptCacheBreakpointConfig(TypedDict):
-    """
-    The end of a prefix that the provider caches.
-    """
-
-    mode: Literal["explicit"]
-    ttl: NotRequired[Literal["30m", "12h"]]
-
-
 class PromptCacheBreakpointParam(TypedDict):
     """
     The end of a prefix that the request asks the provider to cache.
     """
 
     mode: Literal["explicit"]
-    ttl: NotRequired[Literal["30m", "12h"]]
+    ttl: NotRequired[Literal["30m", "12h"] | None]
 
 
 PromptCacheModeEnum: TypeAlias = Literal["implicit", "explicit"]
@@ -1071,10 +1064,10 @@ class WebSearchLocation(TypedDict):
     The approximate place of the user for a web search.
     """
 
-    country: NotRequired[str]
-    region: NotRequired[str]
-    city: NotRequired[str]
-    timezone: NotRequired[str]
+    country: NotRequired[str | None]
+    region: NotRequired[str | None]
+    city: NotRequired[str | None]
+    timezone: NotRequired[str | None]
 
 
 class InputAudioContentParamInputAudio(TypedDict):
@@ -1287,40 +1280,37 @@ FunctionToolParamInput = TypedDict(
 )
 
 
-class InputFileContentInput(TypedDict):
-    """
-    A file that the model reads, by URL, by data or by file id.
-    """
-
-    type: Literal["input_file"]
-    file_id: NotRequired[str | None]
-    filename: NotRequired[str | None]
-    file_data: NotRequired[str | None]
-    prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointConfig | None]
-    file_url: NotRequired[str | None]
-    detail: NotRequired[FileInputDetail | None]
+LocalEnvironmentParamInputSkills: TypeAlias = list[LocalSkillParam]
 
 
-class InputImageContentInput(TypedDict):
+class LocalEnvironmentParamInput(TypedDict):
     """
-    An image that the model reads, by URL, by data URL or by file id.
+    The client's own machine, with the skills that it has.
     """
 
-    type: Literal["input_image"]
-    image_url: NotRequired[str | None]
-    file_id: NotRequired[str | None]
-    detail: NotRequired[ImageDetail | None]
-    prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointConfig | None]
+    type: Literal["local"]
+    skills: NotRequired[LocalEnvironmentParamInputSkills | None]
 
 
-class InputTextContentInput(TypedDict):
+class PromptCacheBreakpointConfigInput(TypedDict):
     """
-    Text that the model reads.
+    The end of a prefix that the provider caches.
     """
 
-    type: Literal["input_text"]
-    text: str
-    prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointConfig | None]
+    mode: Literal["explicit"]
+    ttl: NotRequired[Literal["30m", "12h"] | None]
+
+
+class ReasoningInput(TypedDict):
+    """
+    The settings of reasoning: its effort, its summary and the reasoning of earlier turns that the model sees.
+    """
+
+    mode: NotRequired[ReasoningModeEnum | None]
+    effort: NotRequired[ReasoningEffort]
+    summary: NotRequired[Literal["auto", "concise", "detailed"] | None]
+    context: NotRequired[Literal["auto", "current_turn", "all_turns"] | None]
+    generate_summary: NotRequired[Literal["auto", "concise", "detailed"] | None]
 
 
 class TextResponseFormatJsonSchemaInput(TypedDict):
@@ -1399,6 +1389,20 @@ class WebSearchToolCallInput(TypedDict):
     type: Literal["web_search_call"]
     status: Literal["in_progress", "searching", "completed", "failed", "incomplete"]
     action: WebSearchActionSearchInput | WebSearchActionOpenPage | WebSearchActionFind
+
+
+class ResponseInputItemParamImageGenerationCallErrorInput(TypedDict):
+    """
+    The failure of a generation of an image.
+    """
+
+    code: str | None
+    message: str
+    param: str | None
+    type: str
+    moderation_details: NotRequired[
+        ResponseInputItemParamImageGenerationCallErrorModerationDetails | None
+    ]
 
 
 Annotation: TypeAlias = (
@@ -1525,7 +1529,7 @@ class CreateChatCompletionRequestWebSearchOptions(TypedDict):
     user_location: NotRequired[
         CreateChatCompletionRequestWebSearchOptionsUserLocation | None
     ]
-    search_context_size: NotRequired[WebSearchContextSize]
+    search_context_size: NotRequired[WebSearchContextSize | None]
 
 
 CreateChatCompletionRequestFunctions: TypeAlias = list[ChatCompletionFunctions]
@@ -1550,6 +1554,22 @@ class FunctionObject(TypedDict):
     name: str
     parameters: NotRequired[FunctionParameters | None]
     strict: NotRequired[bool | None]
+
+
+class FunctionShellCallItemParam(TypedDict):
+    """
+    A call to run shell commands that the client sends back.
+    """
+
+    id: NotRequired[str | None]
+    call_id: str
+    caller: NotRequired[ToolCallCallerParam | None]
+    type: Literal["shell_call"]
+    action: FunctionShellActionParam
+    status: NotRequired[FunctionShellCallItemStatus | None]
+    environment: NotRequired[
+        LocalEnvironmentParamInput | ContainerReferenceParam | None
+    ]
 
 
 FunctionShellCallOutputOutcomeParam: TypeAlias = (
@@ -1591,15 +1611,6 @@ class InputTextContentParam(TypedDict):
     type: Literal["input_text"]
     text: str
     prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointParam | None]
-
-
-class LocalEnvironmentParam(TypedDict):
-    """
-    The client's own machine, with the skills that it has.
-    """
-
-    type: Literal["local"]
-    skills: NotRequired[list[LocalSkillParam]]
 
 
 class LogProb(TypedDict):
@@ -1694,22 +1705,10 @@ class PromptCacheOptionsParam(TypedDict):
     prewarm: NotRequired[bool]
 
 
-class Reasoning(TypedDict):
-    """
-    The settings of reasoning: its effort, its summary and the reasoning of earlier turns that the model sees.
-    """
-
-    mode: NotRequired[ReasoningModeEnum]
-    effort: NotRequired[ReasoningEffort]
-    summary: NotRequired[Literal["auto", "concise", "detailed"] | None]
-    context: NotRequired[Literal["auto", "current_turn", "all_turns"] | None]
-    generate_summary: NotRequired[Literal["auto", "concise", "detailed"] | None]
-
-
 class ResponseFormatJsonSchemaJsonSchema(TypedDict):
-    description: NotRequired[str]
+    description: NotRequired[str | None]
     name: str
-    schema: NotRequired[ResponseFormatJsonSchemaSchema]
+    schema: NotRequired[ResponseFormatJsonSchemaSchema | None]
     strict: NotRequired[bool | None]
 
 
@@ -1751,29 +1750,12 @@ class OutputTextContentParam(TypedDict):
     logprobs: NotRequired[list[LogProb] | None]
 
 
-AgentMessageContentParam: TypeAlias = InputTextContentInput | EncryptedContentParam
-
-
 class ResponseConfigurationUpdateItemParamText(TypedDict):
     """
     Another format of the text from here on.
     """
 
     format: ResponseFormatText | TextResponseFormatJsonSchemaInput
-
-
-class ResponseInputItemParamImageGenerationCallError(TypedDict):
-    """
-    The failure of a generation of an image.
-    """
-
-    code: str | None
-    message: str
-    param: str | None
-    type: str
-    moderation_details: NotRequired[
-        ResponseInputItemParamImageGenerationCallErrorModerationDetails
-    ]
 
 
 CustomToolParamInput = TypedDict(
@@ -1790,18 +1772,13 @@ CustomToolParamInput = TypedDict(
 )
 
 
-FunctionAndCustomToolCallOutputInput: TypeAlias = (
-    InputTextContentInput | InputImageContentInput | InputFileContentInput
-)
-
-
 class FunctionShellToolParamInput(TypedDict):
     """
     A shell on the client's machine, several commands per call.
     """
 
     type: Literal["shell"]
-    environment: NotRequired[LocalEnvironmentParam | None]
+    environment: NotRequired[LocalEnvironmentParamInput | None]
     allowed_callers: NotRequired[FunctionShellToolParamInputAllowedCallers | None]
 
 
@@ -1816,7 +1793,7 @@ class ImageGenToolCallInput(TypedDict):
     result: str | None
     action: NotRequired[Literal["generate", "edit", "auto"] | None]
     background: NotRequired[Literal["transparent", "opaque", "auto"] | None]
-    error: NotRequired[ResponseInputItemParamImageGenerationCallError | None]
+    error: NotRequired[ResponseInputItemParamImageGenerationCallErrorInput | None]
     output_format: NotRequired[Literal["png", "webp", "jpeg", "gif", "svg"] | None]
     quality: NotRequired[
         Literal["low", "medium", "high", "xhigh", "max", "auto"] | None
@@ -1824,6 +1801,42 @@ class ImageGenToolCallInput(TypedDict):
     revised_prompt: NotRequired[str | None]
     size: NotRequired[str | Literal["1024x1024", "1024x1536", "1536x1024"] | None]
     svg_usage: NotRequired[ResponseInputItemParamImageGenerationCallSvgUsage | None]
+
+
+class InputFileContentInput(TypedDict):
+    """
+    A file that the model reads, by URL, by data or by file id.
+    """
+
+    type: Literal["input_file"]
+    file_id: NotRequired[str | None]
+    filename: NotRequired[str | None]
+    file_data: NotRequired[str | None]
+    prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointConfigInput | None]
+    file_url: NotRequired[str | None]
+    detail: NotRequired[FileInputDetail | None]
+
+
+class InputImageContentInput(TypedDict):
+    """
+    An image that the model reads, by URL, by data URL or by file id.
+    """
+
+    type: Literal["input_image"]
+    image_url: NotRequired[str | None]
+    file_id: NotRequired[str | None]
+    detail: NotRequired[ImageDetail | None]
+    prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointConfigInput | None]
+
+
+class InputTextContentInput(TypedDict):
+    """
+    Text that the model reads.
+    """
+
+    type: Literal["input_text"]
+    text: str
+    prompt_cache_breakpoint: NotRequired[PromptCacheBreakpointConfigInput | None]
 
 
 class MCPToolCallInput(TypedDict):
@@ -1992,20 +2005,6 @@ class FunctionCallOutputItemParam(TypedDict):
     internal_chat_message_metadata_passthrough: NotRequired[dict[str, Any] | None]
 
 
-class FunctionShellCallItemParam(TypedDict):
-    """
-    A call to run shell commands that the client sends back.
-    """
-
-    id: NotRequired[str | None]
-    call_id: str
-    caller: NotRequired[ToolCallCallerParam | None]
-    type: Literal["shell_call"]
-    action: FunctionShellActionParam
-    status: NotRequired[FunctionShellCallItemStatus | None]
-    environment: NotRequired[LocalEnvironmentParam | ContainerReferenceParam | None]
-
-
 class FunctionShellCallOutputContentParam(TypedDict):
     """
     The output and the outcome of one command in a request.
@@ -2065,17 +2064,7 @@ MessageContentParam: TypeAlias = (
 )
 
 
-class AgentMessageItemParam(TypedDict):
-    """
-    A message that one agent of the Codex CLI sends to another.
-    """
-
-    type: Literal["agent_message"]
-    id: NotRequired[str | None]
-    author: str
-    recipient: str
-    content: list[AgentMessageContentParam]
-    internal_chat_message_metadata_passthrough: NotRequired[dict[str, Any] | None]
+AgentMessageContentParam: TypeAlias = InputTextContentInput | EncryptedContentParam
 
 
 class ConfigurationUpdateItemParam(TypedDict):
@@ -2085,23 +2074,16 @@ class ConfigurationUpdateItemParam(TypedDict):
 
     type: Literal["configuration_update"]
     id: NotRequired[str | None]
-    reasoning: NotRequired[ConfigurationUpdateItemParamReasoning]
-    text: NotRequired[ResponseConfigurationUpdateItemParamText]
+    reasoning: NotRequired[ConfigurationUpdateItemParamReasoning | None]
+    text: NotRequired[ResponseConfigurationUpdateItemParamText | None]
 
 
 ChatCompletionRequestTool: TypeAlias = ChatCompletionTool | CustomToolChatCompletions
 
 
-class CustomToolCallOutputInput(TypedDict):
-    """
-    The output of a tool with free-form input.
-    """
-
-    type: Literal["custom_tool_call_output"]
-    id: NotRequired[str | None]
-    call_id: str
-    caller: NotRequired[ToolCallCallerParam | None]
-    output: str | list[FunctionAndCustomToolCallOutputInput]
+FunctionAndCustomToolCallOutputInput: TypeAlias = (
+    InputTextContentInput | InputImageContentInput | InputFileContentInput
+)
 
 
 class ResponseTextParamInput(TypedDict):
@@ -2109,7 +2091,7 @@ class ResponseTextParamInput(TypedDict):
     The settings of text output: its format and its length.
     """
 
-    format: NotRequired[TextResponseFormatConfigurationInput]
+    format: NotRequired[TextResponseFormatConfigurationInput | None]
     verbosity: NotRequired[Verbosity]
 
 
@@ -2209,6 +2191,31 @@ class MessageItemParam(TypedDict):
     internal_chat_message_metadata_passthrough: NotRequired[dict[str, Any] | None]
 
 
+class AgentMessageItemParam(TypedDict):
+    """
+    A message that one agent of the Codex CLI sends to another.
+    """
+
+    type: Literal["agent_message"]
+    id: NotRequired[str | None]
+    author: str
+    recipient: str
+    content: list[AgentMessageContentParam]
+    internal_chat_message_metadata_passthrough: NotRequired[dict[str, Any] | None]
+
+
+class CustomToolCallOutputInput(TypedDict):
+    """
+    The output of a tool with free-form input.
+    """
+
+    type: Literal["custom_tool_call_output"]
+    id: NotRequired[str | None]
+    call_id: str
+    caller: NotRequired[ToolCallCallerParam | None]
+    output: str | list[FunctionAndCustomToolCallOutputInput]
+
+
 InputItem: TypeAlias = (
     FileSearchToolCallInput
     | WebSearchToolCallInput
@@ -2259,7 +2266,7 @@ class TokenCountsBody(TypedDict):
     previous_response_id: NotRequired[TokenCountsBodyPreviousResponseId | None]
     tools: NotRequired[TokenCountsBodyTools | None]
     text: NotRequired[ResponseTextParamInput | None]
-    reasoning: NotRequired[Reasoning | None]
+    reasoning: NotRequired[ReasoningInput | None]
     truncation: NotRequired[TruncationEnum | None]
     instructions: NotRequired[str | None]
     personality: NotRequired[PersonalityEnum | None]
@@ -2336,7 +2343,7 @@ class CreateResponse(TypedDict):
     tool_choice: NotRequired[ToolChoiceParam | None]
     service_tier: NotRequired[ServiceTierResponses]
     truncation: NotRequired[Literal["auto", "disabled"] | None]
-    reasoning: NotRequired[Reasoning | None]
+    reasoning: NotRequired[ReasoningInput | None]
     input: InputParam
     include: NotRequired[list[IncludeEnum] | None]
     parallel_tool_calls: NotRequired[bool | None]

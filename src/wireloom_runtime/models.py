@@ -54,6 +54,8 @@ def _absent(value: Any) -> bool:
 
 # A member that may be left out and must not be null: None stands for its absence, and is never written.
 Omittable: TypeAlias = Annotated[T | None, _NotNull, Field(exclude_if=_absent)]
+# A member of a request that may be null in place of being left out: what repeats the request leaves it out.
+NullIsAbsent: TypeAlias = Annotated[T | None, Field(exclude_if=_absent)]
 
 
 class Deferred(BaseModel):

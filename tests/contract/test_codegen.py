@@ -347,6 +347,9 @@ def test_lists_and_maps_of_models_stop_at_a_first_error() -> None:
     assert fields.written(structs) == structs
 
 
+MARKED = 'json_schema_extra={"x-null-is-absent": True}'
+
+
 @pytest.mark.parametrize(
     ("field", "written"),
     [
@@ -370,6 +373,17 @@ def test_lists_and_maps_of_models_stop_at_a_first_error() -> None:
             'a_: Annotated[str | None | MISSING, Field(alias="a")] = MISSING',
             "a_: Annotated[str | None, Field(alias='a')] = None",
         ),
+        (f"a: Annotated[str | None | MISSING, Field({MARKED})] = MISSING", "a: NullIsAbsent[str] = None"),
+        (f"a: Annotated[bool | None, Field({MARKED})] = True", "a: NullIsAbsent[Boolean] = True"),
+        (f"a: Annotated[str | None, Field({MARKED})]", "a: str | None"),
+        (
+            f'a_: Annotated[str | None | MISSING, Field(alias="a", {MARKED})] = MISSING',
+            "a_: Annotated[NullIsAbsent[str], Field(alias='a')] = None",
+        ),
+        (
+            f"a: Annotated[Annotated[str, Field({MARKED}, max_length=5)] | None | MISSING, Field({MARKED})] = MISSING",
+            "a: Annotated[NullIsAbsent[str], Field(max_length=5)] = None",
+        ),
     ],
 )
 def test_what_may_be_left_out_is_null_only_where_the_contract_says_so(field: str, written: str) -> None:
@@ -379,3 +393,9 @@ def test_what_may_be_left_out_is_null_only_where_the_contract_says_so(field: str
     source = f"{head}{aliases}class A(Deferred):\n    {field}\nA.model_rebuild()\n"
     made = fields.written(source)
     assert made.splitlines()[4:] == ["class A(Deferred):", f"    {written}"]
+
+
+def test_the_mark_of_a_nullable_member_is_in_no_type() -> None:
+    head = "from wireloom_runtime.models import Deferred\n"
+    made = fields.written(f'{head}A = TypeAliasType("A", Annotated[str, Field({MARKED}, max_length=5)])\n')
+    assert made == f"{head}A = TypeAliasType('A', Annotated[str, Field(max_length=5)])\n"

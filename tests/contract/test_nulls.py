@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 from openai.types.chat import ChatCompletionMessage
 from openai.types.responses import Response
+from openai.types.shared import Reasoning
 from pydantic import TypeAdapter
 from wireloom_protocol import chat, requests
 from wireloom_protocol import responses as m
@@ -21,7 +23,12 @@ from wireloom.api import bodies
 from wireloom.api.operations import contract
 from wireloom.cli.diagnose.acceptance import _REFUSED_ITEMS, _STORED
 from wireloom.errors import InvalidRequest
+from wireloom.providers import profile
+from wireloom.translate.item_resource import shown
+from wireloom.translate.loss import Losses
 from wireloom.translate.refusals import DECLARED, MISSING_STATE
+from wireloom.translate.response_object import opening
+from wireloom.translate.tools import flatten
 
 pytestmark = pytest.mark.contract
 
@@ -74,6 +81,13 @@ FUNCTION = {
     "type": "function",
     "function": {"name": "f", "description": None, "parameters": None, "strict": None},
 }
+CUSTOM = {"type": "custom", "custom": {"name": "f", "description": None, "format": None}}
+CHAT_FORMAT = {
+    "type": "json_schema",
+    "json_schema": {"name": "a", "description": None, "schema": None, "strict": None},
+}
+TOOL = {"type": "function", "name": "f"}
+SCHEMA = {"type": "json_schema", "name": "a", "schema": {}}
 CALL = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
 MCP = {"type": "mcp_call", "id": "mcp_1", "server_label": "s", "name": "n", "arguments": "{}"}
 CODE = {
@@ -98,9 +112,22 @@ CASES: list[tuple[str, Any, bool]] = [
     ("CreateChatCompletionRequest", chatted(messages=None), False),
     ("CreateResponse", asked(tools=[{"type": "web_search", "search_context_size": None}]), True),
     ("CreateResponse", asked(tools=[{"type": "custom", "name": "f", "description": None}]), True),
-    # What is within another setting is the client's own choice, so null is a mistake.
-    ("CreateResponse", asked(text={"format": None}), False),
-    ("CreateResponse", asked(reasoning={"mode": None}), False),
+    ("CreateResponse", asked(tools=[{**TOOL, "parameters": {}, "strict": None, "description": None}]), True),
+    ("CreateResponse", asked(tools=[{**TOOL, "defer_loading": None, "allowed_callers": None}]), True),
+    ("CreateResponse", asked(tools=[{**TOOL, "name": None}]), False),
+    (
+        "CreateResponse",
+        asked(tools=[{"type": "shell", "environment": {"type": "local", "skills": None}}]),
+        True,
+    ),
+    ("CreateResponse", asked(text={"format": None, "verbosity": None}), True),
+    ("CreateResponse", asked(text={"format": {**SCHEMA, "strict": None, "description": None}}), True),
+    ("CreateResponse", asked(text={"format": {**SCHEMA, "schema": None}}), False),
+    ("CreateResponse", asked(reasoning={"effort": None, "mode": None}), True),
+    ("CreateChatCompletionRequest", chatted(tools=[CUSTOM]), True),
+    ("CreateChatCompletionRequest", chatted(response_format=CHAT_FORMAT), True),
+    ("CreateChatCompletionRequest", chatted(web_search_options={"search_context_size": None}), True),
+    # What tunes a request is the client's own choice, so null is a mistake.
     ("CompactResponseMethodPublicBody", asked(prompt_cache_options={"ttl": "30m", "mode": None}), False),
     ("CreateChatCompletionRequest", chatted(stream_options={"include_usage": None}), False),
     # Items and messages, which come back as objects of a client.
@@ -251,6 +278,77 @@ def test_items_that_the_sdk_writes_out_in_full_are_read(item: Any) -> None:
     body = asked(input=[{"type": "message", **MESSAGE}, *written])
     validator("CreateResponse").validate(body)
     assert accepted("CreateResponse", body)
+
+
+TOOLS: list[Any] = [
+    {**TOOL, "parameters": {}, "strict": True},
+    {"type": "custom", "name": "f", "format": {"type": "text"}},
+    {"type": "namespace", "name": "n", "description": "d", "tools": [TOOL]},
+    {"type": "web_search", "filters": {}, "user_location": {"type": "approximate"}},
+    {"type": "web_search_preview", "user_location": {"type": "approximate"}},
+    {"type": "shell", "environment": {"type": "local"}},
+    {"type": "local_shell"},
+    {"type": "apply_patch"},
+    {"type": "tool_search"},
+]
+REFUSED: list[Any] = [
+    {"type": "mcp", "server_label": "s", "allowed_tools": {"tool_names": ["a"]}},
+    {"type": "file_search", "vector_store_ids": ["a"], "ranking_options": {}},
+    {"type": "code_interpreter", "container": {"type": "auto"}},
+    {"type": "image_generation", "input_image_mask": {}},
+]
+FORMATS: list[Any] = [None, {"type": "text"}, {"type": "json_object"}, SCHEMA]
+
+
+def written_out(tools: list[Any], form: Any) -> Any:
+    """A request with the settings of an answer, as the SDK has them."""
+    answer = Response.model_validate({**ANSWER, "output": [], "tools": tools, "text": {"format": form}})
+    answer.reasoning = Reasoning()
+    settings = answer.model_dump(mode="json", by_alias=True, include={"tools", "text", "reasoning"})
+    assert settings["reasoning"] == dict.fromkeys(settings["reasoning"])
+    return asked(**settings)
+
+
+@pytest.mark.parametrize("form", FORMATS, ids=str)
+def test_settings_that_the_sdk_writes_out_in_full_are_read_and_echoed_without_nulls(form: Any) -> None:
+    body = written_out(TOOLS, form)
+    validator("CreateResponse").validate(body)
+    assert accepted("CreateResponse", body)
+    request: m.CreateResponse = adapter("CreateResponse").validate_python(body)
+    echo = json.loads(msgspec.json.encode(opening(request, "resp_1", 1)))
+    validator("Response").validate(echo)
+
+
+@pytest.mark.parametrize("tool", REFUSED, ids=lambda tool: tool["type"])
+def test_a_tool_that_is_refused_is_refused_for_its_kind(tool: Any) -> None:
+    body = written_out([tool], None)
+    assert None in body["tools"][0].values()
+    assert accepted("CreateResponse", body)
+    with pytest.raises(InvalidRequest) as refusal:
+        flatten(adapter("CreateResponse").validate_python(body), profile.load("generic"), Losses(), model="m")
+    assert refusal.value.code == "unsupported_tool"
+
+
+UPDATE = {"type": "configuration_update", "reasoning": {"effort": "low"}}
+HOLDERS: list[Any] = [
+    {"type": "additional_tools", "role": "developer", "tools": TOOLS},
+    {"type": "tool_search_output", "call_id": "c", "execution": "client", "tools": TOOLS},
+    {**UPDATE, "text": {"format": {"type": "text"}}},
+    {**UPDATE, "text": {"format": SCHEMA}},
+]
+
+
+@pytest.mark.parametrize("holder", HOLDERS, ids=lambda holder: holder["type"])
+def test_a_stored_item_has_no_null_that_the_contract_forbids(holder: Any) -> None:
+    """Tools and formats within an item, as the SDK writes them out, are stored as the contract has them."""
+    tools = written_out(holder.get("tools", []), None)["tools"]
+    form = written_out([], (holder.get("text") or {}).get("format"))["text"]["format"]
+    item = {**holder, **({"tools": tools} if tools else {"text": {"format": form}, "id": None})}
+    body = {"items": [item]}
+    validator("CreateConversationBody").validate(body)
+    (read,) = adapter("CreateConversationBody").validate_python(body).items
+    stored = read.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    validator("ItemResource").validate(shown({**stored, "id": "item_1"}))
 
 
 def test_a_message_that_the_sdk_writes_out_in_full_is_read() -> None:

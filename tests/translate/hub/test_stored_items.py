@@ -298,6 +298,38 @@ def test_items_are_shown_in_their_stored_form(sent: Json, rest: Json) -> None:
     assert item == before
 
 
+# Items as an upstream may write them: null for what is not set, at any depth.
+SPELLED_OUT: list[Json] = [
+    {"type": "additional_tools", "tools": [{**TOOL, "defer_loading": None}]},
+    {
+        "type": "tool_search_output",
+        "tools": [{"type": "namespace", "name": "n", "description": "d", "tools": [{**TOOL, "async": None}]}],
+    },
+    {"type": "configuration_update", "text": None},
+    {"type": "configuration_update", "text": {"format": None, "verbosity": None}},
+    {
+        "type": "configuration_update",
+        "text": {"format": {"type": "json_schema", "name": "a", "schema": {}, "description": None}},
+    },
+    {
+        "type": "web_search_call",
+        "status": "completed",
+        "action": {"type": "search", "query": "q", "queries": None},
+    },
+    {
+        "type": "file_search_call",
+        "status": "completed",
+        "queries": [],
+        "results": [{"text": "a", "score": None, "filename": None}],
+    },
+]
+
+
+@pytest.mark.parametrize("item", SPELLED_OUT, ids=lambda item: item["type"])
+def test_nulls_of_an_upstream_are_not_shown(item: Json) -> None:
+    STORED.validate(shown({**item, "id": "item_1"}))
+
+
 def test_a_stored_form_is_its_own() -> None:
     for sent, _ in SENT:
         once = shown(stored(sent))

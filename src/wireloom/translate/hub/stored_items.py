@@ -101,7 +101,7 @@ def known_tools(item: Json) -> None:
 
 
 def _tool(tool: Json) -> Json:
-    """A request may hold null for a setting of a tool that it leaves out; a stored item may not."""
+    """A tool without nulls: an upstream may write null for a setting that is not set, a stored item may not."""
     kept = _without_nulls(tool)
     if isinstance(kept.get("tools"), list):
         kept["tools"] = [_tool(each) for each in kept["tools"]]
@@ -109,10 +109,12 @@ def _tool(tool: Json) -> Json:
 
 
 def _configuration(item: Json) -> None:
-    """The same for the format of an answer."""
-    text = _without_nulls(item.get("text") or {})
-    if text:
-        item["text"] = text | {"format": _without_nulls(text["format"])} if "format" in text else text
+    """The same for the format of an answer; settings of the text without a format are left out."""
+    form = (item.get("text") or {}).get("format")
+    if form is None:
+        item.pop("text", None)
+    else:
+        item["text"] = {**_without_nulls(item["text"]), "format": _without_nulls(form)}
 
 
 def _file_search(item: Json) -> None:
@@ -125,7 +127,7 @@ def _web_search(item: Json) -> None:
 
 
 def _without_nulls(value: Json) -> Json:
-    """A client writes null for what it leaves out; an answer leaves it out."""
+    """An upstream may write null for what an item does not have; a stored item leaves it out."""
     return {name: member for name, member in value.items() if member is not None}
 
 
