@@ -70,11 +70,63 @@ def folded(chunks: list[Json]) -> tuple[Json, str]:
 
 
 async def test_text_is_an_echo(client: httpx.AsyncClient) -> None:
-    reply = await whole(client, user("two words"))
-    choice = reply["choices"][0]
-    assert choice["message"] == {"role": "assistant", "content": "You said: two words"}
-    assert choice["finish_reason"] == "stop"
-    assert reply["usage"] == {"prompt_tokens": 2, "completion_tokens": 4, "total_tokens": 6}
+    assert await whole(client, user("two words", model="mine")) == {
+        "id": "chatcmpl-demo-1",
+        "object": "chat.completion",
+        "created": 1_700_000_000,
+        "model": "mine",
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": "You said: two words"},
+                "logprobs": None,
+                "finish_reason": "stop",
+            }
+        ],
+        "usage": {"prompt_tokens": 2, "completion_tokens": 4, "total_tokens": 6},
+    }
+
+
+async def test_a_tool_is_called_in_pieces(client: httpx.AsyncClient) -> None:
+    body = user("weather?", tools=[WEATHER], stream_options={"include_usage": True})
+    del body["model"]
+    chunks = await streamed(client, body)
+    head = {"id": "chatcmpl-demo-1", "object": "chat.completion.chunk", "created": 1_700_000_000}
+    call = {"index": 0, "id": "call_demo_1", "type": "function"}
+    deltas = [
+        {"role": "assistant", "content": ""},
+        {"tool_calls": [call | {"function": {"name": "get_weather", "arguments": ""}}]},
+        {"tool_calls": [{"index": 0, "function": {"arguments": '{"city":'}}]},
+        {"tool_calls": [{"index": 0, "function": {"arguments": ' "Paris"'}}]},
+        {"tool_calls": [{"index": 0, "function": {"arguments": "}"}}]},
+    ]
+    choices = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
+    choices.append({"index": 0, "delta": {}, "finish_reason": "tool_calls"})
+    usage = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
+    expected: list[Json] = [{"choices": [choice]} for choice in choices]
+    expected.append({"choices": [], "usage": usage})
+    assert chunks == [head | {"model": "demo"} | chunk for chunk in expected]
+
+
+async def test_a_tool_without_parameters_is_called_with_an_empty_object(client: httpx.AsyncClient) -> None:
+    reply = await whole(client, user("time?", tools=[TIME]))
+    message = reply["choices"][0]["message"]
+    call = {"id": "call_demo_1", "type": "function", "function": {"name": "get_time", "arguments": "{}"}}
+    assert message == {"role": "assistant", "content": None, "tool_calls": [call]}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "You said: "),
+        ([{"type": "text", "text": "a"}, {"type": "image_url"}, "b"], "You said: a "),
+        ("x" * 401, "You said: " + "x" * 400),
+    ],
+)
+async def test_an_echo_has_the_text_alone(client: httpx.AsyncClient, content: Any, said: str) -> None:
+    body = user("") | {"messages": [{"role": "user", "content": content}]}
+    message = (await whole(client, body))["choices"][0]["message"]
+    assert message["content"] == said.rstrip()
 
 
 async def test_text_comes_word_by_word(client: httpx.AsyncClient) -> None:
@@ -146,6 +198,8 @@ async def test_usage_in_a_stream_is_told_on_request(client: httpx.AsyncClient) -
 async def test_length_is_limited(client: httpx.AsyncClient, name: str) -> None:
     choice = (await whole(client, user("a b c", **{name: 3})))["choices"][0]
     assert (choice["message"]["content"], choice["finish_reason"]) == ("You said: a", "length")
+    choice = (await whole(client, user("a", **{name: 3})))["choices"][0]
+    assert (choice["message"]["content"], choice["finish_reason"]) == ("You said: a", "stop")
 
 
 async def test_structured_output(client: httpx.AsyncClient) -> None:
@@ -156,18 +210,34 @@ async def test_structured_output(client: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "content",
-    [b"{", b"\xff", b"[]", b"{}", b'{"messages": []}', b'{"messages": ["x"]}', b'{"messages": [{}]}'],
+    ("content", "message"),
+    [
+        (b"{", "The body is not JSON."),
+        (b"\xff", "The body is not JSON."),
+        *(
+            (content, "The body is not a Chat Completions request.")
+            for content in (b"[]", b"{}", b'{"messages": []}', b'{"messages": ["x"]}', b'{"messages": [{}]}')
+        ),
+        (b'{"messages": [{"role": "user"}], "tools": ["x"]}', "The body is not a Chat Completions request."),
+    ],
 )
-async def test_what_is_no_request_is_refused(client: httpx.AsyncClient, content: bytes) -> None:
+async def test_what_is_no_request_is_refused(client: httpx.AsyncClient, content: bytes, message: str) -> None:
     response = await client.post("/chat/completions", content=content)
     assert response.status_code == 400
-    assert response.json()["error"]["type"] == "invalid_request_error"
+    error = {"message": message, "type": "invalid_request_error", "param": None, "code": None}
+    assert response.json() == {"error": error}
 
 
 async def test_models(client: httpx.AsyncClient) -> None:
-    body = (await client.get("/models")).json()
-    assert [model["id"] for model in body["data"]] == [demo.MODEL]
+    model = {
+        "id": demo.MODEL,
+        "object": "model",
+        "created": 1_700_000_000,
+        "owned_by": "wireloom",
+        "context_length": 131_072,
+        "architecture": {"input_modalities": ["text"]},
+    }
+    assert (await client.get("/models")).json() == {"object": "list", "data": [model]}
 
 
 async def test_the_last_requests_are_kept() -> None:
@@ -179,42 +249,98 @@ async def test_the_last_requests_are_kept() -> None:
     assert kept == [str(number) for number in range(4, 20)]
 
 
-SCHEMAS: list[Json] = [
-    {},
-    {"type": "string", "minLength": 9},
-    {"type": "string", "maxLength": 2},
-    {"type": "string", "format": "date-time"},
-    {"type": "integer", "minimum": 5},
-    {"type": "number", "maximum": -1},
-    {"type": "boolean"},
-    {"type": "null"},
-    {"type": ["string", "null"]},
-    {"enum": ["x", "y"]},
-    {"const": 3},
-    {"type": "string", "default": "d"},
-    {"type": "string", "examples": ["e"]},
-    {"anyOf": [{"type": "integer"}, {"type": "null"}]},
-    {"type": "array", "items": {"type": "integer"}, "minItems": 2},
-    {"type": "array"},
-    {"type": "array", "items": True},
-    {"type": "object"},
-    {"properties": {"a": {"type": "integer"}}},
-    {
-        "type": "object",
-        "properties": {"a": {"$ref": "#/$defs/A"}, "b": {"type": "string"}},
-        "required": ["a", "b"],
-        "$defs": {
-            "A": {"type": "object", "properties": {"command": {"type": "array"}}, "required": ["command"]}
+# A schema, and the value that fills it.
+EXAMPLES: list[tuple[Any, Any]] = [
+    ({}, "demo"),
+    (True, "demo"),
+    ({"type": "string", "minLength": 9}, "demo....."),
+    ({"type": "string", "maxLength": 2}, "de"),
+    ({"type": "string", "format": "date"}, "2025-01-01"),
+    ({"type": "string", "format": "date-time"}, "2025-01-01T12:00:00Z"),
+    ({"type": "string", "format": "email"}, "demo@example.com"),
+    ({"type": "string", "format": "uri"}, "https://example.com/"),
+    ({"type": "string", "format": "uuid"}, "00000000-0000-4000-8000-000000000000"),
+    ({"type": "string", "format": "a-new-one"}, "demo"),
+    ({"type": "integer"}, 1),
+    ({"type": "integer", "minimum": 5, "maximum": 9}, 5),
+    ({"type": "integer", "minimum": 0}, 0),
+    ({"type": "number"}, 1.5),
+    ({"type": "number", "maximum": -1}, -1),
+    ({"type": "boolean", "minimum": 5}, True),
+    ({"type": "null"}, None),
+    ({"type": "string", "maxLength": 0}, ""),
+    ({"type": ["string", "null"]}, "demo"),
+    ({"type": ["null", "string"]}, None),
+    ({"enum": ["x", "y"]}, "x"),
+    ({"const": 3, "default": 4}, 3),
+    ({"type": "string", "default": "d", "enum": ["x", "d"]}, "d"),
+    ({"type": "string", "examples": ["e", "f"]}, "e"),
+    ({"enum": ["x", "e"], "examples": ["e"]}, "x"),
+    ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, 1),
+    ({"oneOf": [{"type": "boolean"}, {"type": "null"}]}, True),
+    ({"allOf": [{"type": "number"}, {"minimum": 1}]}, 1.5),
+    ({"type": "array", "items": {"type": "integer"}, "minItems": 2}, [1, 1]),
+    ({"type": "array", "items": {"type": "integer"}, "minItems": 0}, [1]),
+    ({"type": "array"}, ["demo"]),
+    ({"type": "array", "items": True}, ["demo"]),
+    ({"type": "object"}, {}),
+    ({"properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}}, {"a": 1}),
+    ({"type": "object", "required": ["a"]}, {"a": "demo"}),
+    (
+        {"type": "object", "properties": {"city": {"anyOf": [{"type": "string"}]}}},
+        {"city": "Paris"},
+    ),
+    (
+        {
+            "type": "object",
+            "properties": {"a": {"$ref": "#/$defs/A"}, "b": {"type": "string"}},
+            "required": ["a", "b"],
+            "$defs": {
+                "A": {
+                    "type": "object",
+                    "properties": {"command": {"type": "array"}},
+                    "required": ["command"],
+                }
+            },
         },
-    },
+        {"a": {"command": ["echo hello from wireloom"]}, "b": "demo"},
+    ),
 ]
 
 
-@pytest.mark.parametrize("schema", SCHEMAS, ids=json.dumps)
-def test_examples_fit_their_schema(schema: Json) -> None:
-    value = demo.example(schema)
+@pytest.mark.parametrize(("schema", "value"), EXAMPLES, ids=json.dumps)
+def test_a_schema_is_always_filled_by_the_same_value(schema: Any, value: Any) -> None:
     jsonschema.validate(value, schema, jsonschema.Draft202012Validator)
     assert demo.example(schema) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("city", "Paris"),
+        ("cmd", "echo hello from wireloom"),
+        ("command", "echo hello from wireloom"),
+        ("location", "Paris"),
+        ("path", "."),
+        ("query", "wireloom"),
+        ("url", "https://example.com/"),
+    ],
+)
+@pytest.mark.parametrize("schema", [{"type": "string"}, {"$ref": "#/$defs/A"}], ids=["string", "reference"])
+def test_a_property_of_a_usual_name_has_a_plausible_value(name: str, value: str, schema: Json) -> None:
+    properties = {"properties": {name: schema}, "required": [name], "$defs": {"A": {"type": "string"}}}
+    assert demo.example(properties) == {name: value}
+
+
+def test_a_schema_is_filled_to_a_bounded_depth() -> None:
+    schema: Json = {"type": "integer"}
+    for _ in range(6):
+        schema = {"type": "array", "items": schema}
+    assert demo.example(schema) == [[[[[[1]]]]]]
+    assert demo.example({"type": "array", "items": schema}) == [[[[[[[None]]]]]]]
+    assert demo.example({"properties": {"a": schema}}) == {"a": [[[[[[None]]]]]]}
+    assert demo.example({"anyOf": [schema]}) == [[[[[[None]]]]]]
+    assert demo.example({"$ref": "#/$defs/a", "$defs": {"a": schema}}) == [[[[[[None]]]]]]
 
 
 @pytest.mark.parametrize("reference", ["#", "#/missing/x", "elsewhere.json"])

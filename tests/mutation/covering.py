@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "wireloom"
 STORED = ROOT / ".coverage.mutation.json"
 # Sessions of other programs: they run the gateway in processes of its own.
-ELSEWHERE = ("contract", "e2e", "consumers", "live", "mutation", "benchmarks")
+ELSEWHERE = ("contract", "e2e", "consumers", "sdks", "types", "live", "mutation", "benchmarks")
 SETTINGS = """[run]
 source_pkgs = wireloom
 parallel = true

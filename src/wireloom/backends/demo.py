@@ -53,7 +53,7 @@ _BY_FORMAT: dict[str, str] = {
     "uri": "https://example.com/",
     "uuid": "00000000-0000-4000-8000-000000000000",
 }
-_BY_TYPE: dict[str, Any] = {"string": "demo", "integer": 1, "number": 1.5, "boolean": True, "null": None}
+_BY_TYPE: dict[str, Any] = {"string": "demo", "integer": 1, "number": 1.5, "boolean": True}
 
 
 def example(schema: Any, name: str = "", root: Any = None, depth: int = 0) -> Any:
