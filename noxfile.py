@@ -164,7 +164,7 @@ def fuzz(session: nox.Session) -> None:
 @nox.session(default=False)
 def mutation(session: nox.Session) -> None:
     """Put faults into the modules that differ from main, and see whether the tests notice each of them."""
-    install(session, "test")
+    install(session, "contract")
     session.run("python", "-m", "tests.mutation", *session.posargs)
 
 

@@ -24,10 +24,10 @@ from wireloom.api.operations import contract
 from wireloom.cli.diagnose.acceptance import _REFUSED_ITEMS, _STORED
 from wireloom.errors import InvalidRequest
 from wireloom.providers import profile
-from wireloom.translate.item_resource import shown
-from wireloom.translate.loss import Losses
+from wireloom.translate.hub.opening import opening
+from wireloom.translate.hub.stored_items import shown
 from wireloom.translate.refusals import DECLARED, MISSING_STATE
-from wireloom.translate.response_object import opening
+from wireloom.translate.rules.loss import Losses
 from wireloom.translate.tools import flatten
 
 pytestmark = pytest.mark.contract

@@ -115,9 +115,14 @@ def _trial(mutant: Mutant, known: Map) -> Trial:
     """A mutant with its tests: those of the module's own test file first, then the quickest."""
     lines = sum(1 << line for line in range(mutant.first, mutant.last + 1))
     warm = bool(mutant.within) and not known.at_import(mutant.module) & lines
-    nodes = known.running(mutant.module, lines if warm else 0)
+    nodes = set(known.running(mutant.module, lines if warm else 0))
+    readers = set() if warm else set(known.reading(mutant.module))
     own = f"test_{Path(mutant.module).stem}.py"
-    ordered = sorted(nodes, key=lambda node: (own not in node, known.tests[node].seconds))
+
+    def nearness(node: str) -> tuple[bool, float]:
+        return own not in node and node not in readers, known.tests[node].seconds
+
+    ordered = sorted(nodes | readers, key=nearness)
     chosen: list[tuple[str, float]] = []
     left = SECONDS_PER_MUTANT
     for node in ordered:

@@ -6,14 +6,16 @@ anything else has changed that tests read: the contracts, the profiles of provid
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
 import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -24,6 +26,9 @@ PACKAGE = ROOT / "src" / "wireloom"
 STORED = ROOT / ".coverage.mutation.json"
 # Sessions of other programs: they run the gateway in processes of its own.
 ELSEWHERE = ("contract", "e2e", "consumers", "sdks", "types", "live", "mutation", "benchmarks")
+# Of the contract session, what runs in one process: these alone hold the tables of rules to the contracts.
+REVIEWS = ("tests/contract/test_published.py", "tests/contract/test_app_server_review.py")
+RULES = "tests/support/rule_tables.py"
 SETTINGS = """[run]
 source_pkgs = wireloom
 parallel = true
@@ -71,6 +76,23 @@ class Map(msgspec.Struct):
         wanted = lines or ~self.at_import(module)
         return [node for node, test in self.tests.items() if int(test.ran.get(module, "0"), 16) & wanted]
 
+    def reading(self, module: str) -> list[str]:
+        """The tests that may read a table of a module without running a line of it.
+
+        These are the tests of the files that import it. The tables of rules are imported by what the reviews share.
+
+        Args:
+            module: path below the package.
+        """
+        files = importing(module)
+        if RULES in files or not self.running(module, 0):
+            files |= set(REVIEWS)
+        return [
+            node
+            for node in self.tests
+            if _file(node) in files and (_file(node) not in REVIEWS or "[" not in node)
+        ]
+
     def keep(self, modules: dict[str, str], files: dict[str, str]) -> list[str]:
         """Forget the tests of files that have to run again; returns those files.
 
@@ -102,6 +124,31 @@ def covering() -> Map:
     return known
 
 
+def importing(module: str) -> set[str]:
+    """The files below `tests/` that import a module, by their paths from the root.
+
+    Args:
+        module: path below the package.
+    """
+    name = ".".join(("wireloom", *Path(module).with_suffix("").parts)).removesuffix(".__init__")
+    return {file for file, imported in _imports().items() if name in imported}
+
+
+@cache
+def _imports() -> dict[str, set[str]]:
+    """File below `tests/` -> dotted names of all that it imports."""
+    return {str(path.relative_to(ROOT)): set(_imported(path)) for path in (ROOT / "tests").rglob("*.py")}
+
+
+def _imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
 def _file(node: str) -> str:
     return node.partition("::")[0]
 
@@ -109,11 +156,12 @@ def _file(node: str) -> str:
 def _test_files() -> list[Path]:
     tests = ROOT / "tests"
     files = sorted(tests.rglob("test_*.py"))
-    return [path for path in files if path.relative_to(tests).parts[0] not in ELSEWHERE]
+    files = [path for path in files if path.relative_to(tests).parts[0] not in ELSEWHERE]
+    return [*files, *(ROOT / name for name in REVIEWS)]
 
 
 def _everything_else() -> list[Path]:
-    folders = ("generated", "tests/support")
+    folders = ("codegen", "generated", "openapi", "tests/support")
     found = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()]
     found += PACKAGE.rglob("*.toml")
     shared = [*(ROOT / "tests").rglob("conftest.py"), ROOT / "pyproject.toml"]

@@ -127,7 +127,7 @@ class Finder(ast.NodeVisitor):
         """Prose, and Python 3.11 does not know the places inside."""
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-        if node.value is not None:
+        if node.value is not None and ast.unparse(node.annotation) != "TypeAlias":  # only annotations name it
             self._assigned(node, [node.target])
             self.visit(node.value)
 

@@ -70,6 +70,7 @@ def test_faults(source: str, becomes: set[str]) -> None:
         "if TYPE_CHECKING: import a",
         "Alpha = Beta | None",
         "Alpha = dict[str, int | float]",
+        "Alpha: TypeAlias = dict[str, tuple[int, float]]",
         "a = cast('B', c)",
         "a = b",
     ],

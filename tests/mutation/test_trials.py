@@ -100,3 +100,10 @@ def test_the_map_forgets_what_has_changed() -> None:
         "tests/test_d.py",
     ]
     assert list(known.tests) == ["tests/test_a.py::one"]
+
+
+def test_a_table_is_tried_by_the_files_that_import_it_and_by_the_reviews() -> None:
+    own, other = "tests/translate/rules/test_members.py::test_a", "tests/wire/test_sse.py::test_b"
+    review, edit = "tests/contract/test_published.py::test_c", "tests/contract/test_published.py::test_d[1]"
+    known = Map(tests={node: Ran(0.1, {}) for node in (own, other, review, edit)})
+    assert known.reading("translate/rules/members.py") == [own, review]

@@ -1,6 +1,5 @@
 """What a Responses upstream is asked: all that it takes as the client said it, the rest in words that it knows."""
 
-import copy
 import json
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -9,56 +8,24 @@ import pytest
 from wireloom_protocol import responses as m
 
 from tests.support import contract
-from wireloom.api.bodies import prepare
+from tests.support.upstream_requests import GENERIC, OPENAI, PICTURE, USER, asked, items, sent, with_wire
 from wireloom.errors import InvalidRequest
 from wireloom.providers import Profile, load, names
-from wireloom.translate.chat_upstream.request import Options
 from wireloom.translate.responses_upstream.items import ALWAYS, ITEMS, NEEDS
-from wireloom.translate.responses_upstream.request import FIELDS, UpstreamRequest, request
-from wireloom.translate.rules.loss import How, Losses
+from wireloom.translate.responses_upstream.request import FIELDS
+from wireloom.translate.rules.loss import How, Severity
 from wireloom.translate.tools.base import Target
 from wireloom.translate.tools.custom import CustomCall
 
 Json: TypeAlias = dict[str, Any]
-GENERIC, OPENAI = load("generic"), load("openai")
-USER: Json = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]}
-PICTURE = "data:image/png;base64,AAAA"
 
 
 CAPTURES = [
     path
-    for path in sorted((Path(__file__).parents[2] / "fixtures" / "codex_0_169_0").glob("*.json"))
+    for path in sorted((Path(__file__).parents[1] / "fixtures" / "codex_0_169_0").glob("*.json"))
     if "input" in (json.loads(path.read_bytes()).get("body") or ())
 ]
 PLAIN = ("message", "reasoning", "function_call", "function_call_output")
-
-
-def unseal(purpose: str, token: str) -> Any:
-    """Open what these tests call sealed: `purpose:member=value`."""
-    kind, _, rest = token.partition(":")
-    name, _, value = rest.partition("=")
-    return {name: value} if kind == purpose else None
-
-
-def asked(body: Json, profile: Profile = GENERIC, **options: Any) -> tuple[UpstreamRequest, Losses]:
-    whole = copy.deepcopy({"model": "given", "input": "hi", **body})
-    prepare(whole)
-    losses = Losses()
-    validated = m.CreateResponse.model_validate(whole)
-    return request(validated, profile, Options("sent", unseal=unseal, **options), losses), losses
-
-
-def sent(body: Json, profile: Profile = GENERIC, **options: Any) -> Json:
-    return asked(body, profile, **options)[0].body
-
-
-def items(*given: Json, profile: Profile = GENERIC, **more: Any) -> list[Json]:
-    told: list[Json] = sent({"input": list(given), **more}, profile)["input"]
-    return told
-
-
-def with_wire(**flags: Any) -> Profile:
-    return GENERIC.model_copy(update={"responses": GENERIC.responses.model_copy(update=flags)})
 
 
 # -- tables --------------------------------------------------------------------------------------------------------
@@ -159,20 +126,89 @@ def test_settings_have_the_last_word() -> None:
     assert (told["temperature"], told["seed"], "store" in told) == (0.5, 7, False)
 
 
-def test_what_the_profile_drops_is_a_loss() -> None:
-    request, losses = asked(
-        {"moderation": {"model": "m"}, "user": "u"}, with_wire(dropped=("moderation", "user"))
-    )
-    assert not {"moderation", "user"} & request.body.keys()
-    assert (losses.header() or "").startswith("moderation;dropped;")
-    assert [loss.path for loss in losses.items] == ["moderation", "user"]
+BARE: Json = {"model": "sent", "input": "hi", "store": False, "stream": True}
+DROPPED: dict[str, tuple[Any, Severity | None]] = {
+    "background": (False, None),
+    "metadata": ({}, None),
+    "service_tier": ("auto", None),
+    "top_logprobs": (0, None),
+    "truncation": ("disabled", None),
+    "client_metadata": ({"a": "b"}, Severity.IMMATERIAL),
+    "max_tool_calls": (1, Severity.IMMATERIAL),
+    "prompt_cache_key": ("k", Severity.IMMATERIAL),
+    "prompt_cache_options": ({"mode": "implicit"}, Severity.IMMATERIAL),
+    "prompt_cache_retention": ("24h", Severity.IMMATERIAL),
+    "safety_identifier": ("s", Severity.IMMATERIAL),
+    "stream_options": ({"include_obfuscation": False}, Severity.IMMATERIAL),
+    "user": ("u", Severity.IMMATERIAL),
+    "moderation": ({"model": "m"}, Severity.DEGRADING),
+    "temperature": (1, Severity.DEGRADING),
+}
+"""Parameters that a profile drops -> a value, and the weight of its loss; None where it says nothing."""
+WORTH_SAYING: dict[str, tuple[Any, Severity]] = {
+    "metadata": ({"a": "b"}, Severity.IMMATERIAL),
+    "service_tier": ("flex", Severity.DEGRADING),
+    "top_logprobs": (1, Severity.DEGRADING),
+    "truncation": ("auto", Severity.DEGRADING),
+}
 
 
-def test_an_effort_in_the_upstreams_own_words() -> None:
-    told, losses = asked({"reasoning": {"effort": "xhigh", "summary": "auto"}})
-    assert told.body["reasoning"] == {"effort": "high", "summary": "auto"}
-    assert [loss.path for loss in losses.items] == ["reasoning.effort"]
-    assert "reasoning" not in sent({"reasoning": {"effort": "low"}}, with_wire(effort=False))
+@pytest.mark.parametrize(
+    ("name", "value", "severity"),
+    [(name, value, severity) for rows in (DROPPED, WORTH_SAYING) for name, (value, severity) in rows.items()],
+)
+def test_a_parameter_that_the_profile_drops_is_a_loss_where_it_asks_for_anything(
+    name: str, value: Any, severity: Severity | None
+) -> None:
+    request, losses = asked({name: value}, with_wire(dropped=(name,)))
+    assert request.body == BARE
+    found = [(loss.path, loss.action, loss.reason, loss.severity) for loss in losses.items]
+    expected = (name, "dropped", "The generic profile does not take it", severity)
+    assert found == ([] if severity is None else [expected])
+
+
+@pytest.mark.parametrize(
+    ("reasoning", "flags", "told", "loss"),
+    [
+        ({"effort": "low"}, {}, {"effort": "low"}, None),
+        ({"effort": "high", "summary": "auto"}, {}, {"effort": "high", "summary": "auto"}, None),
+        ({"effort": "minimal"}, {}, {"effort": "low"}, ("changed", "sent as low")),
+        (
+            {"effort": "xhigh", "summary": "auto"},
+            {},
+            {"effort": "high", "summary": "auto"},
+            ("changed", "sent as high"),
+        ),
+        ({"effort": "none"}, {}, None, ("dropped", "The generic profile has no such effort")),
+        ({"effort": "low"}, {"effort": False}, None, ("dropped", "The generic profile has no such effort")),
+        (
+            {"effort": "low", "summary": "auto"},
+            {"effort": False},
+            {"summary": "auto"},
+            ("dropped", "The generic profile has no such effort"),
+        ),
+        ({"summary": "auto"}, {"effort": False}, {"summary": "auto"}, None),
+        ({"effort": "xhigh"}, {"complete": True}, {"effort": "xhigh"}, None),
+    ],
+)
+def test_an_effort_in_the_upstreams_own_words(
+    reasoning: Json, flags: Json, told: Json | None, loss: tuple[str, str] | None
+) -> None:
+    request, losses = asked({"reasoning": reasoning}, with_wire(**flags))
+    assert request.body == BARE | ({} if told is None else {"reasoning": told})
+    found = [(one.path, one.action, one.reason, one.severity) for one in losses.items]
+    assert found == ([] if loss is None else [("reasoning.effort", *loss, Severity.DEGRADING)])
+
+
+def test_an_effort_that_is_a_word_of_chat_goes_as_it_was_asked() -> None:
+    profile = GENERIC.model_copy(update={"effort_levels": {"low": "think-a-little"}})
+    request, losses = asked({"reasoning": {"effort": "low"}}, profile)
+    assert (request.body["reasoning"], losses.items) == ({"effort": "low"}, [])
+
+
+def test_a_complete_upstream_is_given_what_belongs_to_its_account() -> None:
+    body = {"prompt": {"id": "p"}, "context_management": [{"type": "compaction"}]}
+    assert sent(body, OPENAI).items() >= body.items()
 
 
 def test_encrypted_reasoning_is_asked_for_where_there_is_any() -> None:

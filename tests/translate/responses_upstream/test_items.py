@@ -1,0 +1,367 @@
+"""Input items for Responses upstreams of different abilities: what is sent of each, and what is reported."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.upstream_requests import GENERIC, PICTURE, USER, asked, items, with_wire
+from wireloom.errors import InvalidRequest
+
+Json = dict[str, Any]
+BLIND = GENERIC.model_copy(update={"images": False})
+COMPLETE: Json = {"complete": True}
+
+
+def said(role: str, content: Any, **members: Any) -> Json:
+    """A message."""
+    return {"type": "message", "role": role, "content": content, **members}
+
+
+def text(value: str) -> Json:
+    """A part of a user's message."""
+    return {"type": "input_text", "text": value}
+
+
+def image(**members: Any) -> Json:
+    """A picture in a user's message."""
+    return {"type": "input_image", "image_url": PICTURE, **members}
+
+
+def called(name: str, arguments: str = "{}", call_id: str = "c") -> Json:
+    """A call of a function, as every upstream reads it."""
+    return {"type": "function_call", "call_id": call_id, "name": name, "arguments": arguments}
+
+
+def returned(output: Any, call_id: str = "c") -> Json:
+    """The output of a function, as every upstream reads it."""
+    return {"type": "function_call_output", "call_id": call_id, "output": output}
+
+
+CALL = called("f")
+IN_SPACE: Json = {**CALL, "namespace": "ns"}
+UPDATE: Json = {"type": "configuration_update", "reasoning": {"effort": "low"}}
+AGENT: Json = {"type": "agent_message", "author": "a", "recipient": "b", "content": [text("hey")]}
+SUMMARY = "[summary of the conversation before this point]\n"
+LATER = "[instructions]\n"
+FOLLOWS = "[see the next user message]"
+SEEN = [text("a"), text("b"), image()]
+LISTED: Json = {"type": "mcp_list_tools", "id": "m", "server_label": "s", "tools": []}
+MADE: Json = {"type": "image_generation_call", "id": "ig", "status": "completed", "result": "AAAA"}
+SEARCHED: Json = {
+    "type": "web_search_call",
+    "id": "w",
+    "status": "completed",
+    "action": {"type": "search", "query": "q"},
+}
+ELSEWHERE = "[carried out by another provider; what came of it is in what follows]"
+SHELL: list[Json] = [
+    {"type": "shell_call", "call_id": "c", "action": {"commands": ["ls"]}},
+    {
+        "type": "shell_call_output",
+        "call_id": "c",
+        "output": [{"stdout": "o", "stderr": "", "outcome": {"type": "exit", "exit_code": 0}}],
+    },
+]
+LOCAL: list[Json] = [
+    {
+        "type": "local_shell_call",
+        "id": "l",
+        "call_id": "c",
+        "status": "completed",
+        "action": {"type": "exec", "command": ["ls"], "env": {}},
+    },
+    {"type": "local_shell_call_output", "id": "c", "output": "o"},
+]
+PATCHED: list[Json] = [
+    {
+        "type": "apply_patch_call",
+        "call_id": "c",
+        "status": "completed",
+        "operation": {"type": "delete_file", "path": "a"},
+    },
+    {"type": "apply_patch_call_output", "call_id": "c", "status": "completed", "output": "o"},
+]
+CUSTOM: list[Json] = [
+    {"type": "custom_tool_call", "call_id": "c", "name": "p", "input": "i"},
+    {"type": "custom_tool_call_output", "call_id": "c", "output": "o"},
+]
+SENT: dict[str, tuple[list[Json], Json, list[Json]]] = {
+    "a user's text": ([said("user", "a")], {}, [said("user", "a")]),
+    "a user's parts": ([said("user", SEEN)], {}, [said("user", SEEN)]),
+    "later instructions": (
+        [USER, said("system", "a"), said("developer", [text("b"), text("c")])],
+        {},
+        [USER, said("user", [text(f"{LATER}a")]), said("user", [text(f"{LATER}bc")])],
+    ),
+    "instructions anywhere": (
+        [said("system", "a"), USER, said("developer", [text("b")])],
+        {"instructions_anywhere": True},
+        [said("system", "a"), USER, said("developer", [text("b")])],
+    ),
+    "a complete upstream's messages": (
+        [said("developer", "a"), said("assistant", "b"), AGENT, UPDATE],
+        COMPLETE,
+        [said("developer", "a"), said("assistant", "b"), AGENT, UPDATE],
+    ),
+    "a message of an agent": ([AGENT], {}, [said("user", [text("hey")])]),
+    "an effort": ([USER, UPDATE], {}, [USER]),
+    "the assistant's own members": (
+        [said("assistant", "a", id="msg_1", status="incomplete")],
+        {},
+        [
+            said(
+                "assistant",
+                [{"type": "output_text", "text": "a", "annotations": []}],
+                id="msg_1",
+                status="incomplete",
+            )
+        ],
+    ),
+    "a summary made here": (
+        [{"type": "compaction", "encrypted_content": "compaction:summary=s"}],
+        {},
+        [said("user", [text(f"{SUMMARY}s")])],
+    ),
+    "a summary of the upstream's": (
+        [{"type": "compaction", "id": "cmp_1", "encrypted_content": "reasoning:encrypted=s"}],
+        {"compaction": True},
+        [{"type": "compaction", "id": "cmp_1", "encrypted_content": "s"}],
+    ),
+    "a trigger": ([USER, {"type": "compaction_trigger"}], {}, [USER]),
+    "a complete upstream without namespaces": ([CALL, IN_SPACE], COMPLETE, [CALL, called("ns-f")]),
+    "a complete upstream with namespaces": (
+        [CALL, IN_SPACE],
+        {"complete": True, "tools": ("function", "namespace")},
+        [CALL, IN_SPACE],
+    ),
+    "namespaces alone": (
+        [IN_SPACE],
+        {"tools": ("function", "namespace")},
+        [called("ns-f")],
+    ),
+    "an output": (
+        [CALL, {**returned("o"), "id": "fco_1"}],
+        {},
+        [CALL, returned("o")],
+    ),
+    "a complete upstream's output": (
+        [CALL, {**returned("o"), "id": "fco_1"}],
+        COMPLETE,
+        [CALL, {**returned("o"), "id": "fco_1"}],
+    ),
+    "parts of an output": ([CALL, returned(SEEN)], {"output_parts": True}, [CALL, returned(SEEN)]),
+    "texts of an output": ([CALL, returned(SEEN[:2]), USER], {}, [CALL, returned("a\nb"), USER]),
+    "a custom tool": (CUSTOM, COMPLETE, [called("p", '{"input":"i"}'), returned("o")]),
+    "a known custom tool": (CUSTOM, {"tools": ("custom",)}, CUSTOM),
+    "a shell": (SHELL, {}, [called("shell", '{"commands":["ls"]}'), returned("o\n[exit code 0]")]),
+    "a known shell": (SHELL, {"tools": ("shell",)}, SHELL),
+    "a local shell": (
+        LOCAL,
+        {},
+        [called("local_shell", '{"type":"exec","command":["ls"],"env":{}}'), returned("o")],
+    ),
+    "a known local shell": (LOCAL, {"tools": ("local_shell",)}, LOCAL),
+    "a patch": (
+        PATCHED,
+        {},
+        [
+            called("apply_patch", '{"operation":{"type":"delete_file","path":"a"}}'),
+            returned("completed: o"),
+        ],
+    ),
+    "a known patch": (PATCHED, {"tools": ("apply_patch",)}, PATCHED),
+    "a list of tools": ([LISTED, USER], {}, [USER]),
+    "a known list of tools": ([LISTED, USER], {"tools": ("mcp",)}, [LISTED, USER]),
+    "a known search": ([SEARCHED], {"tools": ("web_search",)}, [SEARCHED]),
+    "a known picture": ([MADE], {"tools": ("image_generation",)}, [MADE]),
+}
+"""Name -> items, what the upstream can do, and what it is sent of them without any loss."""
+
+
+@pytest.mark.parametrize("name", SENT)
+def test_items_are_sent_in_the_forms_that_the_upstream_reads(name: str) -> None:
+    given, flags, told = SENT[name]
+    request, losses = asked({"input": given}, with_wire(**flags))
+    assert request.body["input"] == told
+    assert losses.items == []
+
+
+LOST: dict[str, tuple[list[Json], bool, list[Json], list[tuple[str, str, str]]]] = {
+    "pictures of an output": (
+        [CALL, returned(SEEN), USER],
+        True,
+        [CALL, returned(f"a\nb\n{FOLLOWS}"), said("user", [image()]), USER],
+        [("input[1].output", "changed", "immaterial")],
+    ),
+    "pictures of the last output": (
+        [CALL, returned(SEEN[2:])],
+        True,
+        [CALL, returned(FOLLOWS), said("user", [image()])],
+        [("input[1].output", "changed", "immaterial")],
+    ),
+    "a search elsewhere": (
+        [SEARCHED],
+        True,
+        [called("web_search", '{"type":"search","query":"q"}', "w"), returned(ELSEWHERE, "w")],
+        [("input[0]", "emulated", "immaterial")],
+    ),
+    "a picture made elsewhere": (
+        [MADE],
+        True,
+        [
+            called("image_generation", call_id="ig"),
+            returned("completed", "ig"),
+            said("user", [image(detail="auto")]),
+        ],
+        [("input[0]", "emulated", "immaterial")],
+    ),
+    "a picture made elsewhere that nobody can see": (
+        [MADE],
+        False,
+        [called("image_generation", call_id="ig"), returned("completed", "ig")],
+        [("input[0]", "emulated", "immaterial"), ("input[0]", "dropped", "degrading")],
+    ),
+}
+"""Name -> items, whether the upstream sees pictures, what it is sent, and the losses."""
+
+
+@pytest.mark.parametrize("name", LOST)
+def test_what_has_no_form_upstream_is_a_loss(name: str) -> None:
+    given, sees, told, lost = LOST[name]
+    request, losses = asked({"input": given}, GENERIC if sees else BLIND)
+    assert request.body["input"] == told
+    assert [(loss.path, loss.action, loss.severity.value) for loss in losses.items] == lost
+
+
+WORDS = [{"type": "reasoning_text", "text": "a"}, {"type": "reasoning_text", "text": "b"}]
+HERE = "sealed elsewhere"
+NEVER = "The generic profile takes no reasoning back"
+
+
+@pytest.mark.parametrize(
+    ("form", "item", "told", "reason"),
+    [
+        ("text", {"content": WORDS}, {"content": [{"type": "reasoning_text", "text": "a\n\nb"}]}, None),
+        ("text", {}, None, HERE),
+        ("encrypted", {"content": WORDS}, None, HERE),
+        ("encrypted", {"encrypted_content": "reasoning:text=a"}, None, HERE),
+        ("encrypted", {"content": [], "encrypted_content": "reasoning:encrypted=a"}, {"encrypted_content": "a"}, None),
+        ("text", {"encrypted_content": "reasoning:encrypted=a"}, None, HERE),
+        ("never", {"encrypted_content": "reasoning:text=a"}, None, NEVER),
+    ],
+)  # fmt: skip
+def test_reasoning_is_sent_or_reported(form: str, item: Json, told: Json | None, reason: str | None) -> None:
+    given = {"type": "reasoning", "summary": [], **item}
+    request, losses = asked({"input": [given, USER]}, with_wire(reasoning=form))
+    *found, last = request.body["input"]
+    assert last == USER
+    assert [(loss.path, loss.action, loss.reason, loss.severity.value) for loss in losses.items] == (
+        [] if reason is None else [("input[0]", "dropped", reason, "immaterial")]
+    )
+    if told is None:
+        assert found == []
+    else:
+        item_id = found[0].pop("id")
+        assert found == [{"type": "reasoning", "summary": [], **told}]
+        assert item_id.startswith("rs_")
+        assert len(item_id) == len("rs_") + 24
+
+
+def test_an_item_without_an_id_has_the_same_one_in_each_request() -> None:
+    first, second = items(said("assistant", "a"), said("assistant", "a"))
+    assert first["id"] != second["id"]
+    assert first["id"].startswith("msg_")
+    assert len(first["id"]) == len("msg_") + 24
+    assert items(said("assistant", "other"))[0]["id"] == first["id"]
+
+
+def test_instructions_before_the_conversation_are_those_of_the_request() -> None:
+    body = {"instructions": "i", "input": [said("system", "s"), said("developer", [text("d")]), USER]}
+    request, _ = asked(body)
+    assert (request.body["instructions"], request.body["input"]) == ("i\n\ns\n\nd", [USER])
+    request, _ = asked({"input": [USER]})
+    assert "instructions" not in request.body
+
+
+UNKNOWN = "this summary was not made here, or for another key or model, so what it stands for is unknown."
+
+
+@pytest.mark.parametrize(
+    ("item", "flags", "param", "code", "message"),
+    [
+        *(
+            (
+                said(role, [text("a"), image()]),
+                {},
+                "input[1].content[1]",
+                "unsupported_parameter",
+                f"cannot be served here: a message of role {role} holds text only.",
+            )
+            for role in ("system", "developer", "assistant")
+        ),
+        *(
+            (
+                {"type": "compaction", "encrypted_content": token},
+                {"compaction": True},
+                "input[1].encrypted_content",
+                "unsupported_item",
+                UNKNOWN,
+            )
+            for token in ("foreign", "compaction:other=s", "reasoning:other=s")
+        ),
+        (
+            {"type": "compaction", "encrypted_content": "reasoning:encrypted=s"},
+            {},
+            "input[1].encrypted_content",
+            "unsupported_item",
+            UNKNOWN,
+        ),
+        (
+            {"type": "mcp_approval_response", "approval_request_id": "a", "approve": True},
+            {},
+            "input[1].type",
+            "unsupported_item",
+            "items of type mcp_approval_response belong to a tool that The generic profile does not run.",
+        ),
+        (
+            {"type": "item_reference", "id": "x"},
+            COMPLETE,
+            "input[1].id",
+            "item_not_found",
+            "no item 'x' is stored here.",
+        ),
+    ],
+)
+def test_an_item_that_cannot_be_sent_is_refused_by_its_place(
+    item: Json, flags: Json, param: str, code: str, message: str
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        asked({"input": [USER, item]}, with_wire(**flags))
+    assert (caught.value.param, caught.value.code) == (param, code)
+    assert caught.value.message.endswith(message)
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [
+        ([said("user", [text("a"), image()])], "input[0].content[1]"),
+        ([CALL, returned(SEEN)], "input[1].output[2]"),
+    ],
+)
+def test_a_picture_that_the_upstream_cannot_see_is_refused_by_its_place(given: list[Json], path: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        asked({"input": given}, BLIND)
+    assert (caught.value.param, caught.value.code) == (path, "unsupported_content")
+
+
+@pytest.mark.parametrize(
+    ("given", "param"),
+    [
+        ([USER, {"type": "item_reference", "id": "x"}], "input[0].id"),
+        ([{"type": "item_reference", "id": "x"}, USER], "history.id"),
+    ],
+)
+def test_an_item_is_named_by_its_place_in_the_request(given: list[Json], param: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        asked({"input": given}, recalled=1)
+    assert caught.value.param == param
