@@ -143,6 +143,91 @@ def test_a_stream_without_a_reason_gets_one(delta: Json, finish: str) -> None:
     assert (told.finish_reason, told.model) == (finish, "mine")
 
 
+def test_every_answer_without_a_reason_gets_one_at_the_end() -> None:
+    data = [
+        chunk({"role": "assistant", "content": "a"}),
+        chunk({"content": "b"}, index=1),
+        chunk({"tool_calls": [fragment("{}", id="x", name="f", index=0)]}, index=2),
+        chunk({}, "stop", index=1),
+    ]
+    told = events(relayed(*data, model="mine").decode())
+    assert told[:4] == [json.loads(each) | {"model": "mine"} for each in data]
+    ends = [
+        {"index": 0, "delta": {}, "finish_reason": "stop"},
+        {"index": 2, "delta": {}, "finish_reason": "tool_calls"},
+    ]
+    assert told[4:] == [HEAD | {"model": "mine", "choices": [end]} for end in ends]
+
+
+def test_an_end_has_what_the_chunks_had() -> None:
+    data = b'{"choices": [{"delta": {"content": "a"}}]}'
+    end = {"index": 0, "delta": {}, "finish_reason": "stop"}
+    assert events(relayed(data).decode()) == [
+        json.loads(data),
+        {"object": "chat.completion.chunk", "choices": [end]},
+    ]
+    assert events(relayed(data, model="mine").decode())[1] == {
+        "model": "mine",
+        "object": "chat.completion.chunk",
+        "choices": [end],
+    }
+
+
+@pytest.mark.parametrize(
+    ("data", "spoke"),
+    [
+        ([], False),
+        ([chunk({"role": "assistant", "content": ""})], False),
+        ([chunk({"content": "a"})], True),
+        ([chunk({"refusal": "a"})], True),
+        ([chunk({"reasoning": "a"})], True),
+        ([chunk({"reasoning_content": "a"})], True),
+        ([chunk({"tool_calls": [fragment("{}", id="x", name="f", index=0)]})], True),
+        ([chunk({"content": "a"}), chunk({"role": "assistant"})], True),
+    ],
+)
+def test_whether_anything_of_an_answer_was_passed_on(data: list[bytes], spoke: bool) -> None:
+    relay = ChatRelay(None, str)
+    for each in data:
+        relay.feed(each)
+    assert relay.spoke is spoke
+
+
+COUNTED = {"prompt_tokens": 3, "completion_tokens": 5}
+
+
+@pytest.mark.parametrize(
+    ("finish", "status"),
+    [("stop", "completed"), ("tool_calls", "completed"), ("length", "incomplete"), (None, "completed")],
+)
+def test_how_an_answer_ended_and_what_it_cost_is_for_the_log(finish: str | None, status: str) -> None:
+    relay = ChatRelay(None, str)
+    assert relay.response == {"status": "in_progress", "usage": None}
+    call = {"tool_calls": [fragment("{}", id="x", name="f", index=0)]}
+    for data in (chunk(call), chunk({}, finish, usage=COUNTED), b"[DONE]"):
+        relay.feed(data)
+    relay.close()
+    assert (relay.response["status"], relay.called, relay.lost) == (status, ["f"], [])
+    assert relay.response["usage"]["input_tokens"] == 3
+    one = ChatRelay(None, str)
+    choice = {"message": {}, "finish_reason": finish}
+    one.count(json.dumps({"choices": [choice], "usage": COUNTED}).encode())
+    assert one.response == relay.response
+    assert one.spoke
+    odd = ChatRelay(None, str)
+    odd.count(b'{"choices": 5}')
+    assert (odd.response, odd.spoke) == ({"status": "completed", "usage": None}, True)
+
+
+def test_nothing_after_the_end_is_passed_on() -> None:
+    relay = ChatRelay(None, str)
+    done = []
+    for data in (chunk({"content": "a"}, "stop"), b"[DONE]", chunk({"content": "b"})):
+        relay.feed(data)
+        done.append(relay.done)
+    assert (done, len(relay.take()), relay.take()) == ([False, True, True], 1, [])
+
+
 def test_a_stream_that_breaks_off() -> None:
     with pytest.raises(GatewayError) as caught:
         relayed(chunk({"role": "assistant", "content": "a"}), done=False)
@@ -209,6 +294,25 @@ def test_one_object_leaves_as_it_came() -> None:
     assert json.loads(whole(data, "mine", str)) == {**json.loads(data), "model": "mine"}
 
 
+def test_one_object_gets_the_members_that_the_contract_requires() -> None:
+    data = b'{"choices": [{"message": {"tool_calls": [{"id": "a"}, "?"]}}, {"message": 5}, 6]}'
+    assert json.loads(whole(data, None, str)) == {
+        "choices": [
+            {
+                "message": {
+                    "tool_calls": [{"id": "a"}, "?"],
+                    "role": "assistant",
+                    "content": None,
+                    "refusal": None,
+                },
+                "logprobs": None,
+            },
+            {"message": 5, "logprobs": None},
+            6,
+        ]
+    }
+
+
 def test_one_object_is_mended() -> None:
     value = completion(Turn(tool_calls=CALLS), "m", 1)
     del value["choices"][0]["message"]["tool_calls"][1]["id"]
@@ -236,13 +340,48 @@ def test_one_object_where_a_stream_was_asked_for() -> None:
 def test_a_stream_where_one_object_was_asked_for() -> None:
     turn = Turn(text="Hello there", reasoning="hm", tool_calls=CALLS, usage=Usage())
     sent = [*opening(turn, "m", 1, include_usage=True), *closing(turn, "m", 1, include_usage=True)]
-    frames: list[Any] = [b"data: " + json.dumps(each).encode() + b"\n\n" for each in sent]
-    made = json.loads(folded(frames))
     one = completion(turn, "m", 1)
-    assert made["object"] == "chat.completion"
-    assert made["usage"] == one["usage"]
-    said, expected = made["choices"][0]["message"], one["choices"][0]["message"]
-    assert {name: said[name] for name in ("content", "tool_calls", "reasoning_content")} == {
-        name: expected[name] for name in ("content", "tool_calls", "reasoning_content")
+    said = {**one["choices"][0]["message"]}
+    assert json.loads(folded(framed(*map(encoded, sent)))) == {
+        **one,
+        "choices": [{**one["choices"][0], "message": said}],
     }
-    assert made["choices"][0]["finish_reason"] == "tool_calls"
+
+
+def encoded(value: Json) -> bytes:
+    return json.dumps(value).encode()
+
+
+def framed(*data: bytes) -> list[Any]:
+    return [b"data: " + each.replace(b"\n", b"\ndata: ") + b"\n\n" for each in data]
+
+
+def test_answers_of_a_stream_are_put_together_each_for_itself() -> None:
+    data = [
+        chunk({"role": "assistant", "content": "a", "audio": {"id": 1}}),
+        chunk({"content": "b", "refusal": "no", "role": "assistant"}),
+        chunk({"content": "c"}, index=1),
+        chunk({"tool_calls": [fragment("{", index=1, id="y", name="g")], "audio": None}),
+        chunk({"tool_calls": [fragment("}", index=1)], "refusal": "t"}, "tool_calls"),
+        json.dumps(
+            {**HEAD, "choices": [{"index": 1, "finish_reason": "stop"}], "usage": {"total_tokens": 3}},
+            indent=1,
+        ).encode(),
+        json.dumps({**HEAD, "choices": [], "system_fingerprint": None, "service_tier": "flex"}).encode(),
+    ]
+    calls = [
+        {"type": "function", "function": {"name": "", "arguments": ""}},
+        {"type": "function", "id": "y", "function": {"name": "g", "arguments": "{}"}},
+    ]
+    said = {"role": "assistant", "content": "ab", "audio": {"id": 1}, "refusal": "not", "tool_calls": calls}
+    other = {"role": "assistant", "content": "c", "refusal": None}
+    assert json.loads(folded(framed(*data))) == {
+        **HEAD,
+        "object": "chat.completion",
+        "service_tier": "flex",
+        "usage": {"total_tokens": 3},
+        "choices": [
+            {"index": 0, "message": said, "finish_reason": "tool_calls", "logprobs": None},
+            {"index": 1, "message": other, "finish_reason": "stop", "logprobs": None},
+        ],
+    }

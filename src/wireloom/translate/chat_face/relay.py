@@ -87,7 +87,8 @@ class ChatRelay:
         if chunk.usage:
             self.response["usage"] = usage(chunk.usage)
         if not self._head:
-            self._head = {"id": chunk.id, "created": chunk.created, "model": self._model or chunk.model}
+            head = {"id": chunk.id, "created": chunk.created, "model": self._model or chunk.model}
+            self._head = {name: value for name, value in head.items() if value is not msgspec.UNSET}
         if broken or self._model is not None:
             data = self._mended(data)
         self._frames.append(b"data: " + data.replace(b"\n", b"\ndata: ") + b"\n\n")
