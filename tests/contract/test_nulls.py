@@ -19,16 +19,16 @@ from wireloom_protocol import responses as m
 
 from codegen import nulls
 from tests.support.captures import CAPTURES, Capture
+from tests.support.items import in_stored_form as shown
 from wireloom.api import bodies
 from wireloom.api.operations import contract
 from wireloom.cli.diagnose.acceptance import _REFUSED_ITEMS, _STORED
 from wireloom.errors import InvalidRequest
 from wireloom.providers import profile
 from wireloom.translate.hub.opening import opening
-from wireloom.translate.hub.stored_items import shown
 from wireloom.translate.refusals import DECLARED, MISSING_STATE
 from wireloom.translate.rules.loss import Losses
-from wireloom.translate.tools import flatten
+from wireloom.translate.tools.flatten import flatten
 
 pytestmark = pytest.mark.contract
 

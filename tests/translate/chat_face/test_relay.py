@@ -210,7 +210,7 @@ def test_how_an_answer_ended_and_what_it_cost_is_for_the_log(finish: str | None,
     assert (relay.response["status"], relay.called, relay.lost) == (status, ["f"], [])
     assert relay.response["usage"]["input_tokens"] == 3
     one = ChatRelay(None, str)
-    choice = {"message": {}, "finish_reason": finish}
+    choice: dict[str, Any] = {"message": {}, "finish_reason": finish}
     one.count(json.dumps({"choices": [choice], "usage": COUNTED}).encode())
     assert one.response == relay.response
     assert one.spoke
