@@ -25,8 +25,8 @@ from wireloom.routing.quotas import Quota, SharedRelay, SharedTurn
 from wireloom.routing.routing import Place, Routing
 from wireloom.seal import NONCE_BYTES, Sealer
 from wireloom.translate import compaction
-from wireloom.translate.chat_upstream.request import ENCRYPTED_REASONING
 from wireloom.translate.hub.fold import fold
+from wireloom.translate.hub.include import ENCRYPTED_REASONING
 from wireloom.translate.hub.items import Event
 from wireloom.translate.hub.opening import opening
 from wireloom.translate.hub.stream import ResponseStream

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -35,6 +35,19 @@ RANKS = {
     "__main__": 11,
     "": 12,  # the package itself, which names its public parts
 }
+# The arrow inside translate: a module imports only names that stand before its own; those of one row know nothing of
+# each other.
+WITHIN_TRANSLATE: Sequence[Collection[str]] = (
+    ["rules"],
+    ["hub"],
+    ["tools"],
+    ["conversation"],
+    ["options", "upstream_errors", "compaction"],
+    ["chat_upstream"],
+    ["responses_upstream"],
+    ["codex", "chat_face"],
+    ["refusals"],
+)
 # config stands beside the arrow: it knows the profiles, and only the composition root and the command line know it.
 MAY_IMPORT_CONFIG = {"config", "app", "cli", ""}
 CONFIG_MAY_IMPORT = {"config", "errors", "providers", "seal"}
@@ -81,6 +94,21 @@ def layer(module: str) -> str:
     return module.split(".")[0]
 
 
+def against_translate(name: str, tree: ast.Module) -> Iterator[str]:
+    """Imports inside translate that go against its own arrow."""
+    ranks = {room: rank for rank, rooms in enumerate(WITHIN_TRANSLATE) for room in rooms}
+    own = name.split(".")[1] if "." in name else None
+    if own is None:
+        return
+    if own not in ranks:
+        yield f"{name} has no place on the arrow inside translate"
+        return
+    for target in imports(tree):
+        other = target.removeprefix("wireloom.translate.").split(".")[0]
+        if target.startswith("wireloom.translate.") and other != own and ranks.get(other, -1) >= ranks[own]:
+            yield f"{name} imports {target}, against the arrow inside translate"
+
+
 def violations(name: str, tree: ast.Module) -> Iterator[str]:
     own = layer(name)
     for target in imports(tree):
@@ -102,6 +130,8 @@ def violations(name: str, tree: ast.Module) -> Iterator[str]:
             RANKS[other] == RANKS[own] and other != own and other != "errors"
         ):
             yield f"{name} imports {target}, against the arrow"
+    if own == "translate":
+        yield from against_translate(name, tree)
     for node in ast.walk(tree):
         if own == "translate" and isinstance(node, ast.AsyncFunctionDef):
             yield f"{name}.{node.name} is asynchronous"
@@ -178,9 +208,12 @@ def test_no_cycles() -> None:
 @pytest.mark.parametrize(
     ("name", "source"),
     [
-        ("translate.x", "from wireloom.backends import chat"),
-        ("translate.x", "import asyncio"),
-        ("translate.x", "async def f(): ..."),
+        ("translate.hub.x", "from wireloom.backends import chat"),
+        ("translate.hub.x", "from wireloom.translate.tools import table"),
+        ("translate.codex.x", "from wireloom.translate.chat_face import relay"),
+        ("translate.new.x", "import json"),
+        ("translate.rules.x", "import asyncio"),
+        ("translate.hub.x", "async def f(): ..."),
         ("backends.x", "from wireloom.api import edge"),
         ("wire.x", "from wireloom.providers import profile"),
         ("backends.http.chat", "import httpx"),

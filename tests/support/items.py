@@ -7,8 +7,8 @@ from wireloom_protocol import responses as m
 
 from wireloom.providers import Profile, load
 from wireloom.translate.chat_upstream.items import messages
-from wireloom.translate.chat_upstream.messages import Unseal
 from wireloom.translate.hub import stored_items
+from wireloom.translate.options import Unseal
 from wireloom.translate.rules.loss import Losses, Severity
 from wireloom.translate.tools.base import Tools
 from wireloom.translate.tools.table import FORMS

@@ -4,7 +4,8 @@ from typing import Any, TypeAlias
 
 from tests.support.captures import validated
 from wireloom.providers import Profile, load, names
-from wireloom.translate.chat_upstream.request import ChatRequest, Options, request
+from wireloom.translate.chat_upstream.request import ChatRequest, request
+from wireloom.translate.options import Options
 from wireloom.translate.rules.loss import Losses, Severity
 
 Json: TypeAlias = dict[str, Any]

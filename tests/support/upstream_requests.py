@@ -7,7 +7,7 @@ from wireloom_protocol import responses as m
 
 from wireloom.api.bodies import prepare
 from wireloom.providers import Profile, load
-from wireloom.translate.chat_upstream.request import Options
+from wireloom.translate.options import Options
 from wireloom.translate.responses_upstream.request import UpstreamRequest, request
 from wireloom.translate.rules.loss import Losses
 

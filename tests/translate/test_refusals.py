@@ -15,6 +15,7 @@ from wireloom.api import bodies
 from wireloom.errors import InvalidRequest
 from wireloom.providers import profile
 from wireloom.translate.chat_upstream import request as responses_to_chat
+from wireloom.translate.options import Options
 from wireloom.translate.refusals import DECLARED, MISSING_STATE, Refusal, declared
 from wireloom.translate.rules.loss import Losses
 
@@ -125,7 +126,7 @@ def refuse(changes: Json, provider: str, recalled: int = 0) -> tuple[Json, repli
     """A request, and the error it gets."""
     request = {"model": "m", "input": "hello", **changes}
     body = bodies.validate(REQUEST, copy.deepcopy(request))
-    options = responses_to_chat.Options(model="m", recalled=recalled)
+    options = Options(model="m", recalled=recalled)
     with pytest.raises(InvalidRequest) as caught:
         responses_to_chat.request(body, profile.load(provider), options, Losses())
     assert caught.value.status == 400

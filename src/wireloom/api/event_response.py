@@ -71,7 +71,7 @@ class EventResponse(Response):
         try:
             await self._run()
             await self._begin()
-            await send({"type": "http.response.body", "body": sse.DONE, "more_body": False})
+            await send({"type": "http.response.body", "body": sse.DONE_EVENT, "more_body": False})
         except asyncio.CancelledError:
             if not self._presence.left():
                 raise

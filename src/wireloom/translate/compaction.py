@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from wireloom_protocol import responses as m
 
 from wireloom.errors import UpstreamError
+from wireloom.translate.hub.endings import Incomplete
 from wireloom.translate.hub.items import Json
-from wireloom.translate.hub.stream import Incomplete, ResponseStream
+from wireloom.translate.hub.stream import ResponseStream
 
 if TYPE_CHECKING:
     from wireloom_protocol import replies

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from wireloom.translate.chat_upstream import items as chat_items
-from wireloom.translate.chat_upstream.request import FIELDS, Refuse
+from wireloom.translate.chat_upstream.request import FIELDS
+from wireloom.translate.rules.loss import Refuse
 from wireloom.translate.tools.flatten import RECALLED
 from wireloom.translate.tools.table import REFUSED
 

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     Value = TypeVar("Value", bound=TypedObject | Struct)
 
 EVENT_STREAM = "text/event-stream"
-DONE = b"data: [DONE]\n\n"
+DONE = b"[DONE]"
+"""Data of the last event of a Chat Completions stream."""
+DONE_EVENT = b"data: [DONE]\n\n"
 # A comment is no event, so it may stand in a stream of any.
 COMMENT: Encoded[Any] = Encoded(b": keep-alive\n\n")
 BOM = b"\xef\xbb\xbf"

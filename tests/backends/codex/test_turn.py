@@ -18,11 +18,11 @@ from wireloom.backends.codex.turn import AppServerTurn, Engine
 from wireloom.backends.slots import Slots
 from wireloom.errors import GatewayError, Limited
 from wireloom.gateway import new_id
-from wireloom.translate.chat_upstream.request import Options
 from wireloom.translate.codex.app_server_reader import AppServerReader
 from wireloom.translate.codex.app_server_request import Plan, plan
 from wireloom.translate.hub.opening import opening
 from wireloom.translate.hub.stream import ResponseStream
+from wireloom.translate.options import Options
 from wireloom.translate.rules.loss import Losses
 from wireloom.wire.sse import encode
 

@@ -31,8 +31,8 @@ from wireloom.errors import InvalidRequest
 from wireloom.providers import Profile, load, names
 from wireloom.translate.chat_upstream import items as items_to_messages
 from wireloom.translate.chat_upstream.items import ITEMS, messages
-from wireloom.translate.chat_upstream.messages import CONTINUE, LATER_INSTRUCTIONS, NO_OUTPUT
 from wireloom.translate.conversation.hosted_calls import HOSTED
+from wireloom.translate.conversation.notes import CONTINUE, LATER_INSTRUCTIONS, NO_OUTPUT
 from wireloom.translate.rules.loss import How, Losses, Severity
 from wireloom.translate.tools.base import Target, Tools
 from wireloom.translate.tools.free_input import wrap

@@ -16,7 +16,8 @@ from tests.support.streams import unseal
 from tests.support.transcripts import TRANSCRIPTS, Transcript
 from wireloom.errors import GatewayError, UpstreamError
 from wireloom.translate.chat_upstream.chunk import FAILED, completion
-from wireloom.translate.chat_upstream.reader import CHUNK_FIELDS, INCOMPLETE
+from wireloom.translate.chat_upstream.reader import CHUNK_FIELDS
+from wireloom.translate.hub.endings import INCOMPLETE
 
 Json: TypeAlias = dict[str, Any]
 A = '{"a":1}'

@@ -23,7 +23,7 @@ from tests.support.items import (
     user,
 )
 from wireloom.providers import Profile, load
-from wireloom.translate.chat_upstream.messages import CONTINUE
+from wireloom.translate.conversation.notes import CONTINUE
 from wireloom.translate.rules.loss import Severity
 
 IMMATERIAL = Severity.IMMATERIAL

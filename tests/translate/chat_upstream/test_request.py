@@ -22,9 +22,10 @@ from tests.support.requests import (
 )
 from wireloom.errors import InvalidRequest
 from wireloom.providers import Profile
-from wireloom.translate.chat_upstream.request import FIELDS, Options, Refuse
+from wireloom.translate.chat_upstream.request import FIELDS
 from wireloom.translate.chat_upstream.request import SCHEMA as SCHEMA_WISH
-from wireloom.translate.rules.loss import How, Severity
+from wireloom.translate.options import Options
+from wireloom.translate.rules.loss import How, Refuse, Severity
 
 IMMATERIAL = Severity.IMMATERIAL
 FORMAT: Json = {"type": "json_schema", "name": "answer", "schema": SCHEMA, "strict": True, "description": "d"}

@@ -18,7 +18,7 @@ from tests.support.requests import (
 )
 from wireloom.errors import InvalidRequest
 from wireloom.providers import Profile
-from wireloom.translate.chat_upstream.request import Options
+from wireloom.translate.options import Options
 from wireloom.translate.rules.loss import Severity
 from wireloom.translate.tools.base import Target
 

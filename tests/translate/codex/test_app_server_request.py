@@ -10,8 +10,8 @@ from wireloom_protocol import rpc
 
 from wireloom.api.bodies import prepare
 from wireloom.errors import InvalidRequest
-from wireloom.translate.chat_upstream.request import Options
 from wireloom.translate.codex.app_server_request import FIELDS, Plan, outputs, plan
+from wireloom.translate.options import Options
 from wireloom.translate.rules.loss import How, Losses, Severity
 
 Json: TypeAlias = dict[str, Any]

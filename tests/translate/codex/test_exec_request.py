@@ -13,8 +13,8 @@ from tests.support import contract
 from tests.translate.codex.test_app_server_request import PNG, call, output, text, user
 from wireloom.api.bodies import prepare
 from wireloom.errors import InvalidRequest
-from wireloom.translate.chat_upstream.request import Options
 from wireloom.translate.codex.exec_request import FIELDS, INSTRUCTIONS, ITEMS, Run, run, transcript
+from wireloom.translate.options import Options
 from wireloom.translate.rules.loss import How, Losses, Severity
 
 Json: TypeAlias = dict[str, Any]

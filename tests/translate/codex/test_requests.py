@@ -12,9 +12,9 @@ from tests.support.captures import CAPTURES, Capture, validated
 from tests.support.requests import GENERIC, OPENAI, PROFILES, Json, like, offered
 from wireloom.errors import InvalidRequest
 from wireloom.providers import Profile
-from wireloom.translate.chat_upstream.items import SUMMARY
-from wireloom.translate.chat_upstream.messages import CONTINUE, LATER_INSTRUCTIONS
-from wireloom.translate.chat_upstream.request import ChatRequest, Options, request
+from wireloom.translate.chat_upstream.request import ChatRequest, request
+from wireloom.translate.conversation.notes import CONTINUE, LATER_INSTRUCTIONS, SUMMARY
+from wireloom.translate.options import Options
 from wireloom.translate.rules.loss import Losses
 
 BY_NAME = {capture.name: capture for capture in CAPTURES}

@@ -7,7 +7,8 @@ from wireloom_protocol import responses as m
 
 from tests.support import contract
 from tests.support.streams import ERROR, USAGE, new_stream
-from wireloom.translate.hub.fold import TERMINAL, fold
+from wireloom.translate.hub.endings import TERMINAL
+from wireloom.translate.hub.fold import fold
 from wireloom.translate.hub.stream import ResponseStream
 
 ENDINGS: dict[str, Callable[[ResponseStream], None]] = {

@@ -21,8 +21,7 @@ from tests.support.items import (
 from tests.support.tools import SCHEMA, function, namespace, offered
 from wireloom.errors import InvalidRequest
 from wireloom.providers import load
-from wireloom.translate.chat_upstream.items import SUMMARY
-from wireloom.translate.chat_upstream.messages import NO_OUTPUT
+from wireloom.translate.conversation.notes import NO_OUTPUT, SUMMARY
 from wireloom.translate.rules.loss import Severity
 from wireloom.translate.tools.apply_patch import ApplyPatchCall
 from wireloom.translate.tools.local_shell import LocalShellCall

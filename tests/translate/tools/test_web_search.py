@@ -8,7 +8,8 @@ from tests.support.captures import validated
 from tests.support.tools import Json, Lost, flat, function, offered
 from wireloom.errors import InvalidRequest
 from wireloom.providers import Profile, load, names
-from wireloom.translate.chat_upstream.request import Options, request
+from wireloom.translate.chat_upstream.request import request
+from wireloom.translate.options import Options
 from wireloom.translate.rules.loss import Losses, Severity
 
 DEGRADING = Severity.DEGRADING

@@ -23,12 +23,12 @@ from wireloom.backends.codex.token_count import without_asking
 from wireloom.backends.codex.turn import AppServerTurn, Engine
 from wireloom.backends.slots import Slots
 from wireloom.errors import Unavailable
-from wireloom.translate.chat_upstream.request import Options
 from wireloom.translate.codex import app_server_request
 from wireloom.translate.codex.app_server_reader import AppServerReader
 from wireloom.translate.codex.app_server_request import Plan
 from wireloom.translate.codex.limits import limit_headers
 from wireloom.translate.hub.stream import ResponseStream
+from wireloom.translate.options import Options
 
 Json: TypeAlias = dict[str, Any]
 

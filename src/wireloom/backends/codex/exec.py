@@ -11,10 +11,10 @@ from wireloom.backends.codex.models import CodexModels
 from wireloom.backends.codex.token_count import without_asking
 from wireloom.backends.slots import Slots
 from wireloom.errors import Unavailable
-from wireloom.translate.chat_upstream.request import Options
 from wireloom.translate.codex import exec_request
 from wireloom.translate.codex.exec_reader import ExecReader
 from wireloom.translate.hub.stream import ResponseStream
+from wireloom.translate.options import Options
 
 
 class ExecBackend:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from wireloom.backends.base import Ask
 from wireloom.backends.http.token_count import estimated
 from wireloom.translate.chat_upstream import request as chat_upstream
-from wireloom.translate.chat_upstream.request import Options
 from wireloom.translate.codex.app_server_request import PROFILE
+from wireloom.translate.options import Options
 from wireloom.translate.rules.loss import Losses
 
 

@@ -25,6 +25,7 @@ from wireloom.translate.chat_upstream.chunk import completion
 from wireloom.translate.chat_upstream.reader import ChatReader
 from wireloom.translate.hub.items import Event
 from wireloom.translate.hub.stream import ResponseStream
+from wireloom.translate.options import Options
 
 log = logging.getLogger("wireloom.tools")
 
@@ -93,8 +94,8 @@ class UpstreamBackend:
             log.debug("%s tools given %s, offered %s", ask.caller.request_id, given, sent)
         return request
 
-    def _options(self, ask: Ask) -> chat_upstream.Options:
-        return chat_upstream.Options(
+    def _options(self, ask: Ask) -> Options:
+        return Options(
             model=ask.model,
             lenient=ask.caller.codex,
             denied_tools=self._denied,

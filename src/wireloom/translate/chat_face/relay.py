@@ -14,11 +14,12 @@ import msgspec
 from wireloom_protocol import hot
 
 from wireloom.translate.chat_upstream.calls import Finder
-from wireloom.translate.chat_upstream.chunk import DONE, look_at, read_chunk, read_completion
-from wireloom.translate.chat_upstream.reader import INCOMPLETE
+from wireloom.translate.chat_upstream.chunk import look_at, read_chunk, read_completion
 from wireloom.translate.chat_upstream.usage import usage
+from wireloom.translate.hub.endings import INCOMPLETE
 from wireloom.translate.hub.items import is_json
 from wireloom.translate.upstream_errors import cut_off
+from wireloom.wire.sse import DONE
 from wireloom_runtime.operations import Encoded
 
 if TYPE_CHECKING:

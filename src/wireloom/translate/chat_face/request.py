@@ -11,8 +11,8 @@ from wireloom_protocol import chat
 
 from wireloom.errors import InvalidRequest
 from wireloom.translate.chat_face.messages import Items, unknown
-from wireloom.translate.chat_upstream.request import LOGPROBS, Refuse
-from wireloom.translate.rules.loss import How, Losses, Rule, Severity, refused
+from wireloom.translate.hub.include import LOGPROBS
+from wireloom.translate.rules.loss import How, Losses, Refuse, Rule, Severity, refused
 
 Json: TypeAlias = dict[str, Any]
 

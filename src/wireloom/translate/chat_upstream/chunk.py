@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 Json: TypeAlias = dict[str, Any]
 
-DONE = b"[DONE]"
 _decode = msgspec.json.Decoder(hot.CreateChatCompletionStreamResponse).decode
 
 # Reasons that are failures in the clothes of an end.

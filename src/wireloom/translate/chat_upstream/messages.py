@@ -5,26 +5,21 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, TypeAlias
 
 from wireloom.errors import InvalidRequest
 from wireloom.providers.profile import Profile
 from wireloom.translate.conversation.hosted_calls import Trace
+from wireloom.translate.conversation.notes import CONTINUE, LATER_INSTRUCTIONS, NO_OUTPUT, PICTURES_FOLLOW
 from wireloom.translate.conversation.parts import PARTS, At
+from wireloom.translate.options import Unseal
 from wireloom.translate.rules.loss import Losses, Severity
 from wireloom.translate.tools.base import HistoryCall, Tools, flat_name
 from wireloom.translate.tools.table import OUTPUTS
 
 Json: TypeAlias = dict[str, Any]
-Unseal: TypeAlias = Callable[[str, str], Any]
-"""Purpose and sealed text -> the value in it, or None where it was not sealed here for this principal."""
-
-NO_OUTPUT = "[no output was recorded for this call]"
-LATER_INSTRUCTIONS = "[instructions]\n"
-PICTURES_FOLLOW = "[see the next user message]"
-CONTINUE = "Understood."
 
 
 class ChatMessages:

@@ -11,30 +11,20 @@ from wireloom_protocol import hot
 from wireloom.errors import UpstreamRefused
 from wireloom.providers.profile import Profile
 from wireloom.translate.chat_upstream.calls import Calls, State
-from wireloom.translate.chat_upstream.chunk import DONE, look_at, read_chunk
+from wireloom.translate.chat_upstream.chunk import look_at, read_chunk
 from wireloom.translate.chat_upstream.think_tags import ThinkTags
 from wireloom.translate.chat_upstream.usage import usage
-from wireloom.translate.hub.stream import Incomplete, ResponseStream
+from wireloom.translate.hub.endings import INCOMPLETE
+from wireloom.translate.hub.logprobs import logprob
+from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.tools.base import Tools
 from wireloom.translate.upstream_errors import cut_off
+from wireloom.wire.sse import DONE
 
 Json: TypeAlias = dict[str, Any]
 
 # Members of a delta that few deltas have.
 RARE = ("refusal", "tool_calls", "function_call", "annotations", "extra_content", "reasoning_details")
-
-# Why a model stopped -> why the response is incomplete; None where it is complete. A reason that is not here is
-# an upstream's own word for a proper end.
-INCOMPLETE: Mapping[str, Incomplete | None] = {
-    "stop": None,
-    "tool_calls": None,
-    "function_call": None,
-    "length": "max_output_tokens",
-    "max_tokens": "max_output_tokens",
-    "model_length": "max_output_tokens",
-    "content_filter": "content_filter",
-    "sensitive": "content_filter",
-}
 
 
 class ChatReader:
@@ -244,20 +234,6 @@ def _reader(names: tuple[str, ...]) -> Callable[[hot.ChatCompletionStreamRespons
     if len(known) > 1:
         return attrgetter(*known)  # several times as fast as a loop, and this runs once a token
     return lambda delta: tuple(getattr(delta, name) for name in known)
-
-
-def logprob(token: Json) -> Json:
-    """A token's log probability as a text part has it."""
-    return {**_token(token), "top_logprobs": [_token(top) for top in _objects(token.get("top_logprobs"))]}
-
-
-def _token(token: Json) -> Json:
-    logprob, data = token.get("logprob"), token.get("bytes")
-    return {
-        "token": str(token.get("token", "")),
-        "logprob": float(logprob) if isinstance(logprob, int | float) else 0.0,
-        "bytes": data if isinstance(data, list) else [],
-    }
 
 
 def _citation(cited: Json) -> Json:

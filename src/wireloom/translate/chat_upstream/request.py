@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import msgspec
@@ -12,42 +12,18 @@ from wireloom_protocol import responses as m
 from wireloom.providers.profile import Profile
 from wireloom.translate.chat_upstream.draft import Draft, Json
 from wireloom.translate.chat_upstream.items import messages
-from wireloom.translate.chat_upstream.messages import Unseal
 from wireloom.translate.chat_upstream.tool_choice import choose_tools
 from wireloom.translate.conversation.effort import updated
-from wireloom.translate.rules.loss import How, Losses, Rule, Severity, refused
+from wireloom.translate.hub.include import ENCRYPTED_REASONING, LOGPROBS
+from wireloom.translate.options import Options
+from wireloom.translate.rules.loss import How, Losses, Refuse, Rule, Severity, refused
 from wireloom.translate.tools.base import Tools
 from wireloom.translate.tools.flatten import flatten
 from wireloom.translate.tools.table import BRINGERS
 
 Apply: TypeAlias = "Callable[[Draft, str, Any], None]"
 
-LOGPROBS = "message.output_text.logprobs"
-ENCRYPTED_REASONING = "reasoning.encrypted_content"
 SCHEMA = "Answer with nothing but a JSON value, without a code fence, that fits this JSON schema"
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the gateway's settings say of every request.
-
-    Args:
-        model: the model's name upstream.
-        lenient: whether tools of an unknown kind are left out (the Codex CLI adds kinds with each release).
-        denied_tools: names of tools that are never offered.
-        extra_params: members that go into every request and win over the client's.
-        drop_params: members that never go upstream.
-        unseal: opens what a client carries for the gateway: purpose and text -> value or None.
-        recalled: how many of the input's items come from history.
-    """
-
-    model: str
-    lenient: bool = False
-    denied_tools: frozenset[str] = frozenset()
-    extra_params: Mapping[str, Any] = field(default_factory=dict)
-    drop_params: frozenset[str] = frozenset()
-    unseal: Unseal = lambda *_: None
-    recalled: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,19 +127,6 @@ def _same(severity: Severity = Severity.DEGRADING, name: str | None = None) -> A
         build.set(path, name or path, value, severity)
 
     return rule
-
-
-@dataclass(frozen=True, slots=True)
-class Refuse:
-    """A rule that refuses every value but one, which says what happens anyway."""
-
-    reason: str
-    harmless: object = None
-
-    def __call__(self, _: object, path: str, value: Any) -> None:
-        """Refuse a value; None never comes here."""
-        if value != self.harmless:
-            raise refused(path, self.reason)
 
 
 # -- rules of single fields ----------------------------------------------------------------------------------------

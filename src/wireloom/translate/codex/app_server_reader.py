@@ -15,7 +15,6 @@ from typing import Any, TypeAlias, TypeVar
 from wireloom_protocol import app_server_hot as hot
 
 from wireloom.errors import UpstreamError, UpstreamRefused
-from wireloom.translate.chat_upstream.reader import INCOMPLETE
 from wireloom.translate.codex import app_server_ignored
 from wireloom.translate.codex.agent_messages import DELTA, DONE, KIND, AgentMessages
 from wireloom.translate.codex.app_server_news import (
@@ -36,7 +35,8 @@ from wireloom.translate.codex.app_server_news import (
 from wireloom.translate.codex.app_server_usage import TurnUsage
 from wireloom.translate.codex.errors import failure, incomplete
 from wireloom.translate.codex.schemas import Schema
-from wireloom.translate.hub.stream import Incomplete, ResponseStream
+from wireloom.translate.hub.endings import INCOMPLETE, Incomplete
+from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.responses_upstream.reader import ResponsesReader
 from wireloom.translate.rules.loss import How, Rule
 from wireloom.translate.tools.base import Tools

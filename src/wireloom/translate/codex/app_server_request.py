@@ -9,11 +9,11 @@ from typing import Any, TypeAlias
 from wireloom_protocol import responses as m
 
 from wireloom.providers.profile import Profile, ResponsesWire
-from wireloom.translate.chat_upstream.request import Options
 from wireloom.translate.codex.fields import COMMON, SUMMARIES, carried, instructed_json, report_settings
 from wireloom.translate.codex.items import thread_items
 from wireloom.translate.codex.schemas import Schema, unsaid
 from wireloom.translate.conversation.effort import updated
+from wireloom.translate.options import Options
 from wireloom.translate.responses_upstream.tools import offer
 from wireloom.translate.rules.loss import How, Losses, Rule, Severity
 from wireloom.translate.tools.base import Tools

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 
 from wireloom.errors import UpstreamError, UpstreamRefused
-from wireloom.translate.chat_upstream.reader import INCOMPLETE
 from wireloom.translate.codex.errors import incomplete, spoken
+from wireloom.translate.hub.endings import INCOMPLETE
 from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.rules.loss import How, Rule
 

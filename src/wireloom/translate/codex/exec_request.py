@@ -9,11 +9,11 @@ from typing import Any, TypeAlias
 
 from wireloom_protocol import responses as m
 
-from wireloom.translate.chat_upstream.request import Options
 from wireloom.translate.codex.app_server_request import PROFILE
 from wireloom.translate.codex.fields import COMMON, SUMMARIES, carried, instructed_json, report_settings
 from wireloom.translate.codex.items import thread_items
 from wireloom.translate.conversation.effort import updated
+from wireloom.translate.options import Options
 from wireloom.translate.rules.loss import How, Losses, Rule, Severity, refused
 from wireloom.translate.tools.base import Tools
 from wireloom.translate.tools.flatten import place

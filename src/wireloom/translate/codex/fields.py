@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeAlias
 
-from wireloom.translate.chat_upstream.request import ENCRYPTED_REASONING, LOGPROBS, Refuse
-from wireloom.translate.rules.loss import How, Losses, Rule, Severity, refused
+from wireloom.translate.hub.include import ENCRYPTED_REASONING, LOGPROBS
+from wireloom.translate.rules.loss import How, Losses, Refuse, Rule, Severity, refused
 
 JSON_ONLY = "Answer with one JSON object and nothing else."
 SUMMARIES = frozenset({"auto", "concise", "detailed"})

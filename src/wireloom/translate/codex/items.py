@@ -11,7 +11,7 @@ from wireloom_protocol import responses as m
 
 from wireloom.errors import InvalidRequest
 from wireloom.providers.profile import Profile
-from wireloom.translate.chat_upstream.request import Options
+from wireloom.translate.options import Options
 from wireloom.translate.responses_upstream.items import Items
 from wireloom.translate.rules.loss import Losses, refused
 from wireloom.translate.tools.base import Tools

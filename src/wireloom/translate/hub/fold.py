@@ -10,8 +10,6 @@ from wireloom.translate.hub.items import Event
 if TYPE_CHECKING:
     from wireloom_protocol import replies
 
-TERMINAL = frozenset({"response.completed", "response.incomplete", "response.failed"})
-
 
 def fold(events: Iterable[Event], response: replies.Response | None = None) -> replies.Response | None:
     """Reduce events to the final response.

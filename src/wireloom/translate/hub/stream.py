@@ -12,18 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from wireloom.translate.hub.fold import TERMINAL
+from wireloom.translate.hub.endings import TERMINAL, Incomplete
 from wireloom.translate.hub.items import CallItem, Event, FunctionCall, Item, Json, Part, WholeItem
 
 if TYPE_CHECKING:
     from wireloom_protocol import replies
-
-Incomplete: TypeAlias = Literal["max_output_tokens", "content_filter"]
-"""Why a model stopped before the end of its answer, in the contract's words."""
 
 _encode = msgspec.json.encode
 RESPONSE_EVENTS = TERMINAL | {"response.created", "response.queued", "response.in_progress"}

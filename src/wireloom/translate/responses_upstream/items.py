@@ -10,10 +10,10 @@ from wireloom_protocol import responses as m
 
 from wireloom.errors import InvalidRequest
 from wireloom.providers.profile import Profile
-from wireloom.translate.chat_upstream.items import SUMMARY
-from wireloom.translate.chat_upstream.messages import LATER_INSTRUCTIONS, PICTURES_FOLLOW, Unseal
 from wireloom.translate.conversation.hosted_calls import HOSTED
+from wireloom.translate.conversation.notes import LATER_INSTRUCTIONS, PICTURES_FOLLOW, SUMMARY
 from wireloom.translate.conversation.parts import PARTS, WORDS, At, agent_text
+from wireloom.translate.options import Unseal
 from wireloom.translate.responses_upstream.tools import native
 from wireloom.translate.rules.loss import How, Losses, Rule, Severity, refused
 from wireloom.translate.tools.base import HistoryCall, Tools, flat_name

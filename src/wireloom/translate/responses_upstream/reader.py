@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from wireloom.errors import UpstreamRefused
-from wireloom.translate.chat_upstream.chunk import DONE
-from wireloom.translate.chat_upstream.reader import INCOMPLETE, logprob
-from wireloom.translate.hub.stream import Incomplete, ResponseStream
+from wireloom.translate.hub.endings import INCOMPLETE, Incomplete
+from wireloom.translate.hub.logprobs import logprob
+from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.responses_upstream.calls import UpstreamCalls
 from wireloom.translate.responses_upstream.events import End, counted, decoded, end_of, failure, untold
 from wireloom.translate.responses_upstream.output import PARTS, Ledger, Told, can_come_back, texts_of
@@ -22,6 +22,7 @@ from wireloom.translate.rules.loss import How, Rule
 from wireloom.translate.tools.base import Tools
 from wireloom.translate.tools.table import CALLS, OUTPUTS
 from wireloom.translate.upstream_errors import cut_off
+from wireloom.wire.sse import DONE
 
 if TYPE_CHECKING:
     from wireloom_protocol import replies

@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from wireloom.translate.chat_upstream.chunk import DONE
 from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.responses_upstream.events import decoded, failure
 from wireloom.translate.tools.table import FORMS
 from wireloom.translate.upstream_errors import cut_off, upstream_error
+from wireloom.wire.sse import DONE
 
 Json: TypeAlias = dict[str, Any]
 

@@ -9,8 +9,9 @@ from typing import Any, TypeAlias
 from wireloom_protocol import responses as m
 
 from wireloom.providers.profile import Profile
-from wireloom.translate.chat_upstream.request import ENCRYPTED_REASONING, Options
 from wireloom.translate.conversation.effort import updated
+from wireloom.translate.hub.include import ENCRYPTED_REASONING
+from wireloom.translate.options import Options
 from wireloom.translate.responses_upstream.items import Items
 from wireloom.translate.responses_upstream.tools import offer
 from wireloom.translate.rules.loss import How, Losses, Rule, Severity, refused

@@ -10,7 +10,7 @@ from wireloom_protocol import responses as m
 
 from wireloom.errors import InvalidRequest
 from wireloom.providers.profile import Profile
-from wireloom.translate.chat_upstream.request import Options
+from wireloom.translate.options import Options
 from wireloom.translate.rules.loss import How, Losses, Rule, Severity, refused
 from wireloom.translate.rules.members import LEFT_OUT
 from wireloom.translate.tools.base import Tools

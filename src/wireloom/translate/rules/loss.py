@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from wireloom.errors import InvalidRequest
 
@@ -99,6 +99,24 @@ class Losses:
 def refused(path: str, reason: str, code: str = "unsupported_parameter") -> InvalidRequest:
     """The error for something that cannot be carried and must not be left out."""
     return InvalidRequest(f"{path} cannot be served here: {reason}.", code=code, param=path)
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """A rule that rejects every value but one.
+
+    Args:
+        reason: why no value can be served.
+        harmless: the value that asks for nothing else than what happens anyway.
+    """
+
+    reason: str
+    harmless: object = None
+
+    def __call__(self, _: object, path: str, value: Any) -> None:
+        """Reject a value; None never comes here."""
+        if value != self.harmless:
+            raise refused(path, self.reason)
 
 
 def render(losses: Iterable[Loss]) -> str | None:
