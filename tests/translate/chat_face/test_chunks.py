@@ -28,7 +28,7 @@ from wireloom.translate.hub.fold import fold
 from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.rules.loss import How
 from wireloom.translate.tools.table import CALL_ITEMS
-from wireloom.wire.sse import DONE
+from wireloom.wire.sse import DONE_EVENT
 
 Json: TypeAlias = dict[str, Any]
 MODEL = "100%\\"
@@ -51,7 +51,7 @@ COUNTED: replies.ResponseUsage = {
 def chunks(told: list[Any], **options: Any) -> ToldCompletion:
     """What a client reads of events."""
     writer = ChatChunks("chatcmpl-1", 1_700_000_000, MODEL, **options)
-    text = b"".join(writer.feed(told)) + DONE
+    text = b"".join(writer.feed(told)) + DONE_EVENT
     read = check(events(text.decode()), include_usage=options.get("include_usage", False))
     assert read.model == MODEL
     return read
@@ -222,10 +222,10 @@ def test_log_probabilities_and_sources() -> None:
     source = {"type": "url_citation", "url": "https://a", "title": "A", "start_index": 0, "end_index": 2}
 
     def speak(stream: ResponseStream) -> None:
-        stream.spoken("hé", [known])
+        stream.text_with_logprobs("hé", [known])
         stream.annotate(source)
         stream.next_item()
-        stream.spoken("so", [known])
+        stream.text_with_logprobs("so", [known])
         stream.finish(None)
 
     told, one = spoken(speak)

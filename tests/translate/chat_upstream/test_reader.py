@@ -18,6 +18,7 @@ from wireloom.errors import GatewayError, UpstreamError
 from wireloom.translate.chat_upstream.chunk import FAILED, completion
 from wireloom.translate.chat_upstream.reader import CHUNK_FIELDS
 from wireloom.translate.hub.endings import INCOMPLETE
+from wireloom.translate.hub.relay import heartbeat
 
 Json: TypeAlias = dict[str, Any]
 A = '{"a":1}'
@@ -330,7 +331,7 @@ def test_what_fails(events: list[bytes], expected: tuple[str, int]) -> None:
 @pytest.mark.parametrize("payloads", [[b"[DONE]"], []])
 def test_an_end_without_an_answer_fails_also_when_the_stream_is_open_already(payloads: list[bytes]) -> None:
     session = Session()
-    session.stream.heartbeat()
+    heartbeat(session.stream)
     session.read(payloads)
     assert session.failure is not None
     assert session.failure.code == "upstream_incomplete"

@@ -6,15 +6,13 @@ import asyncio
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
 import msgspec
 
 from wireloom.backends.codex.thread import Thread
 from wireloom.translate.codex.app_server_reader import Pending
 from wireloom.translate.codex.app_server_request import Plan
-
-Json: TypeAlias = dict[str, Any]
+from wireloom.wire.json import Json
 
 LIFETIME_SECONDS = 600.0
 MOST = 256

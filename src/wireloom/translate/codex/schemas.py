@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 from jsonschema import exceptions, validators
 
-Json: TypeAlias = dict[str, Any]
+from wireloom.wire.json import Json
 
 # What reaches the model of a schema (measured with CLI 0.169.0); `const` arrives as an enumeration of one.
 SCHEMA_VALUES = frozenset({"items", "additionalProperties"})
