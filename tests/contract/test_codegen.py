@@ -169,6 +169,18 @@ def test_actions_on_lists_name_their_members(target: str, verb: str, value: Any,
         ({"target": "$.components.schemas.Pet.oneOf", "x-inline": ["Cat"]}, "Cat is no union"),
         ({"target": "$.components.schemas.Home.items", "x-name": "Cat"}, "there is a schema Cat already"),
         ({"target": "$.components.schemas['Pet','Home']", "x-name": "All"}, "the targets differ"),
+        (
+            {"target": "$.components.schemas.Dog", "update": {"required": ["name", "type"]}},
+            "it adds `type` to `required`, where it is already",
+        ),
+        (
+            {"target": "$.components.schemas.Pet.oneOf", "update": [DOG]},
+            "it adds `Dog` to `oneOf`, where it is already",
+        ),
+        (
+            {"target": "$.components.schemas['Pet','Fish','Bird'].oneOf", "update": [{"type": "null"}]},
+            "matches nothing at Fish, Bird",
+        ),
     ],
 )
 def test_no_action_removes_what_it_does_not_name(action: dict[str, Any], message: str) -> None:
@@ -182,6 +194,16 @@ def test_an_action_has_one_verb(verbs: dict[str, Any], tmp_path: Path) -> None:
     path.write_text(yaml.safe_dump({"actions": [{"target": "$.a", "description": "Why.", **verbs}]}))
     with pytest.raises(overlay.OverlayError, match="an action has one of update, remove, x-remove"):
         overlay.load(path)
+
+
+def test_a_failure_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.overlay.yaml"
+    idle = {"target": "$.gone", "description": "Why.", "update": {"b": 2}}
+    path.write_text(yaml.safe_dump({"info": {"title": "my words"}, "actions": [idle]}))
+    with pytest.raises(
+        overlay.OverlayError, match=r"mine\.overlay\.yaml: action 1 changes nothing: \$\.gone"
+    ):
+        overlay.apply(BASE, overlay.load(path))
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "openapi/overlays").iterdir()), ids=lambda path: path.name)
