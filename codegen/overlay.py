@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from jsonpath_ng.exceptions import JSONPathError
 from jsonpath_ng.ext.parser import parse
 from jsonpath_ng.jsonpath import DatumInContext
 
@@ -59,13 +60,20 @@ def load(path: Path) -> Json:
     """Read an overlay file and check that every action has a reason and one verb.
 
     Raises:
-        OverlayError: a file that is not YAML, or an action without a description, with no verb, or with several.
+        OverlayError: a file that is not YAML or no overlay, or an action without a target or a description, with no
+            verb, or with several.
     """
     try:
         overlay = yaml.safe_load(path.read_text())
     except yaml.YAMLError as error:
         raise OverlayError(f"{path.name}: not YAML: {error}. Quote texts with `: ` or ` #`.") from error
+    if not isinstance(overlay, dict) or not isinstance(overlay.get("actions"), list):
+        raise OverlayError(f"{path.name} has no list of `actions`, so it is no OpenAPI Overlay document")
+    if not overlay.get("info", {}).get("title"):
+        raise OverlayError(f"{path.name} has no `info.title`")
     for number, action in enumerate(overlay["actions"], 1):
+        if "target" not in action:
+            raise OverlayError(f"{path.name}: action {number} has no `target`")
         place = f"{path.name}: action {number} ({action['target']})"
         if not action.get("description", "").strip():
             raise OverlayError(f"{place} gives no reason")
@@ -107,7 +115,10 @@ def applied(document: Json, overlay: Json) -> Iterator[tuple[Json, list[Steps]]]
     for number, action in enumerate(overlay["actions"], 1):
         place = f"{overlay.get(FILE, title)}: action {number}"
         verb = next(verb for verb in VERBS if verb in action)
-        matches = _parsed(action["target"]).find(document)
+        try:
+            matches = _parsed(action["target"]).find(document)
+        except JSONPathError as error:
+            raise OverlayError(f"{place}: {action['target']} is no JSONPath: {error}", title) from error
         if matches and (lacking := _lacking(document, action["target"])):
             raise OverlayError(f"{place} matches nothing at {', '.join(lacking)}: {action['target']}", title)
         try:
