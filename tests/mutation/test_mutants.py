@@ -64,6 +64,7 @@ def test_faults(source: str, becomes: set[str]) -> None:
         "a = 'some prose'",
         "a = f'{b == c}'",
         "assert a == 1",
+        "raise NotImplementedError",
         "@a(b=True)\ndef f(): c = d",
         "def f(a: Literal['b'] = c) -> Literal['d']: e = g",
         "a: Literal['b'] = c",

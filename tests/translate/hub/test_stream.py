@@ -536,3 +536,61 @@ def test_every_event_of_the_contract_is_written_or_has_a_reason_never_to_be() ->
     assert sorted(known ^ (response_events.EMITTED.keys() | response_events.NEVER.keys())) == []
     assert sorted(response_events.EMITTED.keys() & response_events.NEVER.keys()) == []
     assert all(response_events.NEVER.values())
+
+
+def test_sources_are_numbered_and_stand_in_their_part() -> None:
+    stream = new_stream()
+    first, second = SOURCE | {"url": "a"}, SOURCE | {"url": "b"}
+    assert not stream.annotate(first)
+    stream.text("see")
+    assert stream.annotate(first)
+    stream.next_part()
+    assert not stream.annotate(first)
+    stream.text("these")
+    assert stream.annotate(first)
+    assert stream.annotate(second)
+    stream.refusal("no")
+    assert not stream.annotate(first)
+    stream.finish(USAGE)
+    events = taken(stream)
+    added = [
+        (event["content_index"], event["annotation_index"], event["annotation"], event["item_id"])
+        for event in events
+        if event["type"] == "response.output_text.annotation.added"
+    ]
+    item = stream.response["output"][0]["id"]
+    assert added == [(0, 0, first, item), (1, 0, first, item), (1, 1, second, item)]
+    parts = events[-1]["response"]["output"][0]["content"]
+    assert [part.get("annotations") for part in parts] == [[first], [first, second], None]
+
+
+def test_white_space_after_the_end_of_a_call_writes_nothing() -> None:
+    stream = new_stream()
+    stream.call(1, "c", "f")
+    stream.arguments(1, "{}")
+    stream.text("a")
+    stream.take()
+    stream.arguments(1, " \n")
+    stream.arguments(1, "")
+    assert stream.take() == []
+    assert stream.arguments_of(1) == "{}"
+
+
+def test_whether_anything_was_said() -> None:
+    stream = new_stream()
+    stream.heartbeat()
+    assert (stream.spoke, stream.said()) == (False, "")
+    stream.reasoning("hm")
+    stream.text("a")
+    stream.text("b")
+    stream.next_part()
+    stream.refusal("no")
+    assert (stream.spoke, stream.said()) == (True, "ab")
+    stream.text("c")
+    stream.call(1, "c", "f")
+    assert (stream.spoke, stream.said()) == (True, "abc")
+    relayed = new_stream()
+    relayed.relay({"type": "response.created", "response": {"output": []}})
+    assert not relayed.spoke
+    relayed.relay({"type": "response.output_text.delta", "delta": "a"})
+    assert relayed.spoke

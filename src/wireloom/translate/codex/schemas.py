@@ -43,7 +43,7 @@ class Schema:
         """
         try:
             value = msgspec.json.decode(arguments or "{}")
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        except (msgspec.MsgspecError, RecursionError):
             return "no JSON"
         if self._validator is None:
             return None

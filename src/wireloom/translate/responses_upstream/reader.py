@@ -163,9 +163,8 @@ class ResponsesReader:
 
     def _part_done(self, event: Json) -> None:
         part = event.get("part")
-        kind = str(part.get("type")) if isinstance(part, dict) else ""
-        if kind in PARTS:
-            self._text_done(kind, event)
+        if isinstance(part, dict) and str(part.get("type")) in PARTS:
+            self._text_done(part["type"], event)
 
     def _annotation(self, event: Json) -> None:
         item = self._ledger.spoken("message", event)
