@@ -285,7 +285,10 @@ class Finder(ast.NodeVisitor):
 
     def visit_Call(self, node: ast.Call) -> None:
         name = ast.unparse(node.func)
-        if name not in ("cast", "TypeVar", "NewType"):
+        if name == "Rule":  # the third argument is a note for who reads the table
+            for argument in node.args[:2]:
+                self.visit(argument)
+        elif name not in ("cast", "TypeVar", "NewType"):
             self.generic_visit(node)
         elif name == "cast":
             self.visit(node.args[1])

@@ -73,6 +73,7 @@ def test_faults(source: str, becomes: set[str]) -> None:
         "Alpha = dict[str, int | float]",
         "Alpha: TypeAlias = dict[str, tuple[int, float]]",
         "a = cast('B', c)",
+        "a = Rule(B.C, d, 'note')",
         "a = b",
     ],
 )

@@ -222,3 +222,30 @@ def test_text_that_may_be_json_waits_for_its_end(start: str) -> None:
     assert reader.close() == f"{start}X"
     bare = FreeInput(unwrap)
     assert (bare.feed(" "), bare.feed("X["), bare.feed("{")) == ("", " X[", "{")
+
+
+@pytest.mark.parametrize("name", ["input", "patch", "text", "content", "code", "command"])
+def test_a_member_that_models_use_for_the_input_is_the_input(name: str) -> None:
+    assert unwrap(json.dumps({"other": "b", name: "a"})) == "a"
+    assert unwrap(json.dumps({name: 5})) == json.dumps({name: 5})
+    assert unwrap(json.dumps({"input": "b", name: "a"})) == ("a" if name == "input" else "b")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ('"a"', "a"),
+        ("a", "a"),
+        ('{"lone": "a"}', "a"),
+        ('{"one": "a", "other": "b"}', '{"one": "a", "other": "b"}'),
+        ("[1]", "[1]"),
+        ("[" * 100_000, "[" * 100_000),
+        ("5", "5"),
+    ],
+)
+def test_arguments_of_another_form_are_the_input_itself(arguments: str, text: str) -> None:
+    assert unwrap(arguments) == text
+
+
+def test_escapes_are_read_as_json_has_them() -> None:
+    assert "".join(read([r'{"input":"\n\t\r\b\f\"\\\/\q"}'])) == '\n\t\r\b\f"\\/\\q'
