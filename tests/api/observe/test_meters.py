@@ -23,7 +23,7 @@ from wireloom.exchange import (
 class Answered:
     """An answer with its usage."""
 
-    spoke = True
+    has_output = True
     response: dict[str, Any] = {  # noqa: RUF012 - the protocol of an answer has no class variables
         "status": "completed",
         "usage": {

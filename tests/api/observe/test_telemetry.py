@@ -151,7 +151,7 @@ def measured(*exchanges: Exchange) -> tuple[list[Any], dict[str, list[Any]]]:
 class Answered:
     """An answer that is known in full."""
 
-    spoke = True
+    has_output = True
 
     def __init__(self, **members: Any) -> None:
         usage = {

@@ -223,10 +223,10 @@ def test_log_probabilities_and_sources() -> None:
     source = {"type": "url_citation", "url": "https://a", "title": "A", "start_index": 0, "end_index": 2}
 
     def speak(stream: ResponseStream) -> None:
-        stream.spoken("hé", [known])
+        stream.text_with_logprobs("hé", [known])
         stream.annotate(source)
         stream.next_item()
-        stream.spoken("so", [known])
+        stream.text_with_logprobs("so", [known])
         stream.finish(None)
 
     told, one = spoken(speak)
@@ -411,8 +411,8 @@ def test_probabilities_stand_beside_the_text_of_their_message() -> None:
     stream = new_stream()
     stream.text("a")
     stream.next_item()
-    stream.spoken("a", [known])
-    stream.spoken("a", [known])
+    stream.text_with_logprobs("a", [known])
+    stream.text_with_logprobs("a", [known])
     stream.finish(None)
     writer = ChatChunks("chatcmpl-1", 7, MODEL)
     probable = {"content": [known], "refusal": None}

@@ -212,7 +212,7 @@ def test_whether_anything_of_an_answer_was_passed_on(data: list[bytes], spoke: b
     relay = ChatRelay(None, str)
     for each in data:
         relay.feed(each)
-    assert relay.spoke is spoke
+    assert relay.has_output is spoke
 
 
 COUNTED = {"prompt_tokens": 3, "completion_tokens": 5}
@@ -235,10 +235,10 @@ def test_how_an_answer_ended_and_what_it_cost_is_for_the_log(finish: str | None,
     choice: Json = {"message": {}, "finish_reason": finish}
     one.count(json.dumps({"choices": [choice], "usage": COUNTED}).encode())
     assert one.response == relay.response
-    assert one.spoke
+    assert one.has_output
     odd = ChatRelay(None, str)
     odd.count(b'{"choices": 5}')
-    assert (odd.response, odd.spoke) == ({"status": "completed", "usage": None}, True)
+    assert (odd.response, odd.has_output) == ({"status": "completed", "usage": None}, True)
 
 
 def test_nothing_after_the_end_is_passed_on() -> None:

@@ -9,10 +9,10 @@ from wireloom_protocol import responses as m
 
 from wireloom.api.bodies import prepare
 from wireloom.errors import InvalidRequest
-from wireloom.translate.chat_upstream.request import Options
 from wireloom.translate.codex.app_server_request import plan
 from wireloom.translate.codex.exec_request import run
 from wireloom.translate.codex.fields import JSON_ONLY
+from wireloom.translate.options import Options
 from wireloom.translate.rules.loss import Losses, Severity
 
 Json = dict[str, Any]

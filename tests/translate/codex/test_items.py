@@ -9,8 +9,8 @@ from wireloom_protocol import responses as m
 
 from wireloom.api.bodies import prepare
 from wireloom.errors import InvalidRequest
-from wireloom.translate.chat_upstream.request import Options
 from wireloom.translate.codex.app_server_request import plan
+from wireloom.translate.options import Options
 from wireloom.translate.rules.loss import Losses, Severity
 
 Json = dict[str, Any]

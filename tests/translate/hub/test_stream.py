@@ -578,19 +578,19 @@ def test_white_space_after_the_end_of_a_call_writes_nothing() -> None:
 
 def test_whether_anything_was_said() -> None:
     stream = new_stream()
-    stream.heartbeat()
-    assert (stream.spoke, stream.said()) == (False, "")
+    heartbeat(stream)
+    assert (stream.has_output, stream.answer_text()) == (False, "")
     stream.reasoning("hm")
     stream.text("a")
     stream.text("b")
     stream.next_part()
     stream.refusal("no")
-    assert (stream.spoke, stream.said()) == (True, "ab")
+    assert (stream.has_output, stream.answer_text()) == (True, "ab")
     stream.text("c")
     stream.call(1, "c", "f")
-    assert (stream.spoke, stream.said()) == (True, "abc")
+    assert (stream.has_output, stream.answer_text()) == (True, "abc")
     relayed = new_stream()
-    relayed.relay({"type": "response.created", "response": {"output": []}})
-    assert not relayed.spoke
-    relayed.relay({"type": "response.output_text.delta", "delta": "a"})
-    assert relayed.spoke
+    relay(relayed, {"type": "response.created", "response": {"output": []}})
+    assert not relayed.has_output
+    relay(relayed, {"type": "response.output_text.delta", "delta": "a"})
+    assert relayed.has_output

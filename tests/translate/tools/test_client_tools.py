@@ -5,7 +5,10 @@ from typing import Any
 import pytest
 
 from tests.support.upstream_requests import sent
-from wireloom.translate.tools import client_tools
+from wireloom.translate.tools.apply_patch import ApplyPatchCall
+from wireloom.translate.tools.local_shell import LocalShellCall
+from wireloom.translate.tools.shell import ShellCall
+from wireloom.translate.tools.tool_search import found_tools
 
 Json = dict[str, Any]
 TEXT: Json = {"type": "string"}
@@ -98,7 +101,7 @@ def test_a_tool_is_a_function_that_describes_itself(kind: str) -> None:
 )  # fmt: skip
 def test_a_command_is_read_from_the_arguments(arguments: Json, action: Json | None) -> None:
     expected = None if action is None else {"action": {"type": "exec", **action}}
-    assert client_tools.local_shell_fields(arguments) == expected
+    assert LocalShellCall.fields(arguments) == expected
 
 
 @pytest.mark.parametrize(
@@ -121,7 +124,7 @@ def test_a_command_is_read_from_the_arguments(arguments: Json, action: Json | No
 )
 def test_command_lines_are_read_from_the_arguments(arguments: Json, action: Json | None) -> None:
     expected = None if action is None else {"action": action, "environment": {"type": "local"}}
-    assert client_tools.shell_fields(arguments) == expected
+    assert ShellCall.fields(arguments) == expected
 
 
 @pytest.mark.parametrize(
@@ -145,13 +148,13 @@ def test_command_lines_are_read_from_the_arguments(arguments: Json, action: Json
 )
 def test_a_change_of_a_file_is_read_from_the_arguments(operation: Json, told: Json | None) -> None:
     expected = None if told is None else {"operation": told}
-    assert client_tools.apply_patch_fields({"operation": operation}) == expected
-    assert client_tools.apply_patch_fields(operation) == expected
-    assert client_tools.apply_patch_fields({"operation": "delete"}) is None
+    assert ApplyPatchCall.fields({"operation": operation}) == expected
+    assert ApplyPatchCall.fields(operation) == expected
+    assert ApplyPatchCall.fields({"operation": "delete"}) is None
 
 
 def test_found_tools_are_listed_with_their_descriptions() -> None:
-    assert client_tools.found_tools([]) == "No tool was found."
-    assert client_tools.found_tools([("a", {"description": "Adds."}), ("b", {})]) == (
+    assert found_tools([]) == "No tool was found."
+    assert found_tools([("a", {"description": "Adds."}), ("b", {})]) == (
         "These tools can be called now:\n- a: Adds.\n- b"
     )
