@@ -68,6 +68,13 @@ async def test_a_request_without_a_model_asks_for_the_default(body: bytes, model
     assert (await edge.read(asking(body, content_type="application/json"), CREATE)).model == model
 
 
+async def test_a_body_that_is_no_object_is_refused_also_with_a_default_model() -> None:
+    edge = HttpEdge(Keys(None), max_body_bytes=100, heartbeat_seconds=1, default_model="d")
+    with pytest.raises(InvalidRequest) as refused:
+        await edge.read(asking(b"[]", content_type="application/json"), CREATE)
+    assert refused.value.code == "invalid_type"
+
+
 @pytest.mark.parametrize(
     ("headers", "read"),
     [

@@ -132,6 +132,15 @@ def test_a_second_whole_call_on_an_index_is_another_call() -> None:
     ]
 
 
+def test_an_id_that_comes_with_a_broken_index_stays() -> None:
+    told = read(
+        chunk({"role": "assistant"}),
+        chunk({"tool_calls": [fragment("{}", id="mine", name="f")]}),
+        chunk({}, "tool_calls"),
+    )
+    assert [call["id"] for call in told.calls] == ["mine"]
+
+
 def test_calls_without_ids_get_some() -> None:
     told = read(
         chunk({"role": "assistant"}),

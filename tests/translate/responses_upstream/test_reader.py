@@ -538,6 +538,24 @@ def test_an_item_without_an_id_gets_one() -> None:
     assert ids == ["item_0", "ws_1"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "part", "told"),
+    [
+        ("content_part", {"type": "output_text", "text": "hello"}, ("hello", "", "")),
+        ("content_part", {"type": "refusal", "refusal": "no"}, ("", "no", "")),
+        ("content_part", {"type": "reasoning_text", "text": "hm"}, ("", "", "hm")),
+        ("reasoning_summary_part", {"type": "summary_text", "text": "hm"}, ("", "", "hm")),
+        ("content_part", {"type": "invented", "text": "?"}, ("", "", "")),
+        ("content_part", {"type": ["output_text"], "text": "?"}, ("", "", "")),
+        ("content_part", "output_text", ("", "", "")),
+    ],
+)
+def test_a_part_may_be_all_that_tells_a_text(kind: str, part: Any, told: tuple[str, str, str]) -> None:
+    event = {"type": f"response.{kind}.done", "item_id": "x", "output_index": 0, "part": part}
+    found = Session().read([event, {"type": "response.completed", "response": response([])}])
+    assert (found.text, found.refusal, found.reasoning) == told
+
+
 def test_a_call_is_announced_as_soon_as_the_upstream_announces_it() -> None:
     session = Session()
     session.reader.feed(json.dumps(whole(call("add", "{}"))[2]).encode())
