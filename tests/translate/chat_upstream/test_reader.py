@@ -373,6 +373,13 @@ def test_nothing_after_the_end_is_read() -> None:
 # -- whole answers -------------------------------------------------------------------------------------------------
 
 
+def test_a_choice_without_a_delta_hides_no_other() -> None:
+    first: Json = {"index": 0, "delta": None, "finish_reason": None}
+    choices = [first, {"index": 1, "delta": {"content": "x"}}, {"index": None, "delta": {"content": "a"}}]
+    told = Session().read([json.dumps({"choices": choices}).encode(), STOP])
+    assert told.text == "a"
+
+
 def test_a_completion_is_one_chunk() -> None:
     value = {"object": "chat.completion", "choices": [{"index": 0, "message": {"content": "a"}}], "extra": 1}
     assert json.loads(completion(json.dumps(value).encode())) == {

@@ -282,6 +282,12 @@ def test_an_incomplete_response(reason: str | None, told_as: str) -> None:
     assert told.response["output"][-1]["status"] == "incomplete"
 
 
+@pytest.mark.parametrize("end", [{}, {"status": "in_progress"}, {"status": "incomplete"}])
+def test_the_name_of_the_last_event_tells_that_an_answer_was_cut_short(end: Json) -> None:
+    told = Session().read([*whole(message("a"))[:-1], {"type": "response.incomplete", "response": end}])
+    assert told.response["incomplete_details"] == {"reason": "max_output_tokens"}
+
+
 def test_a_call_that_was_cut_short_is_incomplete() -> None:
     item = call("add", '{"a": 1, "b')
     end = response([{**item, "status": "incomplete"}], "incomplete")
