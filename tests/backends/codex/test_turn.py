@@ -94,7 +94,7 @@ async def bench(*scripts: Script, **settings: Any) -> AsyncIterator[Bench]:
 
 
 async def settled() -> None:
-    for _ in range(5):
+    for _ in range(100):
         await asyncio.sleep(0)
 
 

@@ -29,7 +29,7 @@ from wireloom.translate.hub.fold import fold
 from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.rules.loss import How
 from wireloom.translate.tools.table import CALL_ITEMS
-from wireloom.wire.sse import DONE, encode
+from wireloom.wire.sse import DONE_EVENT, encode
 
 Json: TypeAlias = dict[str, Any]
 MODEL = "100%\\"
@@ -52,7 +52,7 @@ COUNTED: replies.ResponseUsage = {
 def chunks(told: list[Any], **options: Any) -> ToldCompletion:
     """What a client reads of events."""
     writer = ChatChunks("chatcmpl-1", 1_700_000_000, MODEL, **options)
-    text = b"".join(writer.feed(told)) + DONE
+    text = b"".join(writer.feed(told)) + DONE_EVENT
     read = check(events(text.decode()), include_usage=options.get("include_usage", False))
     assert read.model == MODEL
     return read

@@ -11,7 +11,7 @@ from tests.support.transcripts import TRANSCRIPTS, Transcript
 from wireloom.errors import GatewayError
 from wireloom.translate.chat_face.relay import ChatRelay, folded, whole
 from wireloom.translate.chat_upstream import chunk as chat_chunk
-from wireloom.wire.sse import DONE, EventReader
+from wireloom.wire.sse import DONE_EVENT, EventReader
 
 Json: TypeAlias = dict[str, Any]
 CALLS = [ToolCall("c1", "add", '{"a": 1}'), ToolCall("c2", "sub", '{"b": 2}')]
@@ -36,7 +36,7 @@ def relayed(*data: bytes, model: str | None = None, done: bool = True) -> bytes:
     for each in (*data, *([b"[DONE]"] if done else [])):
         relay.feed(each)
     relay.close()
-    return b"".join(relay.take()) + DONE
+    return b"".join(relay.take()) + DONE_EVENT
 
 
 def read(*data: bytes, **options: Any) -> ToldCompletion:
@@ -50,7 +50,7 @@ def test_a_whole_stream_leaves_as_it_came() -> None:
     turn = Turn(text="Hello there", reasoning="hm", tool_calls=CALLS, usage=Usage())
     sent = [*opening(turn, "m", 1, include_usage=True), *closing(turn, "m", 1, include_usage=True)]
     data = [json.dumps({**each, "x_extension": {"b": 1, "a": [None]}}).encode() for each in sent]
-    assert relayed(*data) == b"".join(b"data: " + each + b"\n\n" for each in data) + DONE
+    assert relayed(*data) == b"".join(b"data: " + each + b"\n\n" for each in data) + DONE_EVENT
 
 
 def test_data_of_several_lines_stays_data() -> None:
