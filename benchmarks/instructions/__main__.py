@@ -68,9 +68,7 @@ def _count(name: str, times: int) -> int:
         environment = os.environ | home | {"PYTHONHASHSEED": "0"}
         command = ["valgrind", "--tool=cachegrind", "--cache-sim=no", f"--cachegrind-out-file={folder}/out"]
         work = [sys.executable, "-m", "benchmarks.instructions.work", name, str(times)]
-        done = subprocess.run(
-            [*command, *work], env=environment, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run([*command, *work], env=environment, capture_output=True, text=True, check=False)
     found = re.search(r"I\s+refs:\s+([\d,]+)", done.stderr)
     if done.returncode or found is None:
         raise SystemExit(f"{name} failed:\n{done.stderr[-2000:]}")

@@ -49,7 +49,13 @@ TOKENS = 20
 
 def _chunk(delta: dict[str, Any], finish: str | None = None) -> bytes:
     choice = {"index": 0, "delta": delta, "finish_reason": finish}
-    chunk = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "model", "choices": [choice]}
+    chunk = {
+        "id": "c",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": "model",
+        "choices": [choice],
+    }
     return json.dumps(chunk, separators=(",", ":")).encode()
 
 
@@ -69,7 +75,9 @@ def read_token(times: int) -> None:
     """Read one token of a Chat upstream's stream and write the event for it."""
     numbers = itertools.count()
     body = m.CreateResponse.model_validate(BODY)
-    stream = ResponseStream(opening(body, "resp_1", 1), lambda prefix: f"{prefix}_{next(numbers)}", lambda: 1.0)
+    stream = ResponseStream(
+        opening(body, "resp_1", 1), lambda prefix: f"{prefix}_{next(numbers)}", lambda: 1.0
+    )
     reader = ChatReader(stream, Tools(), load("generic"))
     reader.feed(CHUNKS[0])
     for _ in range(times):
