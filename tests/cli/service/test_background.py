@@ -173,7 +173,7 @@ def test_tokens(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_in_the_foreground(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
     served: list[dict[str, object]] = []
     monkeypatch.setattr(
-        "wireloom.cli.service.serve", lambda given, **files: served.append({**given, **files})
+        "wireloom.cli.service.background.serve", lambda given, **files: served.append({**given, **files})
     )
     assert invoke("start", "--foreground", "--backend", "demo", "--pid-file", "p").exit_code == 0
     assert served == [{"backend": "demo", "pid_file": "p", "log_file": None, "state_file": None}]
