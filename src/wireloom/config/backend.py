@@ -1,13 +1,13 @@
 """What a backend is set to: where it is, with which key, what it is asked for, and how much of it at once."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationInfo,
@@ -18,8 +18,10 @@ from pydantic import (
 from wireloom.config.codex_fields import CodexFields
 from wireloom.config.files.keyring import in_keyring
 from wireloom.config.flags import Flag
-from wireloom.config.layers import OF_UPSTREAMS, variable
+from wireloom.config.layers import OF_UPSTREAMS, not_set, variable
+from wireloom.config.mistakes import Mistake, Mistakes, plain
 from wireloom.config.models import Models
+from wireloom.config.table import Table
 from wireloom.config.values import (
     Count,
     FilePath,
@@ -156,10 +158,35 @@ class BackendFields(CodexFields, BaseModel):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        for broken, message in _RULES:
-            if broken(self):
-                raise ValueError(message)
+        if found := list(_mistakes(self)):
+            raise Mistakes(*found)
         return self
+
+    @field_validator("api_key_env")
+    @classmethod
+    def _is_set_to_a_key(cls, name: str | None) -> str | None:
+        if name is not None and variable(name) is None:
+            raise Mistakes(Mistake((), not_set(name), word=name))
+        return name
+
+    @field_validator("api_key_file")
+    @classmethod
+    def _holds_a_key(cls, path: Path | None) -> Path | None:
+        if path is not None and read_key(path) is None:
+            message = f"{plain(path)} holds no key: one line of visible ASCII. Correct it, or name another."
+            raise Mistakes(Mistake((), message))
+        return path
+
+    @field_validator("api_key_keyring")
+    @classmethod
+    def _is_in_the_keyring(cls, entry: str | None) -> str | None:
+        if entry is not None and in_keyring(entry) is None:
+            message = (
+                "the keyring holds no key of that name, or is not there. pip install 'wireloom[keyring]' and "
+                "`keyring set SERVICE USER` put one in."
+            )
+            raise Mistakes(Mistake((), message))
+        return entry
 
     @property
     def upstream_profile(self) -> profile.Profile:
@@ -190,10 +217,8 @@ class BackendFields(CodexFields, BaseModel):
         return _TOTAL_SECONDS.get(self.backend, 0)
 
 
-class BackendEntry(BackendFields):
+class BackendEntry(Table, BackendFields):
     """A backend of the config file, `[backends.NAME]`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     model: Annotated[
         str | None, Field(min_length=1, description="Codex's model where a request leaves it open.")
@@ -202,7 +227,8 @@ class BackendEntry(BackendFields):
     @model_validator(mode="after")
     def _is_somewhere(self) -> Self:
         if self.backend in ("chat", "responses") and self.upstream is None:
-            raise ValueError("this has neither upstream nor provider, nor a backend that needs none")
+            message = "this has neither upstream nor provider, nor a backend that needs none."
+            raise Mistakes(Mistake((), message, about=frozenset({"upstream", "provider", "backend"})))
         return self
 
 
@@ -229,33 +255,16 @@ Backends = Annotated[dict[BackendName, BackendEntry], BeforeValidator(json_objec
 _CONCURRENCY = {"app-server": 64, "exec": 4}
 _TOTAL_SECONDS = {"exec": 300.0}
 
-_RULES: tuple[tuple[Callable[[BackendFields], bool], str], ...] = (
-    (
-        lambda own: own.upstream_wire not in (None, own.backend),
-        "--backend (WIRELOOM_BACKEND) and --upstream-wire (WIRELOOM_UPSTREAM_WIRE) name different backends: "
-        "leave one out.",
-    ),
-    (
-        lambda own: own.backend in ("demo", "app-server", "exec") and own.upstream is not None,
-        "--backend demo, app-server and exec (WIRELOOM_BACKEND) need no server, so --upstream (WIRELOOM_UPSTREAM) and "
-        "--provider (WIRELOOM_PROVIDER) contradict it: leave one out.",
-    ),
-    (
-        lambda own: own.app_server_url is not None and own.backend != "app-server",
-        "--app-server-url (WIRELOOM_APP_SERVER_URL) needs --backend app-server.",
-    ),
-    (
-        lambda own: own.api_key_env is not None and variable(own.api_key_env) is None,
-        "--api-key-env (WIRELOOM_API_KEY_ENV) names a variable that is not set: set it, or name another.",
-    ),
-    (
-        lambda own: own.api_key_file is not None and read_key(own.api_key_file) is None,
-        "--api-key-file (WIRELOOM_API_KEY_FILE) names a file that holds no key: one line of visible ASCII. Correct it, or "
-        "name another.",
-    ),
-    (
-        lambda own: own.api_key_keyring is not None and in_keyring(own.api_key_keyring) is None,
-        "--api-key-keyring (WIRELOOM_API_KEY_KEYRING): the keyring holds no key of that name, or is not there. "
-        "pip install 'wireloom[keyring]' and `keyring set SERVICE USER` put one in.",
-    ),
-)
+
+def _mistakes(own: BackendFields) -> Iterator[Mistake]:
+    """What is wrong with settings of a backend of which each by itself can be used."""
+    if own.upstream_wire not in (None, own.backend):
+        message = f"{own.upstream_wire} contradicts {{backend}} {own.backend}: leave one out."
+        yield Mistake(("upstream_wire",), message, about=frozenset({"backend"}))
+    if own.backend in ("demo", "app-server", "exec") and own.upstream is not None:
+        name = "upstream" if "upstream" in own.model_fields_set else "provider"
+        message = f"contradicts {{backend}} {own.backend}, which needs no server: leave one out."
+        yield Mistake((name,), message, about=frozenset({"backend", "upstream", "provider"}))
+    if own.app_server_url is not None and own.backend != "app-server":
+        message = "needs {backend} app-server."
+        yield Mistake(("app_server_url",), message, about=frozenset({"backend"}))

@@ -8,6 +8,9 @@ from typing import Any, TypeAlias
 
 from pydantic_settings import InitSettingsSource
 
+from wireloom.config.files.excerpt import excerpt, is_variable
+from wireloom.config.files.toml import syntax_error
+
 PREFIX = "WIRELOOM_"
 CONFIG_VARIABLE = "WIRELOOM_CONFIG"
 
@@ -48,6 +51,13 @@ def variable(name: str) -> str | None:
     return os.environ.get(name) or None
 
 
+def not_set(name: str) -> str:
+    """Return what is said of a variable that holds nothing."""
+    # Some people write the key itself where its variable belongs, and keys are never shown.
+    said = f"{name} is not set" if is_variable(name) else "the variable that it names is not set"
+    return f"{said}. Set it, or name another variable."
+
+
 def config_file() -> Path:
     """Return where the config file is looked for; it need not exist."""
     if named := variable(CONFIG_VARIABLE):
@@ -72,15 +82,37 @@ def read_config_file() -> dict[str, Any]:
     """
     path = config_file()
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         if variable(CONFIG_VARIABLE):
             raise ConfigError(f"{CONFIG_VARIABLE}: there is no file {path}; correct or unset it.") from None
         return {}
     except OSError as error:
         raise ConfigError(f"{path}: the config file cannot be read: {error.strerror}.") from None
-    except ValueError as error:
-        raise ConfigError(f"{path}: the config file is not TOML: {error}. Correct it there.") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8. Correct it there.") from None
+    return parse_toml(path, text)
+
+
+def parse_toml(path: Path, text: str) -> dict[str, Any]:
+    """Return the keys and values of a file's text.
+
+    Raises ``ConfigError`` with the line where it is no TOML.
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        reason, position = syntax_error(text, error)
+    shown = excerpt(text, position)
+    raise ConfigError(f"{path}:{position.line}: the config file is not TOML: {reason}.\n{shown}")
+
+
+def stack(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what stands of layers of settings, the strongest first."""
+    found: dict[str, Any] = {}
+    for layer in layers:
+        found |= standing(dict(layer), found)
+    return found
 
 
 def standing(layer: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
