@@ -303,6 +303,17 @@ async def test_what_is_not_the_same_conversation_begins_anew(case: str) -> None:
         assert at.server.answered == []
 
 
+async def test_white_space_in_what_was_said_may_differ() -> None:
+    async with bench([*said("let me"), *called(("c1", "add", '{"a":1}'))], [*said("done"), ended()]) as at:
+        await at.answer(tools=[ADD])
+        given = at.follow_up(add="3")
+        source = {"type": "url_citation", "url": "u", "title": "t", "start_index": 0, "end_index": 1}
+        content = [{"type": "output_text", "text": "let\n\n me ", "annotations": [source]}]
+        given[1] = {**given[1], "content": content}
+        await at.answer(tools=[ADD], input=given)
+        assert len(at.server.named("thread/start")) == 1
+
+
 async def test_what_was_said_beside_the_calls_may_be_left_out() -> None:
     async with bench([*said("let me"), *called(("c1", "add", "{}"))], [*said("on"), ended()]) as at:
         await at.answer(tools=[ADD])

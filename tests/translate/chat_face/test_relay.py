@@ -87,6 +87,14 @@ def test_several_answers_are_all_passed_on() -> None:
         ),
         pytest.param([[fragment("{}", id="a", name="f"), fragment("{}", id="b", name="g")]], id="all in one"),
         pytest.param(
+            [
+                [fragment("", id="a", name="f", index=0)],
+                [fragment("{}", index=0)],
+                [fragment("{}", name="g", index=0, id="b")],
+            ],
+            id="an index that is taken by a whole call",
+        ),
+        pytest.param(
             [[fragment("{}", id="a", name="f", index=1)], [fragment("{}", id="b", name="g", index=2)]],
             id="from one on",
         ),
@@ -107,6 +115,20 @@ def test_calls_that_cannot_be_told_apart(fragments: list[list[Json]]) -> None:
     assert [(call["id"], call["type"], call["function"]) for call in told.calls] == [
         ("a", "function", {"name": "f", "arguments": "{}"}),
         ("b", "function", {"name": "g", "arguments": "{}"}),
+    ]
+
+
+def test_a_second_whole_call_on_an_index_is_another_call() -> None:
+    told = read(
+        chunk({"role": "assistant"}),
+        chunk({"tool_calls": [fragment("{", name="f", index=0)]}),
+        chunk({"tool_calls": [fragment("}", index=0)]}),
+        chunk({"tool_calls": [fragment("{}", name="g", index=0)]}),
+        chunk({}, "tool_calls"),
+    )
+    assert [(call["id"], call["function"]) for call in told.calls] == [
+        ("call_0", {"name": "f", "arguments": "{}"}),
+        ("call_1", {"name": "g", "arguments": "{}"}),
     ]
 
 
@@ -190,7 +212,7 @@ def test_whether_anything_of_an_answer_was_passed_on(data: list[bytes], spoke: b
     relay = ChatRelay(None, str)
     for each in data:
         relay.feed(each)
-    assert relay.spoke is spoke
+    assert relay.has_output is spoke
 
 
 COUNTED = {"prompt_tokens": 3, "completion_tokens": 5}
@@ -210,13 +232,13 @@ def test_how_an_answer_ended_and_what_it_cost_is_for_the_log(finish: str | None,
     assert (relay.response["status"], relay.called, relay.lost) == (status, ["f"], [])
     assert relay.response["usage"]["input_tokens"] == 3
     one = ChatRelay(None, str)
-    choice: dict[str, Any] = {"message": {}, "finish_reason": finish}
+    choice: Json = {"message": {}, "finish_reason": finish}
     one.count(json.dumps({"choices": [choice], "usage": COUNTED}).encode())
     assert one.response == relay.response
-    assert one.spoke
+    assert one.has_output
     odd = ChatRelay(None, str)
     odd.count(b'{"choices": 5}')
-    assert (odd.response, odd.spoke) == ({"status": "completed", "usage": None}, True)
+    assert (odd.response, odd.has_output) == ({"status": "completed", "usage": None}, True)
 
 
 def test_nothing_after_the_end_is_passed_on() -> None:

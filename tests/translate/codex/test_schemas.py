@@ -65,3 +65,14 @@ def test_arguments_are_held_against_the_schema_and_never_repeated(arguments: str
 @pytest.mark.parametrize("schema", [{"type": 7}, {"$ref": "https://example.com/s"}, {"$ref": "#/$defs/none"}])
 def test_a_schema_that_is_none_fits_everything(schema: dict[str, Any]) -> None:
     assert Schema(schema).misfit('{"a": 1}') is None
+
+
+@pytest.mark.parametrize("arguments", ["[" * 100_000, r'"\ud800"', "{'a': 1}"])
+def test_arguments_that_cannot_be_read_are_no_json(arguments: str) -> None:
+    assert Schema(PLAIN).misfit(arguments) == "no JSON"
+
+
+@pytest.mark.parametrize("schema", [{"type": 5}, {"$ref": "#/$defs/missing"}, {"minimum": "one"}])
+def test_a_schema_that_is_none_fits_all(schema: dict[str, Any]) -> None:
+    assert Schema(schema).misfit('{"a": 1}') is None
+    assert Schema(schema).misfit("{") == "no JSON"

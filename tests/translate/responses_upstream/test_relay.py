@@ -20,6 +20,7 @@ from tests.support.responses_turns import (
 )
 from tests.support.streams import new_stream
 from wireloom.errors import GatewayError
+from wireloom.translate.hub.relay import heartbeat
 from wireloom.translate.responses_upstream.relay import OWN, ResponseRelay
 from wireloom.wire.sse import encode
 
@@ -95,7 +96,7 @@ def test_signs_of_life_do_not_break_the_numbers() -> None:
     events = whole(message("hello"))
     for event in events[:5]:
         session.relay.feed(json.dumps(event).encode())
-    session.stream.heartbeat()
+    heartbeat(session.stream)
     told = session.read(events[5:])
     assert [event["sequence_number"] for event in told] == list(range(len(events) + 2))
     assert [event["type"] for event in told].count("response.created") == 1

@@ -3,12 +3,10 @@
 import http.client
 import json
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
+from wireloom.wire.json import Json
 from wireloom.wire.sse import EventReader
-
-Json = dict[str, Any]
 
 _TIMEOUT_SECONDS = 30.0
 _END = b"[DONE]"

@@ -23,6 +23,7 @@ from wireloom.cli.service.serve import listen
 from wireloom.config import DEFAULT, BackendEntry, ConfigError, Settings, config_file, state_folder
 from wireloom.config.files.seal_key import seal_keys
 from wireloom.errors import GatewayError
+from wireloom.wire.json import Json
 
 _CODEX_SECONDS = 20
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
@@ -216,7 +217,7 @@ def _asked(url: str, settings: Settings) -> list[Finding]:
     return found
 
 
-def _exchanged(url: str, asked: exchange.Json) -> Iterable[Finding]:
+def _exchanged(url: str, asked: Json) -> Iterable[Finding]:
     begun = time.perf_counter()
     first = exchange.post(url, asked)
     took = (time.perf_counter() - begun) * 1000

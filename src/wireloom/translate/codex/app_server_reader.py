@@ -40,9 +40,9 @@ from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.responses_upstream.reader import ResponsesReader
 from wireloom.translate.rules.loss import How, Rule
 from wireloom.translate.tools.base import Tools
+from wireloom.wire.json import Json
 from wireloom.wire.lenient import Lenient
 
-Json: TypeAlias = dict[str, Any]
 M = TypeVar("M")
 
 # How often Codex may begin a model call anew before it is taken to be lost; it goes on for ever without a network.
@@ -251,7 +251,7 @@ class AppServerReader:
         reason = incomplete(error.message, error.additionalDetails)
         if reason is not None:
             self._cut(reason)
-        elif self._stream.spoke or self._retries > RETRIES:
+        elif self._stream.has_output or self._retries > RETRIES:
             # The text that was sent cannot be taken back, and would be sent again.
             raise failure(hot.TurnError(error.additionalDetails or error.message, None, error.codexErrorInfo))
         else:
