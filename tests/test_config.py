@@ -19,6 +19,7 @@ from wireloom.config import (
     variable_name,
 )
 from wireloom.config.models import ModelEntry
+from wireloom.providers import load as profile
 
 SECRET = "s3cret-K9Qx"
 DEMO = {"backend": "demo"}
@@ -153,6 +154,9 @@ def test_every_setting_is_in_the_table_of_layers() -> None:
         "app_server_token_env",
         "api_key_file",
         "api_key_keyring",
+        # Those of test_profiles.py.
+        "profile",
+        "profiles",
         # Tables, which test_tables.py is about.
         "backends",
         "default_backend",
@@ -228,6 +232,30 @@ def test_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None
         (DEMO, {"WIRELOOM_TOKEN": "k"}, "no_auth = true", {"no_auth": False}),
         (DEMO, {"WIRELOOM_NO_AUTH": "false"}, 'token = "l"', {"token": {"default": SecretStr("l")}}),
         ({"upstream": "http://a", "api_key_env": "PATH"}, {"WIRELOOM_API_KEY": "k"}, "", {"api_key": None}),
+        (
+            {"provider": "groq"},
+            {},
+            'provider = "xai"\nupstream = "http://a"\napi_key = "k"\nmodel = "m"\nmodel_map = "a:b"\nstrict = true',
+            {
+                "upstream": "https://api.groq.com/openai/v1",
+                "api_key": None,
+                "model": None,
+                "model_map": {},
+                "strict": True,
+            },
+        ),
+        (
+            {"provider": "groq"},
+            {},
+            'upstream = "http://a"\nmodel = "m"',
+            {"upstream": "http://a", "model": "m"},
+        ),
+        (
+            {"provider": "groq", "model": "n"},
+            {},
+            'provider = "groq"\nupstream = "http://a"',
+            {"upstream": "http://a"},
+        ),
         ({"upstream": "http://a"}, {"WIRELOOM_API_KEY": "k"}, 'api_key_env = "NONE"', {"api_key_env": None}),
         (
             {"upstream": "http://a", "token": {"a": "k"}},
@@ -329,7 +357,8 @@ def test_provider_brings_its_upstream_and_profile() -> None:
             {"upstream": "http://a", "backend": "chat", "upstream_wire": "responses"},
             ["--backend", "--upstream-wire", "leave one out"],
         ),
-        ({"provider": "nobody"}, ["--provider:", "'nobody'", "deepseek"]),
+        ({"provider": "nobody"}, ["--provider: there is no provider nobody; there are deepseek"]),
+        ({"provider": "deepsek"}, ["--provider: there is no provider deepsek; did you mean deepseek?"]),
         ({**DEMO, "upstream": "http://a"}, ["--upstream: contradicts --backend demo", "leave one out"]),
         ({**DEMO, "no_auth": True, "host": "0.0.0.0"}, ["--no-auth", "WIRELOOM_TOKEN", "--host 127.0.0.1"]),
         ({**DEMO, "host": "0.0.0.0"}, ["--host", "WIRELOOM_TOKEN"]),
@@ -458,6 +487,7 @@ def test_names_are_derived_and_examples_hold(name: str, monkeypatch: pytest.Monk
     monkeypatch.setenv("OPENROUTER_API_KEY", "k")
     monkeypatch.setenv("APP_SERVER_TOKEN", "k")
     monkeypatch.setattr("wireloom.config.backend.read_key", lambda _: SecretStr("k"))
+    monkeypatch.setattr("wireloom.config.backend.from_file", lambda _: profile("generic"))
     monkeypatch.setattr("wireloom.config.backend.in_keyring", lambda _: SecretStr("k"))
     own: dict[str, dict[str, Any]] = {"backend": {}, "app_server_url": {"backend": "app-server"}}
     base = own.get(name, {"upstream": "http://127.0.0.1:1"})

@@ -62,7 +62,11 @@ def test_one_of_the_command_line_beside_them(write: Write) -> None:
             3,
             "backends.a.port: a backend has no such setting; remove it.",
         ),
-        ('[backends.a]\nprovider = "nonesuch"', 2, "backends.a.provider: 'nonesuch'"),
+        (
+            '[backends.a]\nprovider = "nonesuch"',
+            2,
+            "backends.a.provider: there is no provider nonesuch; there are deepseek",
+        ),
         (
             '[backends.a]\nstrict = true\nbackend = "demo"',
             2,

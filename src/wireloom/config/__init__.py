@@ -20,6 +20,7 @@ from wireloom.config.tables import KeyEntry, RouteEntry
 from wireloom.config.tools import heard
 from wireloom.config.values import is_loopback
 from wireloom.config.words import from_environment
+from wireloom.providers.profile import Profile, ResponsesWire
 
 __all__ = [
     "DEFAULT",
@@ -57,6 +58,8 @@ _TABLES: Mapping[tuple[str, ...], tuple[str, type[BaseModel]]] = {
     ("backends", "*", "models", "*"): ("a model", ModelEntry),
     ("routes", "*"): ("a route", RouteEntry),
     ("keys", "*"): ("a key", KeyEntry),
+    ("profiles", "*"): ("a profile", Profile),
+    ("profiles", "*", "responses"): ("its table responses", ResponsesWire),
 }
 
 

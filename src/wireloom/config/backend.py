@@ -9,6 +9,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     Field,
+    PrivateAttr,
     SecretStr,
     ValidationInfo,
     field_validator,
@@ -21,6 +22,7 @@ from wireloom.config.flags import Flag
 from wireloom.config.layers import OF_UPSTREAMS, not_set, variable
 from wireloom.config.mistakes import Mistake, Mistakes, plain
 from wireloom.config.models import Models
+from wireloom.config.profiles import find, from_file, suggested
 from wireloom.config.table import Table
 from wireloom.config.values import (
     Count,
@@ -36,7 +38,7 @@ from wireloom.config.values import (
     read_key,
     wire_is_a_backend,
 )
-from wireloom.providers import profile
+from wireloom.providers import Profile
 
 
 class BackendFields(CodexFields, BaseModel):
@@ -58,8 +60,15 @@ class BackendFields(CodexFields, BaseModel):
     provider: Annotated[
         str | None,
         Field(description="Profile of the upstream; without this, guessed from its URL."),
-        AfterValidator(lambda name: name and profile.load(name).name),
+        AfterValidator(lambda name: name and find(name).name),
         Flag("NAME", "openrouter"),
+    ] = None
+    profile: Annotated[
+        FilePath | None,
+        Field(
+            description="TOML file with a provider profile of your own, in place of --provider; see docs/providers.md."
+        ),
+        Flag("FILE", "acme.toml"),
     ] = None
     upstream: Annotated[
         HttpUrl | None,
@@ -150,11 +159,34 @@ class BackendFields(CodexFields, BaseModel):
     ] = 300
     _wire_is_a_backend = model_validator(mode="before")(wire_is_a_backend)
 
+    _profile: Profile = PrivateAttr()
+
+    @field_validator("profile")
+    @classmethod
+    def _holds_a_profile(cls, path: Path | None) -> Path | None:
+        if path is not None:
+            from_file(path)
+        return path
+
     @field_validator("upstream")
     @classmethod
     def _provider_upstream(cls, value: str | None, info: ValidationInfo) -> str | None:
-        name = info.data.get("provider")
-        return value or (profile.load(name).base_url if name else None)
+        name, path = info.data.get("provider"), info.data.get("profile")
+        if value is None and path is not None:
+            return from_file(path).base_url
+        if value is None and name is not None:
+            return find(name).base_url
+        return value
+
+    @model_validator(mode="after")
+    def _choose_profile(self) -> Self:
+        if self.profile is not None:
+            self._profile = from_file(self.profile)
+        elif self.provider is not None:
+            self._profile = find(self.provider)
+        else:
+            self._profile = suggested(self.upstream or "")
+        return self
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -189,9 +221,9 @@ class BackendFields(CodexFields, BaseModel):
         return entry
 
     @property
-    def upstream_profile(self) -> profile.Profile:
+    def upstream_profile(self) -> Profile:
         """The profile of the upstream: the one named, else the one its URL suggests."""
-        return profile.load(self.provider) if self.provider else profile.guess(self.upstream or "")
+        return self._profile
 
     @property
     def upstream_key(self) -> SecretStr | None:
@@ -228,7 +260,9 @@ class BackendEntry(Table, BackendFields):
     def _is_somewhere(self) -> Self:
         if self.backend in ("chat", "responses") and self.upstream is None:
             message = "this has neither upstream nor provider, nor a backend that needs none."
-            raise Mistakes(Mistake((), message, about=frozenset({"upstream", "provider", "backend"})))
+            raise Mistakes(
+                Mistake((), message, about=frozenset({"upstream", "provider", "profile", "backend"}))
+            )
         return self
 
 
@@ -265,6 +299,25 @@ def _mistakes(own: BackendFields) -> Iterator[Mistake]:
         name = "upstream" if "upstream" in own.model_fields_set else "provider"
         message = f"contradicts {{backend}} {own.backend}, which needs no server: leave one out."
         yield Mistake((name,), message, about=frozenset({"backend", "upstream", "provider"}))
+    if own.profile is not None and own.provider is not None:
+        about = frozenset({"provider"})
+        yield Mistake(("profile",), "contradicts {provider}: leave one out.", about=about)
+    yield from _misdirected_key(own)
     if own.app_server_url is not None and own.backend != "app-server":
         message = "needs {backend} app-server."
         yield Mistake(("app_server_url",), message, about=frozenset({"backend"}))
+
+
+def _misdirected_key(own: BackendFields) -> Iterator[Mistake]:
+    """A provider's key that would go to the server of another provider."""
+    profile = own.upstream_profile
+    given = (own.api_key, own.api_key_env, own.api_key_file, own.api_key_keyring)
+    if own.upstream is None or profile.api_key_env is None or any(key is not None for key in given):
+        return
+    owner = suggested(own.upstream)
+    if owner.hosts and owner.name != profile.name and owner.api_key_env != profile.api_key_env:
+        message = (
+            f"is a server of {plain(owner.title)}, and provider {plain(profile.name)} would send it the key in "
+            f"{profile.api_key_env}: leave one out, or say which key it gets with {{api_key_env}}."
+        )
+        yield Mistake(("upstream",), message, about=frozenset({"provider", "profile", "upstream"}))

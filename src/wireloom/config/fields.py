@@ -5,12 +5,13 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, ModelWrapValidatorHandler, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from wireloom.config.backend import BackendEntry, BackendFields, BackendName, Backends, inherited
 from wireloom.config.flags import Flag
 from wireloom.config.layers import Layer, read_config_file, read_environment, state_folder
+from wireloom.config.profiles import Profiles, known_profiles
 from wireloom.config.table import with_underscores
 from wireloom.config.tables import KeyTable, Routes
 from wireloom.config.tools import heard
@@ -104,6 +105,13 @@ class GatewayFields(BackendFields, Endpoint):
         Field(description="Backends by name, {NAME: {provider: ...}}; models are then backend/model."),
         Flag("JSON", '{"local": {"upstream": "http://127.0.0.1:8000/v1"}}', private=True),
     ] = {}
+    profiles: Annotated[
+        Profiles,
+        Field(
+            description="Provider profiles of your own by name, {NAME: {base: ..., base_url: ...}}, for --provider."
+        ),
+        Flag("JSON", '{"acme": {"base": "generic", "base_url": "http://127.0.0.1:8000/v1"}}'),
+    ] = {}
     default_backend: Annotated[
         BackendName | None,
         Field(description="Backend of models that name none and that no other backend is known for."),
@@ -186,6 +194,13 @@ class GatewayFields(BackendFields, Endpoint):
         Field(description="Folder to write each request to: cut and cleaned, but not free of content."),
         Flag("DIR", "recorded"),
     ] = None
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _know_profiles(cls, given: Any, check: ModelWrapValidatorHandler[Self]) -> Self:
+        own = given.get("profiles", {}) if isinstance(given, dict) else {}
+        with known_profiles(own):
+            return check(given)
 
     @property
     def named(self) -> dict[str, Self | BackendEntry]:

@@ -16,8 +16,20 @@ CONFIG_VARIABLE = "WIRELOOM_CONFIG"
 
 KEYS = ("api_key", "api_key_env", "api_key_file", "api_key_keyring")
 """The ways to give an upstream's key."""
-OF_UPSTREAMS = ("upstream", "upstream_wire", "provider", *KEYS)
+OF_UPSTREAMS = ("upstream", "upstream_wire", "provider", "profile", *KEYS)
 """Settings that say where an upstream is."""
+
+OF_PROVIDERS = (
+    "upstream",
+    "upstream_wire",
+    *KEYS,
+    "model",
+    "model_map",
+    "models",
+    "extra_params",
+    "drop_params",
+)
+"""Settings that belong to the provider beside which they are set: with another one they mean something else."""
 
 # A choice in one layer takes back what the layers below it chose instead: setting, the values for which this
 # holds (None: any), the settings it takes back with the values that it takes back (None: any).
@@ -27,7 +39,8 @@ _OWN = frozenset({"demo", "app-server", "exec"})
 _TAKES_BACK: tuple[tuple[str, _Values, Mapping[str, _Values]], ...] = (
     ("upstream", None, {"backend": _OWN}),
     ("upstream_wire", None, {"backend": None}),
-    ("provider", None, {"backend": _OWN}),
+    ("provider", None, {"backend": _OWN, "profile": None}),
+    ("profile", None, {"backend": _OWN, "provider": None}),
     ("backend", _OWN, dict.fromkeys(OF_UPSTREAMS)),
     ("backend", None, {"upstream_wire": None}),
     *((own, None, {other: None for other in KEYS if other != own}) for own in KEYS),
@@ -124,7 +137,15 @@ def standing(layer: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
         for name, taken in names.items()
         if name in layer and _among(layer[name], taken)
     }
+    if _names_another_provider(layer, above):
+        taken_back |= {*OF_PROVIDERS}  # most of all the address: no key goes to another provider's server
     return {name: value for name, value in layer.items() if name not in taken_back and name not in above}
+
+
+def _names_another_provider(layer: Mapping[str, Any], above: Mapping[str, Any]) -> bool:
+    """Whether both layers choose a provider, and not the same one."""
+    chosen = [(each.get("provider"), each.get("profile")) for each in (layer, above)]
+    return (None, None) not in chosen and chosen[0] != chosen[1]
 
 
 def _among(value: Any, values: _Values) -> bool:

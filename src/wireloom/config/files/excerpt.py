@@ -3,6 +3,7 @@
 import re
 
 from wireloom.config.files.toml import Position, names
+from wireloom.providers import Profile
 
 # Names whose values are shown; the value of any other may be a key, were it only by a slip of the finger.
 SHOWN = frozenset(
@@ -63,6 +64,8 @@ SHOWN = frozenset(
         "web_search",
         "tool_search",
         "base_instructions_file",
+        "base",
+        *(Profile.model_fields.keys() - {"api_key_env", "extra_body"}),
     ]
 )
 # Names of variables are shown where they look like one: in their place some people write the key itself.
