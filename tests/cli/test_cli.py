@@ -110,7 +110,7 @@ def test_serve_is_the_default(arguments: tuple[str, ...], invoke: Invoke) -> Non
         (("serve", "--backend", "other"), "chat"),
         (("serve", "--port", "abc"), "Error: --port: 'abc'"),
         (("models",), "no upstream is set"),
-        (("models", "--port", "1"), "--port"),
+        (("models", "--prot", "1"), "--prot"),
         (("config", "codex", "--port", "0"), "--port: 0"),
     ],
 )
