@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from wireloom.backends.base import Backend, Metered, ModelInfo
 from wireloom.backends.http.catalogue import Catalogue
-from wireloom.errors import GatewayError, Unavailable
+from wireloom.errors import GatewayError, NotReady
 
 log = logging.getLogger("wireloom.routing.routing")
 
@@ -213,7 +213,7 @@ class Routing:
         for name, infos in zip(self._named, found, strict=True):
             if isinstance(infos, GatewayError):
                 failures.append(infos)
-                log.warning("The backend %s lists no models (%s).", name, infos.code)
+                log.warning("The backend %s lists no models (%s).", name, infos.cause or infos.code)
             elif isinstance(infos, BaseException):
                 raise infos
             else:
@@ -228,23 +228,24 @@ class Routing:
             first = next((listed[each] for each in route.to if each in listed), None)
             yield ModelInfo(name) if first is None else replace(first, id=name)
 
+    async def readiness(self) -> dict[str, GatewayError | None]:
+        """Name of each backend -> None if it is ready, or why it is not."""
+        asked = (each.backend.ready() for each in self._named.values())
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        states: dict[str, GatewayError | None] = {}
+        for name, failure in zip(self._named, found, strict=True):
+            if failure is not None and not isinstance(failure, GatewayError):
+                raise failure
+            states[name] = failure
+        return states
+
     async def ready(self) -> dict[str, str]:
         """Name of each backend -> `ready`, or the code of why it is not.
 
         Raises:
             GatewayError: none of them is.
         """
-        asked = (each.backend.ready() for each in self._named.values())
-        found = await asyncio.gather(*asked, return_exceptions=True)
-        states: dict[str, str] = {}
-        for name, failure in zip(self._named, found, strict=True):
-            if failure is not None and not isinstance(failure, GatewayError):
-                raise failure
-            states[name] = "ready" if failure is None else failure.code
-        if "ready" not in states.values():
-            failures = [failure for failure in found if isinstance(failure, GatewayError)]
-            raise failures[0] if len(failures) == 1 else _none(states)
-        return states
+        return states_of(await self.readiness())
 
     def limits(self) -> Mapping[str, str]:
         """Headers that tell how the account of a backend is, where one has limits."""
@@ -254,9 +255,19 @@ class Routing:
         return {}
 
 
-def _none(states: Mapping[str, str]) -> Unavailable:
-    told = ", ".join(f"{name}: {code}" for name, code in states.items())
-    return Unavailable(f"No backend is ready ({told}).")
+def states_of(readiness: Mapping[str, GatewayError | None]) -> dict[str, str]:
+    """Name of each backend -> `ready`, or the code of why it is not.
+
+    Args:
+        readiness: see `Routing.readiness`.
+
+    Raises:
+        GatewayError: none of them is ready.
+    """
+    failures = {name: failure for name, failure in readiness.items() if failure is not None}
+    if len(failures) == len(readiness):
+        raise next(iter(failures.values())) if len(failures) == 1 else NotReady(failures)
+    return {name: "ready" if failure is None else failure.code for name, failure in readiness.items()}
 
 
 def _weight(place: Place, affinity: str | None) -> bytes:
