@@ -65,6 +65,8 @@ class Exchange:
         """The model that it was asked for, under its name there."""
         self.attempts = 0
         """How many backends were asked."""
+        self.aside: str | None = None
+        """What to tell besides if the backend does not know the model."""
         self.passed_over: list[str] = []
         """Names of the backends that were asked before it, and did not answer."""
         self.model: str | None = None

@@ -18,7 +18,7 @@ from wireloom.archive import Archive
 from wireloom.backends.base import Ask, Caller, Metered, ModelInfo, Relayed, Relays, Turn
 from wireloom.backends.slots import Slots
 from wireloom.continuation import Continuation, Continuations
-from wireloom.errors import Forbidden, NotFound, Unavailable
+from wireloom.errors import Forbidden, NotFound, Unavailable, did_you_mean
 from wireloom.history.base import History
 from wireloom.routing.fallback import Attempts, Budget, FallbackRelay, FallbackTurn
 from wireloom.routing.quotas import Quota, SharedRelay, SharedTurn
@@ -218,6 +218,7 @@ class Gateway:
         if caller.principal in self._quotas:
             self._quotas[caller.principal].spend()
         caller.exchange.ask(place.at.name, place.model, others=others)
+        caller.exchange.aside = place.aside
         self._budget.request()
 
     def _slots(self, caller: Caller) -> Slots | None:
@@ -364,10 +365,13 @@ class Gateway:
         Raises:
             NotFound: there is none of that name.
         """
-        for info in await self.models(caller):
+        found = await self.models(caller)
+        for info in found:
             if info.id == name:
                 return info
-        raise NotFound(f"There is no model {name!r} here.", code="model_not_found", param="model")
+        near = did_you_mean(name, (info.id for info in found))
+        hint = "GET /v1/models lists those there are." if near is None else f"Did you mean {near}?"
+        raise NotFound(f"There is no model {name!r} here. {hint}", code="model_not_found", param="model")
 
 
 def _items(given: Any) -> list[Any]:

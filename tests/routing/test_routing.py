@@ -10,7 +10,7 @@ import pytest
 from wireloom.backends.base import ModelInfo
 from wireloom.backends.http.catalogue import Catalogue
 from wireloom.backends.slots import Slots
-from wireloom.errors import (
+from wireloom.errors import NotFound, (
     GatewayError,
     InvalidRequest,
     Limited,
@@ -88,12 +88,16 @@ def routing() -> Routing:
         ("b/x", ["b: x"]),
         ("b/alias", ["b: y"]),
         ("b/", ["a: b/"]),
-        ("c/x", ["a: c/x"]),
         ("fast", ["b: y", "a: x"]),
     ],
 )
 async def test_a_name_goes_where_it_says(routing: Routing, model: str, places: list[str]) -> None:
     assert told(await routing.places(model)) == places
+
+
+async def test_a_backend_that_there_is_not(routing: Routing) -> None:
+    with pytest.raises(NotFound, match=r"^No backend c; there are a, b\.$"):
+        await routing.places("c/x")
 
 
 async def test_a_single_backend_gets_every_name() -> None:

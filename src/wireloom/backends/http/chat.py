@@ -89,9 +89,10 @@ class UpstreamBackend:
             return self._upstream
         return self._upstream.with_key(upstream_key)
 
-    def _endpoint(self, path: str, model: str, upstream_key: str | None) -> Endpoint:
+    def _endpoint(self, path: str, model: str, caller: Caller) -> Endpoint:
         """An operation, asked with a client's own key where that is allowed."""
-        return Endpoint(self._for(upstream_key), path, model, partial(self._listed, upstream_key))
+        key = caller.upstream_key
+        return Endpoint(self._for(key), path, model, partial(self._listed, key), caller.exchange.aside)
 
     async def _listed(self, upstream_key: str | None) -> Sequence[str]:
         """The names of its models as far as it tells; a list is kept for a while, unless a client's key opens it."""
@@ -188,14 +189,14 @@ class ChatBackend(UpstreamBackend):
         """See `Backend.turn`."""
         request = self._request(ask)
         reader = ChatReader(stream, request.tools, self._profile, codex=ask.caller.codex)
-        endpoint = self._endpoint(PATH, ask.model, ask.caller.upstream_key)
+        endpoint = self._endpoint(PATH, ask.model, ask.caller)
         return ChatTurn(endpoint, self._slots, request.body, stream, reader, ask.caller)
 
     def relay(self, body: dict[str, Any], model: str, caller: Caller) -> RelayTurn:
         """See `Relays.relay`."""
         sent = outgoing(body, model, denied=self._denied, extra=self._extra, dropped=self._drop)
         told = None if model == body["model"] else body["model"]
-        endpoint = self._endpoint(PATH, model, caller.upstream_key)
+        endpoint = self._endpoint(PATH, model, caller)
         return RelayTurn(endpoint, self._slots, sent, told, new_id, caller)
 
 

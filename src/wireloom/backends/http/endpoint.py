@@ -18,15 +18,22 @@ class Endpoint:
         path: of the operation, below the base URL.
         model: the model's name upstream.
         listed: returns the names of the upstream's models; called only for a model that the upstream refuses.
+        aside: what to tell besides of such a model, or None.
     """
 
     def __init__(
-        self, upstream: Upstream, path: str, model: str, listed: Callable[[], Awaitable[Sequence[str]]]
+        self,
+        upstream: Upstream,
+        path: str,
+        model: str,
+        listed: Callable[[], Awaitable[Sequence[str]]],
+        aside: str | None = None,
     ) -> None:
         self._upstream = upstream
         self._path = path
         self._model = model
         self._listed = listed
+        self._aside = aside
 
     async def post(self, body: bytes) -> Answer:
         """Send JSON and wait for the head of the answer.
@@ -42,7 +49,8 @@ class Endpoint:
         except UpstreamRefused as error:
             if error.code != UNKNOWN_MODEL:
                 raise
-            raise self._upstream.server.unknown_model(self._model, await self._listed()) from error
+            names = await self._listed()
+            raise self._upstream.server.unknown_model(self._model, names, self._aside) from error
 
     def failures(self) -> AbstractContextManager[None]:
         """See `Upstream.failures`; for everything that is done with an answer."""

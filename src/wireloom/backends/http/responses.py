@@ -64,7 +64,7 @@ class ResponsesBackend(UpstreamBackend):
         relay = (
             ResponseRelay(stream, close) if complete and not isinstance(stream, CompactionStream) else None
         )
-        endpoint = self._endpoint(PATH, ask.model, ask.caller.upstream_key)
+        endpoint = self._endpoint(PATH, ask.model, ask.caller)
         return ResponsesTurn(endpoint, self._slots, request.body, stream, mending, relay, ask.caller)
 
     async def count(self, ask: Ask) -> tuple[int, str]:

@@ -91,12 +91,13 @@ class Server:
         error = UpstreamError("", hint=hint, code=code, status=status)
         return error.stating(f"{self.title} at {self.base}: {reason}")
 
-    def unknown_model(self, model: str, names: Sequence[str]) -> UpstreamError:
+    def unknown_model(self, model: str, names: Sequence[str], aside: str | None = None) -> UpstreamError:
         """The error for a model that this server does not have.
 
         Args:
             model: as it was asked for.
             names: the models that it lists, as far as they are known.
+            aside: what to tell besides, such as that the name begins with an unknown backend's.
         """
         model = model[:LONGEST_NAME]
         near = did_you_mean(model, names)
@@ -104,6 +105,8 @@ class Server:
             fact = f"{self.title} lists the model {model}, and refuses it"
         elif near is not None:
             fact = f"{self.title} has no model {model}; did you mean {near}?"
+        elif aside is not None:
+            fact = f"{self.title} has no model {model}, and there is {aside}"
         elif names and len(names) <= MOST_NAMES:
             fact = f"{self.title} has no model {model}; there are {', '.join(names)}"
         elif names:
