@@ -10,10 +10,11 @@ import pytest
 from wireloom.backends.base import ModelInfo
 from wireloom.backends.http.catalogue import Catalogue
 from wireloom.backends.slots import Slots
-from wireloom.errors import NotFound, (
+from wireloom.errors import (
     GatewayError,
     InvalidRequest,
     Limited,
+    NotFound,
     Unavailable,
     UpstreamError,
     UpstreamLimited,
