@@ -2016,6 +2016,7 @@ class Readiness(TypedDict):
 
     status: Literal["ready"]
     backends: dict[str, str]
+    problems: NotRequired[dict[str, str]]
 
 
 class Counters(TypedDict):

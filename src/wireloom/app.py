@@ -32,13 +32,13 @@ from wireloom.api.operations import Operations, mount_documents
 from wireloom.api.responses import Responses
 from wireloom.backends.base import Backend
 from wireloom.backends.http.catalogue import Catalogue, of_profile
-from wireloom.config import BackendEntry, Settings, is_loopback
+from wireloom.config import DEFAULT, BackendEntry, Settings, is_loopback
 from wireloom.config.codex import codex_setup
 from wireloom.config.files.folders import private_folder
 from wireloom.config.files.seal_key import seal_keys
 from wireloom.config.history import history_file, history_limits
 from wireloom.config.tables import KeyEntry
-from wireloom.errors import GatewayError, InvalidRequest, NotFound
+from wireloom.errors import UNNAMED, GatewayError, InvalidRequest, NotFound
 from wireloom.exchange import Exchange
 from wireloom.gateway import Gateway
 from wireloom.history.base import History
@@ -53,6 +53,8 @@ log = logging.getLogger("wireloom")
 
 AnyBackend: TypeAlias = Settings | BackendEntry
 MEGABYTE = 2**20
+GENERIC = "generic"
+"""Name of the profile of a server that is not known."""
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 # Headers of answers that scripts of allowed pages may read.
 EXPOSED = ("x-request-id", "x-wireloom-loss", "retry-after")
@@ -239,7 +241,7 @@ async def open_backend(name: str, settings: AnyBackend) -> AsyncIterator[Backend
         yield backend
 
 
-async def _upstream(_: str, settings: AnyBackend, slots: Any, stack: AsyncExitStack) -> Backend:
+async def _upstream(name: str, settings: AnyBackend, slots: Any, stack: AsyncExitStack) -> Backend:
     """A backend that asks a server."""
     url = settings.upstream
     if settings.backend == "demo":
@@ -248,6 +250,9 @@ async def _upstream(_: str, settings: AnyBackend, slots: Any, stack: AsyncExitSt
     upstream = _load(*UPSTREAM)(
         url,
         None if key is None else key.get_secret_value(),
+        title=title_of(name, settings),
+        key_place=key_place(settings),
+        takes_keys=settings.pass_key,
         idle_seconds=settings.idle_timeout_seconds,
         total_seconds=settings.total_seconds,
     )
@@ -261,6 +266,38 @@ async def _upstream(_: str, settings: AnyBackend, slots: Any, stack: AsyncExitSt
         pass_key=settings.pass_key,
     )
     return backend
+
+
+def title_of(name: str, settings: AnyBackend) -> str:
+    """A backend as messages name it: by its provider, else by its own name, where it has one.
+
+    Args:
+        name: the backend's, as the settings have it.
+        settings: what describes it.
+    """
+    profile = settings.upstream_profile
+    if settings.backend == "demo":
+        return "The scripted model"
+    if profile.name == GENERIC:
+        return UNNAMED if name == DEFAULT else f"Backend {name}"
+    title = profile.title.partition(" (")[0]
+    return title if name in (DEFAULT, profile.name) else f"{title} ({name})"
+
+
+def key_place(settings: AnyBackend) -> str:
+    """Where the key of a backend is set, as it goes after "the key" in a sentence.
+
+    Args:
+        settings: what describes the backend.
+    """
+    if settings.api_key_file is not None:
+        return f"in {settings.api_key_file}"
+    if settings.api_key_keyring is not None:
+        return f"in the keyring ({settings.api_key_keyring})"
+    if settings.api_key is not None:
+        return "of --api-key (WIRELOOM_API_KEY)"
+    variable = settings.api_key_env or settings.upstream_profile.api_key_env
+    return f"in {variable}" if variable else "(--api-key-env)"
 
 
 async def _codex(name: str, settings: AnyBackend, slots: Any, _: AsyncExitStack) -> Backend:

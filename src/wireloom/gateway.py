@@ -18,7 +18,7 @@ from wireloom.archive import Archive
 from wireloom.backends.base import Ask, Caller, Metered, ModelInfo, Relayed, Relays, Turn
 from wireloom.backends.slots import Slots
 from wireloom.continuation import Continuation, Continuations
-from wireloom.errors import Forbidden, NotFound, Unavailable
+from wireloom.errors import Forbidden, NotFound, Unavailable, did_you_mean
 from wireloom.history.base import History
 from wireloom.routing.fallback import Attempts, Budget, FallbackRelay, FallbackTurn
 from wireloom.routing.quotas import Quota, SharedRelay, SharedTurn
@@ -152,7 +152,7 @@ class Gateway:
             InvalidRequest: something that cannot be carried and must not be left out, or is not stored here.
         """
         places = await self._places(body.model, body.prompt_cache_key, caller)
-        self._admit(places[0], caller)
+        self._admit(places[0], caller, others=len(places) > 1)
         begun = await self._continuations.begin(body, caller.principal)
         ask = self._ask(begun, caller, places[0])
         response = opening(body, new_id("resp"), int(self._now()))
@@ -205,16 +205,21 @@ class Gateway:
             raise Forbidden("This key may not use this model.", code="model_not_allowed", param="model")
         return permitted
 
-    def _admit(self, place: Place, caller: Caller) -> None:
+    def _admit(self, place: Place, caller: Caller, *, others: bool = False) -> None:
         """Count a request, and note where it goes.
+
+        Args:
+            place: where it goes first.
+            caller: who asks.
+            others: whether it may go elsewhere after that.
 
         Raises:
             Limited: the key has had its requests.
         """
         if caller.principal in self._quotas:
             self._quotas[caller.principal].spend()
-        if self.routing.several:
-            caller.exchange.backend = place.at.name
+        caller.exchange.ask(place.at.name, place.model, others=others)
+        caller.exchange.aside = place.aside
         self._budget.request()
 
     def _slots(self, caller: Caller) -> Slots | None:
@@ -239,7 +244,7 @@ class Gateway:
         relaying = [(place, place.at.backend) for place in places if isinstance(place.at.backend, Relays)]
         if not relaying or relaying[0][0] is not places[0]:
             return None
-        self._admit(places[0], caller)
+        self._admit(places[0], caller, others=len(relaying) > 1)
         asked = body.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
         def begin(place: Place) -> Relayed:
@@ -361,10 +366,13 @@ class Gateway:
         Raises:
             NotFound: there is none of that name.
         """
-        for info in await self.models(caller):
+        found = await self.models(caller)
+        for info in found:
             if info.id == name:
                 return info
-        raise NotFound(f"There is no model {name!r} here.", code="model_not_found", param="model")
+        near = did_you_mean(name, (info.id for info in found))
+        hint = "GET /v1/models lists those there are." if near is None else f"Did you mean {near}?"
+        raise NotFound(f"There is no model {name!r} here. {hint}", code="model_not_found", param="model")
 
 
 def _items(given: Any) -> list[Any]:

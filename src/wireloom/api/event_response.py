@@ -12,6 +12,7 @@ from fastapi import Response
 from starlette.types import Receive, Scope, Send
 
 from wireloom.api.drain import stopping
+from wireloom.api.failures import internal
 from wireloom.api.presence import Presence
 from wireloom.backends.base import Caller
 from wireloom.errors import GatewayError
@@ -101,7 +102,7 @@ class EventResponse(Response):
             raise error
         if not known:
             log.error("%s failed inside a stream", self._caller.request_id, exc_info=error)
-        self._caller.exchange.error = error.code if isinstance(error, GatewayError) else GatewayError.code
+        self._caller.exchange.failed(error if isinstance(error, GatewayError) else internal())
         await self._write(self._stream.fail(error))
 
     async def _write(self, events: Sequence[Any]) -> None:

@@ -107,7 +107,7 @@ async def test_an_answer_leaves_a_line(
     (line,) = lines()
     assert response.status_code == line["status"] == 200
     assert {name: line[name] for name in expected} == expected
-    assert (line["key"], line["backend"], line["model"]) == ("mine", "chat", "m")
+    assert (line["key"], line["backend"], line["model"]) == ("mine", "default", "m")
     assert line["request_id"] == response.headers["x-request-id"]
     assert line["tokens"] == TOKENS
     reached = {"read", "translate", "queue", "upstream_first_byte", "total"}

@@ -140,7 +140,7 @@ def test_a_failure_is_read_in_each_of_its_forms(
     event: Json, code: str, message: str | None, param: str | None
 ) -> None:
     error = failure(event)
-    silence = "The upstream failed without saying why."
+    silence = "The upstream reports an error without saying why."
     assert (error.code, error.message, error.param) == (code, message or silence, param)
 
 

@@ -327,7 +327,7 @@ FAILURES: dict[str, tuple[Events, str, str]] = {
     "failed without words": (
         [{"type": "response.failed", "response": {}}],
         "upstream_error",
-        "The upstream failed without saying why.",
+        "The upstream reports an error without saying why.",
     ),
     "a code beside the error": (
         [
