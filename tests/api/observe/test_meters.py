@@ -53,7 +53,9 @@ def meters(backend: str = "a, app-server") -> Meters:
     whole = exchange(
         "createResponse", 200, READ, QUEUED, ADMITTED, UPSTREAM, FIRST_EVENT, FIRST_CONTENT, ENDED
     )
-    whole.answer, whole.backend, whole.passed_over = Answered(), "x", ["y", "z"]
+    whole.answer, whole.passed_over = Answered(), ["y", "z"]
+    whole.ask("x", "m")
+    whole.mark(UPSTREAM)
     counting.ended(whole)
     counting.ended(exchange("", 404))
     for _ in range(2):
