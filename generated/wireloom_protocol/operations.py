@@ -335,7 +335,7 @@ class OperationsApi(Protocol[Caller_contra]):
     ) -> Reply[replies.Health]:
         """GET /health: Report that the process answers.
 
-        Contract: openapi/gateway.yaml 0.1.0, operation `health`.
+        Contract: openapi/gateway.yaml 0.2.0, operation `health`.
         """
         ...
 
@@ -346,7 +346,7 @@ class OperationsApi(Protocol[Caller_contra]):
     ) -> Reply[replies.Readiness]:
         """GET /ready: Report whether the gateway can serve requests now.
 
-        Contract: openapi/gateway.yaml 0.1.0, operation `ready`.
+        Contract: openapi/gateway.yaml 0.2.0, operation `ready`.
         """
         ...
 
@@ -357,6 +357,6 @@ class OperationsApi(Protocol[Caller_contra]):
     ) -> Reply[replies.Counters]:
         """GET /metrics: Report the counters since the start.
 
-        Contract: openapi/gateway.yaml 0.1.0, operation `metrics`.
+        Contract: openapi/gateway.yaml 0.2.0, operation `metrics`.
         """
         ...
