@@ -29,6 +29,7 @@ from wireloom.api.observe.genai import PROVIDERS
 from wireloom.api.observe.meters import Meters
 from wireloom.api.observe.observer import Observer
 from wireloom.api.operations import Operations, mount_documents
+from wireloom.api.paths import unserved
 from wireloom.api.responses import Responses
 from wireloom.backends.base import Backend
 from wireloom.backends.http.catalogue import Catalogue, of_profile
@@ -38,7 +39,7 @@ from wireloom.config.files.folders import private_folder
 from wireloom.config.files.seal_key import seal_keys
 from wireloom.config.history import history_file, history_limits
 from wireloom.config.tables import KeyEntry
-from wireloom.errors import UNNAMED, GatewayError, InvalidRequest, NotFound
+from wireloom.errors import UNNAMED, GatewayError, InvalidRequest
 from wireloom.exchange import Exchange
 from wireloom.gateway import Gateway
 from wireloom.history.base import History
@@ -357,7 +358,7 @@ def _answer_failures(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)
         path = request.url.path
         if error.status_code != 405:
-            return failures.response(NotFound(f"There is no {path} here."), exchange_of(request.scope))
+            return failures.response(unserved(request), exchange_of(request.scope))
         upgrade = "upgrade" in request.headers
         if upgrade:  # the status at which the Codex CLI goes over to plain HTTP without further tries
             refused = InvalidRequest("WebSocket is not served here.", code="upgrade_required", status=426)
