@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 LONGEST = 2000
 """Characters of a message or a parameter at most."""
+LONGEST_NAME = 100
+"""Characters at most of what a client or an upstream calls something, where that is repeated."""
 
 
 class GatewayError(Exception):

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from wireloom.errors import SETUP, GatewayError
+from wireloom.errors import LONGEST_NAME, SETUP, GatewayError
 
 # Names of the moments that are marked, in the order in which they come.
 READ = "read"
@@ -16,6 +16,10 @@ UPSTREAM = "upstream"
 FIRST_EVENT = "first_event"
 FIRST_CONTENT = "first_content"
 ENDED = "ended"
+
+BACKEND_HEADER = "x-wireloom-backend"
+MODEL_HEADER = "x-wireloom-model"
+ATTEMPTS_HEADER = "x-wireloom-attempts"
 
 # Phase -> from which moment to which; None is the beginning.
 PHASES: Mapping[str, tuple[str | None, str]] = {
@@ -82,6 +86,8 @@ class Exchange:
         """A sentence on why a backend failed, fit for the log."""
         self.lost: str | None = None
         """What of the request could not be carried, as the header has it."""
+        self.limits: Mapping[str, str] = {}
+        """Headers that tell how many requests the inbound key has left, where it has a limit."""
         self.left = False
         """Whether the client left before the end."""
         self.answer: Answer | None = None
@@ -94,7 +100,7 @@ class Exchange:
     def mark(self, moment: str, *, last: bool = False) -> None:
         """Note when something happened, the first time it does, or the last."""
         if moment == UPSTREAM:
-            self._answered = True
+            self.answers()
         if last or moment not in self._moments:
             self._moments[moment] = self._now() - self._started
 
@@ -110,6 +116,10 @@ class Exchange:
         self.attempts += 1
         self._answered, self._others = False, others
 
+    def answers(self) -> None:
+        """Note that the backend that was asked last has answered."""
+        self._answered = True
+
     def failed(self, error: GatewayError) -> None:
         """Note the failure that the client is told."""
         self.error = error.code
@@ -121,15 +131,25 @@ class Exchange:
         """Name of the backend that answered, or None where none did."""
         return self.asked if self._answered else None
 
-    @property
-    def settled(self) -> bool:
-        """Whether the backend that was asked last has answered, or nobody else can."""
-        return self.asked is not None and (self._answered or not self._others)
-
     def spoken(self) -> None:
         """Note, after something was written, whether this was the first of the answer itself."""
         if FIRST_CONTENT not in self._moments and (self.answer is None or self.answer.has_output):
             self.mark(FIRST_CONTENT)
+
+    def headers(self, *, begun: bool = False) -> dict[str, str]:
+        """The headers of the answer that tell who gave it, and what is left of the key's limits.
+
+        Args:
+            begun: whether the answer begins now, so that a backend need not have said anything yet.
+        """
+        named = self._answered or (begun and not self._others)
+        told = dict(self.limits)
+        if self.asked is not None:
+            told[ATTEMPTS_HEADER] = str(self.attempts)
+        if self.asked is not None and self.asked_model is not None and named:
+            told[BACKEND_HEADER] = self.asked
+            told[MODEL_HEADER] = ascii(self.asked_model[:LONGEST_NAME])[1:-1]
+        return told
 
     @property
     def terminal(self) -> str | None:

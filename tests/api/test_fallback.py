@@ -197,7 +197,7 @@ async def test_keys_open_what_they_say(face: str) -> None:
     assert (models(first), models(second)) == (["y"], ["y"])
     assert [r.status_code for r in (refused, also, allowed, unknown)] == [403, 403, 200, 401]
     assert refused.json()["error"] == {
-        "message": "This key may not use this model.",
+        "message": "Key narrow may not use a/x; it may use: b/*.",
         "type": "permission_error",
         "param": "model",
         "code": "model_not_allowed",

@@ -165,7 +165,7 @@ class HttpEdge(Edge[Caller]):
             if isinstance(result, EventStream):
                 handed_over = True
                 return EventResponse(result, caller, presence, self._heartbeat)
-            headers = {"x-request-id": caller.request_id, **result.headers}
+            headers = {"x-request-id": caller.request_id, **caller.exchange.headers(), **result.headers}
             if result.text is not None and "application/json" not in request.headers.get("accept", ""):
                 return Response(result.text, media_type=PLAIN_TEXT, headers=headers)
             return Response(_json(result.body), media_type="application/json", headers=headers)

@@ -117,6 +117,8 @@ class EventResponse(Response):
         if not self._started:
             self._started = True
             self._caller.exchange.mark(FIRST_EVENT)
+            # Not before: who answers is known when the first of several backends does.
+            self.headers.update(self._caller.exchange.headers(begun=True))
             await self._send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
 
     def _look(self) -> None:

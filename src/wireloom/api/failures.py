@@ -53,7 +53,7 @@ def response(error: GatewayError, exchange: Exchange, *, codex: bool = False) ->
         codex: whether the client is the Codex CLI, which repeats most statuses however hopeless.
     """
     exchange.failed(error)
-    headers = {"x-request-id": exchange.request_id}
+    headers = {"x-request-id": exchange.request_id, **exchange.headers()}
     if error.retry_after is not None:
         headers["retry-after"] = str(math.ceil(error.retry_after))
     status = _codex_status(error) if codex else error.status

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from wireloom.backends.base import Backend, Metered, ModelInfo
 from wireloom.backends.http.catalogue import Catalogue
-from wireloom.errors import GatewayError, NotFound, NotReady, did_you_mean
+from wireloom.errors import LONGEST_NAME, GatewayError, NotFound, NotReady, did_you_mean
 
 log = logging.getLogger("wireloom.routing.routing")
 
@@ -22,7 +22,6 @@ LOOKUP_SECONDS = 5.0
 # How long a backend rests after a failure: twice as long each time.
 FIRST_REST_SECONDS = 1.0
 LONGEST_REST_SECONDS = 60.0
-LONGEST_NAME = 100
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wireloom.api.edge import exchange_of
 from wireloom.api.observe.meters import Meters
-from wireloom.errors import GatewayError
+from wireloom.errors import LONGEST_NAME, GatewayError
 from wireloom.exchange import ENDED, Exchange
 
 log = logging.getLogger("wireloom.request")
@@ -19,8 +19,6 @@ log = logging.getLogger("wireloom.request")
 PROBES = frozenset({"/health", "/ready", "/metrics"})
 QUIET = frozenset({"", "health", "ready", "metrics"})
 FACES = {"createChatCompletion": "chat", "createResponse": "responses", "compactResponse": "responses"}
-# What a client or an upstream calls something is cut where it is repeated.
-LONGEST_NAME = 100
 # Bytes of a body that the log repeats at most, where it repeats any.
 LONGEST_CONTENT = 100_000
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from wireloom.errors import (
+    LONGEST_NAME,
     UNNAMED,
     UpstreamAuthentication,
     UpstreamError,
@@ -23,7 +24,6 @@ _VERSION = re.compile(r"/v\d+[a-z0-9]*(?:/|$)")
 _OPERATION = re.compile(r"/(?:chat/completions|completions|responses|models)/?$")
 _NOT_FOUND = re.compile(r"\W*(?:(?:file|page|path|route|url) )?not found\W*", re.IGNORECASE)
 _KEY_CODES = {401: "upstream_unauthorized", 403: "upstream_forbidden"}
-LONGEST_NAME = 100
 # Names of models that are listed where none is near the one that was asked for.
 MOST_NAMES = 8
 
