@@ -266,7 +266,7 @@ def test_what_is_wrong_is_named(value: Any, param: str | None, code: str) -> Non
         (ask(input=[{"role": "user"}]), "input[0].content is missing."),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_said_in_a_sentence(value: Any, message: str) -> None:
+def test_the_message_of_a_refusal_is_a_sentence(value: Any, message: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         bodies.validate(ADAPTER, value)
     assert refused.value.message == message
@@ -384,7 +384,7 @@ APART = {"type": "unknown", "member": UNKNOWN}
         ),
     ],
 )
-def test_what_the_contract_does_not_know_is_set_apart(value: Any, prepared: Any) -> None:
+def test_unknown_members_of_unions_are_wrapped(value: Any, prepared: Any) -> None:
     given = copy.deepcopy(value)
     bodies.prepare(given)
     assert given == prepared

@@ -303,7 +303,7 @@ async def test_what_is_not_the_same_conversation_begins_anew(case: str) -> None:
         assert at.server.answered == []
 
 
-async def test_white_space_in_what_was_said_may_differ() -> None:
+async def test_white_space_in_repeated_text_may_differ() -> None:
     async with bench([*said("let me"), *called(("c1", "add", '{"a":1}'))], [*said("done"), ended()]) as at:
         await at.answer(tools=[ADD])
         given = at.follow_up(add="3")

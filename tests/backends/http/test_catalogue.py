@@ -1,4 +1,4 @@
-"""What is known of each model: from the user, from the upstream's list, from the profile."""
+"""The facts of each model: from the user, from the upstream's list, from the profile."""
 
 from dataclasses import replace
 from typing import Any, cast
@@ -44,7 +44,7 @@ PLAIN = of_profile(GENERIC, "m")
 
 
 @pytest.mark.parametrize(
-    ("entry", "told"),
+    ("entry", "result"),
     [
         ({"id": "m"}, {}),
         ({"name": "m", "created": 7.5, "owned_by": "me"}, {"created": 7, "owned_by": "me"}),
@@ -62,8 +62,8 @@ PLAIN = of_profile(GENERIC, "m")
         ({"id": "m", "architecture": "none"}, {}),
     ],
 )
-async def test_a_listed_model_is_as_the_upstream_says(entry: Json, told: Json) -> None:
-    assert await backend({"data": [entry]})[0].models() == [replace(PLAIN, **told)]
+async def test_a_listed_model_has_the_facts_of_the_list(entry: Json, result: Json) -> None:
+    assert await backend({"data": [entry]})[0].models() == [replace(PLAIN, **result)]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ async def test_a_list_is_read_in_each_of_its_forms(listed: Any, names: list[str]
 
 
 @pytest.mark.parametrize("listed", [{}, {"data": "a"}, "a", 5, None])
-async def test_what_is_no_list_is_an_error_of_the_upstream(listed: Any) -> None:
+async def test_an_answer_that_is_no_list_is_an_upstream_error(listed: Any) -> None:
     with pytest.raises(UpstreamError) as caught:
         await backend(listed)[0].models()
     assert (caught.value.code, caught.value.status) == ("upstream_invalid", 502)
@@ -116,7 +116,7 @@ def test_the_route_of_a_model_names_its_provider() -> None:
     assert backend([])[0].route("m") == "generic/m"
 
 
-# -- what the profile says -----------------------------------------------------------------------------------------
+# -- profiles ------------------------------------------------------------------------------------------------------
 
 
 def test_of_an_unlisted_model_its_profile_is_known() -> None:
@@ -143,7 +143,7 @@ def test_efforts_that_make_no_difference_are_one(levels: Json, kept: tuple[str, 
     assert distinct(levels) == kept
 
 
-# -- what the user says --------------------------------------------------------------------------------------------
+# -- settings of the user ------------------------------------------------------------------------------------------
 
 
 class Listed:

@@ -283,7 +283,7 @@ def test_an_incomplete_response(reason: str | None, told_as: str) -> None:
 
 
 @pytest.mark.parametrize("end", [{}, {"status": "in_progress"}, {"status": "incomplete"}])
-def test_the_name_of_the_last_event_tells_that_an_answer_was_cut_short(end: Json) -> None:
+def test_the_type_of_the_last_event_marks_an_incomplete_answer(end: Json) -> None:
     told = Session().read([*whole(message("a"))[:-1], {"type": "response.incomplete", "response": end}])
     assert told.response["incomplete_details"] == {"reason": "max_output_tokens"}
 
@@ -556,7 +556,7 @@ def test_an_item_without_an_id_gets_one() -> None:
         ("content_part", "output_text", ("", "", "")),
     ],
 )
-def test_a_part_may_be_all_that_tells_a_text(kind: str, part: Any, told: tuple[str, str, str]) -> None:
+def test_the_end_of_a_part_alone_may_hold_the_text(kind: str, part: Any, told: tuple[str, str, str]) -> None:
     event = {"type": f"response.{kind}.done", "item_id": "x", "output_index": 0, "part": part}
     found = Session().read([event, {"type": "response.completed", "response": response([])}])
     assert (found.text, found.refusal, found.reasoning) == told
