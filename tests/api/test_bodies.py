@@ -85,6 +85,11 @@ async def test_a_body_may_be_as_large_as_the_limit_and_no_larger(encoding: str) 
     assert refused.value.message == "The body is larger than 2 MiB, the most that is read here."
 
 
+async def test_a_body_of_the_largest_size_that_is_cut_short_is_refused() -> None:
+    with pytest.raises(InvalidRequest):
+        await bodies.read(parts(gzip.compress(b"x" * 100, mtime=0)[:-8]), "gzip", 100)
+
+
 async def test_the_limit_counts_for_the_packed_form_too() -> None:
     data = random.Random(1).randbytes(100)
     assert await bodies.read(parts(data[:50], data[50:]), "", 100) == data
@@ -210,6 +215,8 @@ def ask(**fields: Any) -> dict[str, Any]:
         (ask(temperature="hot"), "temperature", "invalid_type"),
         (ask(temperature=3), "temperature", "invalid_value"),
         (ask(max_output_tokens=0), "max_output_tokens", "invalid_value"),
+        (ask(max_output_tokens="many"), "max_output_tokens", "invalid_type"),
+        (ask(stream="maybe"), "stream", "invalid_type"),
         (ask(input=[{"type": "nonsense"}]), "input[0].type", "invalid_value"),
         (ask(input=[{"type": {}}]), "input[0].type", "invalid_value"),
         (ask(input=[{"type": []}]), "input[0].type", "invalid_value"),

@@ -316,3 +316,7 @@ def test_a_request_may_choose_a_folder_within_a_root(tmp_path: Path) -> None:
 def test_without_a_root_there_is_no_choice(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest):
         installed(tmp_path).folder({"cwd": str(tmp_path)})
+
+
+def test_a_tuple_is_a_list_in_toml() -> None:
+    assert toml(("a", 1)) == '["a", 1]'

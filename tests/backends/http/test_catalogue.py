@@ -30,6 +30,9 @@ class Listing:
             raise self.value
         return self.value
 
+    async def aclose(self) -> None:
+        self.asked.append(("closed", None))
+
     def with_key(self, key: str) -> "Listing":
         self.asked.append(("key", key))
         return self
@@ -112,8 +115,11 @@ async def test_an_upstream_that_wants_the_clients_key_is_ready(
     assert upstream.asked == [(GENERIC.models_path, 5.0)]
 
 
-def test_the_route_of_a_model_names_its_provider() -> None:
-    assert backend([])[0].route("m") == "generic/m"
+async def test_the_route_of_a_model_names_its_provider_and_the_end_closes_it() -> None:
+    closing, upstream = backend([])
+    assert closing.route("m") == "generic/m"
+    await closing.aclose()
+    assert upstream.asked == [("closed", None)]
 
 
 # -- profiles ------------------------------------------------------------------------------------------------------

@@ -93,6 +93,15 @@ def test_a_denied_tool_is_not_offered_to_a_complete_upstream(
     assert ("parallel_tool_calls" in result) == (left is not None)
 
 
+def test_a_denied_tool_must_not_be_called() -> None:
+    request, losses = asked({"tools": [ADD, PATCH]}, denied_tools=frozenset({"add"}))
+    assert [tool["name"] for tool in request.body["tools"]] == ["patch"]
+    assert (request.tools.may_call("add"), request.tools.may_call("patch")) == (False, True)
+    assert [(loss.path, loss.action, loss.severity) for loss in losses.items] == [
+        ("tools[0]", "dropped", Severity.IMMATERIAL)
+    ]
+
+
 NEVER = "tool_choice cannot be served here: The generic profile cannot be made to call a tool."
 ABSENT = "tool_choice: the tool {!r} is not offered."
 
