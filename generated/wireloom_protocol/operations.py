@@ -82,6 +82,7 @@ OPERATIONS: Final = (
     ("POST", "/v1/conversations/{conversation_id}/items", "createConversationItems", True),
     ("GET", "/v1/conversations/{conversation_id}/items/{item_id}", "getConversationItem", True),
     ("DELETE", "/v1/conversations/{conversation_id}/items/{item_id}", "deleteConversationItem", True),
+    ("GET", "/", "about", False),
     ("GET", "/health", "health", False),
     ("GET", "/ready", "ready", False),
     ("GET", "/metrics", "metrics", True),
@@ -327,6 +328,17 @@ class ConversationsApi(Protocol[Caller_contra]):
 
 class OperationsApi(Protocol[Caller_contra]):
     """The operations of tag Operations. A handler class inherits it: `class Operations(OperationsApi[Caller])`."""
+
+    @abstractmethod
+    async def about(
+        self,
+        caller: Caller_contra,
+    ) -> Reply[replies.About]:
+        """GET /: Report what answers here.
+
+        Contract: openapi/gateway.yaml 0.2.0, operation `about`.
+        """
+        ...
 
     @abstractmethod
     async def health(
