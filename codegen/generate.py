@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import argparse
 import copy
-import difflib
-import filecmp
 import hashlib
 import json
-import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
@@ -21,19 +17,22 @@ from typing import Any
 import yaml
 
 from codegen import (
+    additions,
     app_server,
     app_server_read,
-    fields,
     flatten,
+    generator,
     normalise,
     nulls,
     overlay,
     sane,
     select,
     stubs,
+    target,
     titles,
     typed_dicts,
 )
+from codegen.additions import NOTHING, Additions
 from codegen.failure import sentence
 
 Json = Any
@@ -52,43 +51,6 @@ OPEN_UNIONS = (
 )
 TOOLS = ("datamodel-code-generator", "jinja2", "jsonpath-ng", "jsonschema", "ruff")
 
-DCG = (
-    "--input-file-type=openapi",
-    "--target-python-version=3.11",
-    "--naming-strategy=full-path",
-    "--enum-field-as-literal=all",
-    "--use-annotated",
-    "--use-union-operator",
-    "--use-standard-collections",
-    "--field-constraints",
-    "--use-schema-description",
-    "--type-mappings",
-    "uri=string",
-    "date=string",
-    "unixtime=number",
-    "--disable-timestamp",
-    "--formatters",
-    "ruff-format",
-    "ruff-check",
-)
-MODEL_BASE = "wireloom_runtime.models.Deferred"
-PYDANTIC = (
-    "--output-model-type=pydantic_v2.BaseModel",
-    "--reuse-model",
-    "--collapse-reuse-models",
-    "--extra-fields=allow",
-    "--use-type-alias",
-    "--use-missing-sentinel",  # rewritten by `fields`
-    "--strict-nullable",  # a member with a default is not nullable for that
-    f"--field-extra-keys={nulls.MARK}",  # rewritten by `fields`
-    f"--base-class={MODEL_BASE}",
-)
-MSGSPEC = (
-    "--output-model-type=msgspec.Struct",
-    "--use-msgspec-tagged-unions",
-    "--base-class=wireloom_runtime.structs.Untracked",
-)
-TYPED_DICTS = ("--output-model-type=typing.TypedDict",)
 # Module that is slow to import -> the description of the module that shows its names and is not.
 LAZY = {
     "responses": "Pydantic models of the Responses, Conversations, Models and Operations contracts.",
@@ -100,65 +62,111 @@ LAZY = {
 
 def main(argv: list[str] | None = None) -> int:
     """Write the generated package, or with `--check` show how it differs from what is committed."""
-    parser = argparse.ArgumentParser(prog="nox -s generate --")
-    parser.add_argument(
-        "--check", action="store_true", help="compare instead of writing; exit 1 on a difference"
-    )
-    check = parser.parse_args(argv).check
-    if found := faults():
+    given = _arguments(argv)
+    out = given.out or PACKAGE
+    if given.out is not None and (reason := target.refusal(out, PACKAGE)):
+        print(f"Nothing was generated: {reason}")
+        return 1
+    try:
+        more = additions.load(given.overlay)
+    except (OSError, overlay.OverlayError) as error:
+        print(f"Nothing was generated: {error}")
+        return 1
+    if found := faults(more):
         print(*found, sep="\n")
-        print(f"\nNothing is generated: {len(found)} faults in openapi/.")
+        print(
+            f"\nNothing is generated: {len(found)} faults in openapi/{' or the overlays' * bool(given.overlay)}."
+        )
         return 1
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder)
         try:
-            emit(fresh)
+            emit(fresh, more)
         except Exception as error:  # noqa: BLE001 - a newer contract may break any assumption of the compiler
             print(f"Nothing was generated: {sentence(error)}")
             return 1
-        if not check:
-            replace(PACKAGE, fresh)
+        if not given.check:
+            target.replace(out, fresh)
             return 0
-        changes = list(differences(PACKAGE, fresh))
+        changes = list(target.differences(out, fresh))
     for line in changes:
         print(line)
     if changes:
-        print("\ngenerated/ is not what the contracts compile to. To mend it: nox -s generate, then commit.")
+        shown = "generated/" if given.out is None else out
+        remedy = "nox -s generate, then commit" if given.out is None else "the same command without --check"
+        print(f"\n{shown} is not what the contracts compile to. To mend it: {remedy}.")
     return 1 if changes else 0
 
 
-def faults() -> list[str]:
-    """All that the contracts cannot mean, a sentence each; empty where they can be compiled."""
+def _arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m codegen.generate")
+    parser.add_argument(
+        "--check", action="store_true", help="compare instead of writing; exit 1 on a difference"
+    )
+    parser.add_argument(
+        "--overlay",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="an overlay of yours, applied after the project's own; may be repeated; needs --out",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="write the package into this folder and leave generated/ alone",
+    )
+    given = parser.parse_args(argv)
+    if given.overlay and given.out is None:
+        parser.error("--overlay needs --out: generated/ holds the contracts of the project alone")
+    return given
+
+
+def faults(more: Additions = NOTHING) -> list[str]:
+    """All that the contracts cannot mean, a sentence each; empty where they can be compiled.
+
+    Args:
+        more: overlays of a user.
+    """
     sources = sorted((OPENAPI / "overlays").glob("*.overlay.yaml"))
     try:
         found = [fault for path in sources for fault in sane.overlay(path.name, overlay.load(path))]
+        found += [
+            fault
+            for each in (*more.contract, *more.app_server)
+            for fault in sane.overlay(each[overlay.FILE], each)
+        ]
         found += sane.prose("gateway.yaml", yaml.safe_load((OPENAPI / "gateway.yaml").read_text()))
         if found:  # what YAML misreads leads to faults in the documents, which would hide the cause
             return [str(fault) for fault in found]
-        surface = corrected()
+        surface = corrected(more=more)
         operations = tomllib.loads((OPENAPI / "operations.toml").read_text())
         found += sane.document(normalise.contract(surface))
         found += sane.document(promised(surface, operations))
-        found += sane.document(app_server.document(app_server_base()), sane.APP_SERVER_RULES)
+        found += sane.document(app_server.document(app_server_base(more)), sane.APP_SERVER_RULES)
     except overlay.OverlayError as error:
         return [str(error)]
     return list(dict.fromkeys(map(str, found)))
 
 
-def app_server_base() -> Json:
-    """The base file of the app-server contract with its overlay applied."""
+def app_server_base(more: Additions = NOTHING) -> Json:
+    """The base file of the app-server contract with its overlays applied."""
     base = json.loads((OPENAPI / "app_server.json").read_text())
-    return overlay.apply(base, overlay.load(OPENAPI / "overlays" / "app-server.overlay.yaml"))
+    return overlay.apply(
+        base, overlay.load(OPENAPI / "overlays" / "app-server.overlay.yaml"), *more.app_server
+    )
 
 
-def corrected(until: str | None = None) -> Json:
+def corrected(until: str | None = None, more: Additions = NOTHING) -> Json:
     """The whole surface with every numbered overlay applied: the contract before anything is chosen.
 
     Args:
         until: file name of an overlay; neither this one nor a later one is applied.
+        more: overlays of a user, applied last.
     """
     paths = [path for path in numbered() if until is None or path.name < until]
-    return overlay.apply(base(), *map(overlay.load, paths))
+    return overlay.apply(base(), *map(overlay.load, paths), *more.contract)
 
 
 def base() -> Json:
@@ -216,26 +224,31 @@ def documents(served: Json) -> dict[str, Json]:
     }
 
 
-def emit(target: Path) -> None:
-    """Write every generated file into an empty folder."""
+def emit(folder: Path, more: Additions = NOTHING) -> None:
+    """Write every generated file into an empty folder.
+
+    Args:
+        folder: where they go.
+        more: overlays of a user.
+    """
     operations = tomllib.loads((OPENAPI / "operations.toml").read_text())
-    surface = corrected()
+    surface = corrected(more=more)
     document = nulls.everywhere(normalise.contract(surface))
     served = promised(surface, operations)
     for name, published in documents(served).items():
-        (target / name).write_text(json.dumps(published, indent=1, ensure_ascii=False) + "\n")
+        (folder / name).write_text(json.dumps(published, indent=1, ensure_ascii=False) + "\n")
     parts = divided(document, operations)
     hot = operations["hot"]
-    parts["hot"] = (normalise.hot(document, **hot), (*DCG, *MSGSPEC))
-    base = app_server_base()
+    parts["hot"] = (normalise.hot(document, **hot), (*generator.DCG, *generator.MSGSPEC))
+    base = app_server_base(more)
     parts["app_server"] = (app_server.document(base), app_server.DCG_OPTIONS)
     reading = app_server_read.load(OPENAPI / "app_server_read.toml")
     parts["app_server_hot"] = (app_server_read.document(base, reading), app_server_read.DCG_OPTIONS)
     origins = stubs.Origins(placed(operations), sources(served), frozenset(hot["write"]))
     parts |= typed_dicts_of(served, stubs.operations(served, document, origins))
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda part: model(target / file_of(part[0]), *part[1]), parts.items()))
-    read = target / file_of("app_server_hot")
+        list(pool.map(lambda part: generator.model(folder / file_of(part[0]), *part[1]), parts.items()))
+    read = folder / file_of("app_server_hot")
     read.write_text(app_server_read.optional(read.read_text()))
     modules = stubs.served(served, document, open_types(document), origins)
     modules["rpc"] = stubs.rpc(app_server.methods(base))
@@ -244,12 +257,12 @@ def emit(target: Path) -> None:
     for name, description in LAZY.items():
         rendered[f"{name}.py"] = stubs.render("lazy.py.jinja", name=name, description=description)
     for name, text in rendered.items():
-        (target / name).write_text(text)
-    (target / "py.typed").touch()
-    files = [target / name for name in rendered]
-    ruff("format", files)
-    ruff("check", files)
-    (target / "manifest.json").write_text(json.dumps(manifest(), indent=1) + "\n")
+        (folder / name).write_text(text)
+    (folder / "py.typed").touch()
+    files = [folder / name for name in rendered]
+    generator.ruff("format", files)
+    generator.ruff("check", files)
+    (folder / target.MARK).write_text(json.dumps(manifest(more), indent=1) + "\n")
 
 
 def divided(document: Json, operations: Json) -> dict[str, tuple[Json, tuple[str, ...]]]:
@@ -261,7 +274,10 @@ def divided(document: Json, operations: Json) -> dict[str, tuple[Json, tuple[str
             operation["operationId"]
         )
     return {
-        name: (normalise.models(select.surface(document, members), OPEN_UNIONS), (*DCG, *PYDANTIC))
+        name: (
+            normalise.models(select.surface(document, members), OPEN_UNIONS),
+            (*generator.DCG, *generator.PYDANTIC),
+        )
         for name, members in modules.items()
     }
 
@@ -285,7 +301,10 @@ def typed_dicts_of(
         "replies": {name for operation in operations for name in (operation.reply, operation.event)},
     }
     return {
-        name: (typed_dicts.document(served, sorted(filter(None, names))), (*DCG, *TYPED_DICTS))
+        name: (
+            typed_dicts.document(served, sorted(filter(None, names))),
+            (*generator.DCG, *generator.TYPED_DICTS),
+        )
         for name, names in roots.items()
     }
 
@@ -314,33 +333,7 @@ def codex_version() -> str:
     return version
 
 
-def model(target: Path, document: Json, options: tuple[str, ...]) -> None:
-    """Run the model generator on one document."""
-    header = "# Generated by `nox -s generate` from openapi/; do not edit.\n# ruff: noqa\n"
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as source:
-        json.dump(document, source)
-        source.flush()
-        command = [sys.executable, "-m", "datamodel_code_generator", "--input", source.name]
-        command += ["--output", str(target), "--custom-file-header", header, *options]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
-    if done.returncode:
-        raise RuntimeError(f"{target.name}: {done.stderr}")
-    made = target.read_text()
-    written = fields.written(made)
-    target.write_text(written)
-    if written is not made:
-        ruff("format", [target])
-
-
-def ruff(command: str, files: list[Path]) -> None:
-    """Format, or sort and tidy the imports of, the files rendered from templates."""
-    options = ["--select=I,F401", "--fix"] if command == "check" else []
-    config = ["--config", str(ROOT / "pyproject.toml")]
-    run = [sys.executable, "-m", "ruff", command, "--quiet", *config, *options, *map(str, files)]
-    subprocess.run(run, check=True)
-
-
-def manifest() -> Json:
+def manifest(more: Additions = NOTHING) -> Json:
     """Where the generated package comes from: the digest of every input and the version of every tool."""
     inputs = sorted(
         path
@@ -349,30 +342,8 @@ def manifest() -> Json:
         if path.suffix in {".json", ".yaml", ".toml", ".py", ".jinja"}
     )
     digests = {str(path.relative_to(ROOT)): hashlib.sha256(path.read_bytes()).hexdigest() for path in inputs}
-    return {"command": "nox -s generate", "tools": {tool: version(tool) for tool in TOOLS}, "inputs": digests}
-
-
-def replace(target: Path, fresh: Path) -> None:
-    """Make `target` hold exactly the files of `fresh`."""
-    target.mkdir(parents=True, exist_ok=True)
-    for path in target.iterdir():
-        if path.is_file():
-            path.unlink()
-    for path in fresh.iterdir():
-        (target / path.name).write_bytes(path.read_bytes())
-
-
-def differences(old: Path, new: Path) -> Iterable[str]:
-    """Lines of a unified diff from the committed files to the fresh ones."""
-    names = sorted({path.name for folder in (old, new) for path in folder.iterdir() if path.is_file()})
-    _, changed, odd = filecmp.cmpfiles(old, new, names, shallow=False)
-    for name in sorted([*changed, *odd]):
-        before, after = (_lines(folder / name) for folder in (old, new))
-        yield from difflib.unified_diff(before, after, f"committed/{name}", f"fresh/{name}", lineterm="", n=1)
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text().splitlines() if path.exists() else []
+    made = {"command": "nox -s generate", "tools": {tool: version(tool) for tool in TOOLS}, "inputs": digests}
+    return {**made, "overlays": dict(more.digests)} if more.digests else made
 
 
 def open_types(document: Json) -> dict[str, list[str]]:

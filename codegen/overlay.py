@@ -15,17 +15,21 @@ takes the place of. `codegen.review` compares the two.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
+from jsonpath_ng.exceptions import JSONPathError
 from jsonpath_ng.ext.parser import parse
 from jsonpath_ng.jsonpath import DatumInContext
 
 Json = Any
+Steps = tuple[str, ...]
+"""The keys and indexes from the root of a document to a place in it."""
 
 SCHEMAS = "#/components/schemas/"
 UNIONS = ("oneOf", "anyOf")
@@ -35,28 +39,48 @@ NAMING = frozenset({"properties", "parameters", "responses", "schemas", "paths",
 """Keywords whose children have names, so that removing a child removes something named."""
 
 
+FILE = "x-file"
+"""Where a loaded overlay keeps the name of its file, for messages."""
+
+
 class OverlayError(ValueError):
-    """An overlay that cannot be read, or an action without a reason or an effect, or that removes what it does not name."""
+    """An overlay that cannot be read, or an action without a reason or an effect, or that removes what it does not name.
+
+    Args:
+        message: names the overlay and the action.
+        title: of the overlay, where it could be read.
+    """
+
+    def __init__(self, message: str, title: str = "") -> None:
+        super().__init__(message)
+        self.title = title
 
 
 def load(path: Path) -> Json:
     """Read an overlay file and check that every action has a reason and one verb.
 
     Raises:
-        OverlayError: a file that is not YAML, or an action without a description, with no verb, or with several.
+        OverlayError: a file that is not YAML or no overlay, or an action without a target or a description, with no
+            verb, or with several.
     """
     try:
         overlay = yaml.safe_load(path.read_text())
     except yaml.YAMLError as error:
         raise OverlayError(f"{path.name}: not YAML: {error}. Quote texts with `: ` or ` #`.") from error
+    if not isinstance(overlay, dict) or not isinstance(overlay.get("actions"), list):
+        raise OverlayError(f"{path.name} has no list of `actions`, so it is no OpenAPI Overlay document")
+    if not overlay.get("info", {}).get("title"):
+        raise OverlayError(f"{path.name} has no `info.title`")
     for number, action in enumerate(overlay["actions"], 1):
+        if "target" not in action:
+            raise OverlayError(f"{path.name}: action {number} has no `target`")
         place = f"{path.name}: action {number} ({action['target']})"
         if not action.get("description", "").strip():
             raise OverlayError(f"{place} gives no reason")
         verbs = [verb for verb in VERBS if verb in action]
         if len(verbs) != 1:
             raise OverlayError(f"{place} has the verbs {verbs}; an action has one of {', '.join(VERBS)}")
-    return overlay
+    return {**overlay, FILE: path.name}
 
 
 def apply(document: Json, *overlays: Json) -> Json:
@@ -72,22 +96,61 @@ def apply(document: Json, *overlays: Json) -> Json:
     """
     document = copy.deepcopy(document)
     for overlay in overlays:
-        _apply(document, overlay)
+        for _ in applied(document, overlay):
+            pass
     return document
 
 
-def _apply(document: Json, overlay: Json) -> None:
+def applied(document: Json, overlay: Json) -> Iterator[tuple[Json, list[Steps]]]:
+    """Apply an overlay in place; yields each action after its effect, with the places of its targets.
+
+    Args:
+        document: an OpenAPI document; changed.
+        overlay: a parsed OpenAPI Overlay document.
+
+    Raises:
+        OverlayError: see `apply`.
+    """
     title = overlay["info"]["title"]
     for number, action in enumerate(overlay["actions"], 1):
-        place = f"{title}: action {number}"
+        place = f"{overlay.get(FILE, title)}: action {number}"
         verb = next(verb for verb in VERBS if verb in action)
-        matches = _parsed(action["target"]).find(document)
+        try:
+            matches = _parsed(action["target"]).find(document)
+        except JSONPathError as error:
+            raise OverlayError(f"{place}: {action['target']} is no JSONPath: {error}", title) from error
+        if matches and (lacking := _lacking(document, action["target"])):
+            raise OverlayError(f"{place} matches nothing at {', '.join(lacking)}: {action['target']}", title)
         try:
             changed = VERBS[verb](document, matches, action[verb])
         except OverlayError as error:
-            raise OverlayError(f"{place} ({action['target']}): {error}") from error
+            raise OverlayError(f"{place} ({action['target']}): {error}", title) from error
         if not changed:
-            raise OverlayError(f"{place} changes nothing: {action['target']}")
+            raise OverlayError(f"{place} changes nothing: {action['target']}", title)
+        yield action, list(map(_steps, matches))
+
+
+def _steps(match: DatumInContext) -> Steps:
+    """The way to a match; a parameter of an operation stands under its name, since its index may be another one."""
+    above = match.context
+    if above is None:
+        return ()
+    listed = _key(above) == "parameters" and isinstance(above.value, list)
+    return (*_steps(above), match.value["name"] if listed else _key(match))
+
+
+_SEVERAL = re.compile(r"\['[^\]]*','[^\]]*'\]")
+
+
+def _lacking(document: Json, target: str) -> list[str]:
+    """Of several names in a target, as in `$.schemas['A','B']`, those at which nothing matches."""
+    found = []
+    for names in _SEVERAL.finditer(target):
+        for name in names[0][2:-2].split("','"):
+            alone = f"{target[: names.start()]}['{name}']{target[names.end() :]}"
+            if not _parsed(alone).find(document):
+                found.append(name)
+    return found
 
 
 _parsed = cache(parse)
@@ -115,28 +178,39 @@ def name_of(member: Json) -> str:
 def _update(document: Json, matches: list[DatumInContext], value: Json) -> bool:
     changed = False
     for match in matches:
-        after, differs = _merged(match.value, copy.deepcopy(value))
+        after, differs = _merged(match.value, copy.deepcopy(value), _key(match))
         if after is not match.value:
             match.full_path.update(document, after)
         changed |= differs
     return changed
 
 
-def _merged(old: Json, new: Json) -> tuple[Json, bool]:
+def _merged(old: Json, new: Json, place: str) -> tuple[Json, bool]:
     """The Overlay specification's update: objects merge, lists are appended to, anything else is replaced.
+
+    Args:
+        old: the value that is there.
+        new: the value of the update.
+        place: the key at which the value stands.
 
     Returns:
         The new value, and whether it differs from the old one.
+
+    Raises:
+        OverlayError: a list of members gains one that it has.
     """
     changed = False
     if isinstance(old, dict) and isinstance(new, dict):
         for key, value in new.items():
             differs = key not in old
-            old[key], deeper = _merged(old[key], value) if key in old else (value, False)
+            old[key], deeper = _merged(old[key], value, key) if key in old else (value, False)
             changed |= differs or deeper
         return old, changed
     if isinstance(old, list):
         more = new if isinstance(new, list) else [new]
+        again = [name_of(member) for member in more if member in old]
+        if again and place in LISTS:
+            raise OverlayError(f"it adds `{', '.join(again)}` to `{place}`, where it is already")
         old.extend(more)
         return old, bool(more)
     return new, old != new or type(old) is not type(new)

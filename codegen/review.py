@@ -11,6 +11,7 @@ moment.
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import re
 import sys
@@ -23,6 +24,7 @@ import yaml
 
 from codegen import facts, generate, normalise, overlay, places, select
 from codegen.facts import Facts
+from codegen.touches import Touches
 
 Json = Any
 
@@ -163,12 +165,13 @@ def review(contract: Contract, tables: Sequence[Rules], members: Sequence[Member
     Returns:
         A sentence for each thing that is new, gone or redefined; none where all is decided.
     """
+    touches = Touches(generate.combined(contract.published, contract.own))
     try:
-        surface, served = _compiled(contract)
+        surface, served = _compiled(contract, touches)
     except overlay.OverlayError as error:
         path = _path_of(contract, error)
         broken = News(f"The overlay {path} does not fit the published document, so change it: {error}.")
-        return [each.sentence for each in (broken, *_unreviewed(contract, {}, frozenset()))]
+        return [each.sentence for each in (broken, *_unreviewed(contract, touches, {}, frozenset()))]
     tables, lost = _placed(surface, tables)
     members, lost_members = _placed(surface, members)
     found = [
@@ -182,27 +185,28 @@ def review(contract: Contract, tables: Sequence[Rules], members: Sequence[Member
         *_compiled_out(contract, surface),
     ]
     named = frozenset(name for news in found for name in news.names)
-    found += _unreviewed(contract, _owners(contract, surface, tables, members), named)
+    found += _unreviewed(contract, touches, _owners(contract, surface, tables, members), named)
     return [news.sentence for news in found]
 
 
-def _compiled(contract: Contract) -> tuple[Json, Json]:
-    """The surface and the served document.
+def _compiled(contract: Contract, touches: Touches) -> tuple[Json, Json]:
+    """The surface and the served document; `touches` gets what the overlays change.
 
     Raises:
         overlay.OverlayError: an overlay that does not fit.
     """
-    document = overlay.apply(generate.combined(contract.published, contract.own), *contract.overlays.values())
-    served = generate.narrowed(document, contract.served, contract.operations)
-    return select.closed(normalise.contract(document)), served
+    document = copy.deepcopy(generate.combined(contract.published, contract.own))
+    for path, each in contract.overlays.items():
+        touches.note(path, overlay.applied(document, each))
+    surface = select.closed(normalise.contract(document))
+    touches.note(SERVED, overlay.applied(document, contract.served))
+    return surface, select.surface(normalise.contract(document), contract.operations["served"])
 
 
 def _path_of(contract: Contract, error: overlay.OverlayError) -> str:
-    """The overlay that an error is about, whose title the error begins with."""
+    """The overlay that an error is about."""
     overlays = {**contract.overlays, SERVED: contract.served}
-    return next(
-        path for path, document in overlays.items() if str(error).startswith(document["info"]["title"])
-    )
+    return next(path for path, document in overlays.items() if document["info"]["title"] == error.title)
 
 
 # -- what overlays and tables decide -------------------------------------------------------------------------------
@@ -368,18 +372,29 @@ def _owners(
     return found
 
 
-def _unreviewed(contract: Contract, owners: Mapping[str, list[str]], named: frozenset[str]) -> Iterator[News]:
+def _unreviewed(
+    contract: Contract, touches: Touches, owners: Mapping[str, list[str]], named: frozenset[str]
+) -> Iterator[News]:
     """How the published document differs from the last one that somebody looked at."""
     published = facts.facts(contract.published)
     for difference in facts.differences(contract.reviewed, published):
         fact = difference.fact
+        overlays = touches.of(fact)
         reported = difference.names and difference.names <= named
-        if reported or fact.schema in named or fact.name in named:
+        if not overlays and (reported or fact.schema in named or fact.name in named):
             continue
         around = (f"{fact.place}.{fact.name}", fact.place, fact.schema)
         wheres = next((owners[place] for place in around if place in owners), [])
-        look = f"read {' and '.join(wheres[:3])}; then {NOTE}" if wheres else NOTE
+        to_read = [" and ".join(wheres[:3]), _which_change(overlays)]
+        look = f"read {', and '.join(filter(None, to_read))}; then {NOTE}" if any(to_read) else NOTE
         yield News(f"{difference.sentence}: {look}.")
+
+
+def _which_change(overlays: Sequence[str]) -> str:
+    """The overlays of a place, in words; empty where there are none."""
+    if not overlays:
+        return ""
+    return f"{' and '.join(overlays)}, which {'changes' if len(overlays) == 1 else 'change'} it"
 
 
 def main(argv: list[str] | None = None) -> int:

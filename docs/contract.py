@@ -83,7 +83,8 @@ A gateway serves its contract in two forms. Neither needs a key, and both are by
 DIFFERENCES = """
 `info.version` is the release. Every operation, schema, parameter and response header has a description. Every operation
 has examples, and a test sends them to a gateway with the demo backend. Nested schemas have titles, so that generators
-name types by their place and not by a number.
+name types by their place and not by a number. The same contract compiled to Python is `wireloom_protocol`:
+[protocol.md](protocol.md).
 
 ## The differences between the forms
 
@@ -116,6 +117,8 @@ So clients have to tolerate members, values, kinds of items and kinds of events 
 `nox -s generate` compiles nothing as long as the contract holds one of these: an unknown keyword, a default that its
 own schema rejects, a required member without a definition, a union of one branch, a reference to nothing, a description
 without a schema, a sentence that YAML reads as a key. It prints the place and the remedy of each.
+
+Overlays of yours are held to the same rules, and compiled into a package of your own: [protocol.md](protocol.md).
 
 `nox -s lint_contract` holds both forms to openapi-spec-validator, redocly's recommended rules and spectral's rules for
 OpenAPI; exceptions stand in `tests/contract/lint/` with their reasons.

@@ -35,6 +35,9 @@ A decision is in one of four places:
   words) as it was when somebody last looked. A type, a bound or a `required` that is another now is a sentence, until
   `python -m codegen.review --write` notes the document as reviewed. The diff of that file is what a reviewer reads.
 
+A sentence about a place that an overlay changes names the overlay as well: it was written for the definition before. An
+overlay whose target is gone, or that adds a member which is published by now, does not fit, and is named with the action.
+
 So after a refresh: give each new name a rule, read what has a new type, change what depends on it, note the document as
 reviewed.
 

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from docs import check_cases, conformance, contract, contract_changes, migrate, sdks
+from docs import check_cases, conformance, contract, contract_changes, migrate, protocol, sdks
 from wireloom.config import Settings, flag_name, flag_of, variable_name
 from wireloom.config.models import ModelEntry
 from wireloom.config.tables import KeyEntry, RouteEntry
@@ -112,7 +112,8 @@ def _default(value: Any) -> str:
 def providers() -> str:
     """Every profile: what differs from the generic one."""
     parts = [
-        "# Providers\n\nA profile is a TOML file in `src/wireloom/providers/`; where it is silent, the generic one holds.\n"
+        "# Providers\n\nA profile is a TOML file in `src/wireloom/providers/`; where it is silent, the generic one holds.\n",
+        _own_profile(),
     ]
     flags = {name: field.description or "" for name, field in profile.Profile.model_fields.items()}
     parts.append(
@@ -144,6 +145,35 @@ def providers() -> str:
     return "".join(parts)
 
 
+OWN_PROFILE = """[profiles.acme]
+base = "vllm"                                # what it starts from; without this, generic
+base_url = "https://llm.acme.example/v1"     # with another address the key's variable is not taken over
+api_key_env = "ACME_API_KEY"
+json_schema = false
+dropped = ["seed"]                           # added to those of the base, as is `accepted`
+"""
+
+
+def _own_profile() -> str:
+    """How to write a profile of one's own."""
+    return f"""
+## A profile of your own
+
+A table of the config file, with the keys below, is a provider under its name: in `provider`, `--provider` and the backends.
+
+```toml
+provider = "acme"
+
+{OWN_PROFILE}```
+
+The same keys, without the table's head, make a file for `--profile acme.toml` (or `profile` in the config file); the
+file's name is the name of the provider. A table `[profiles.acme.responses]` changes that of the base key by key. `hosts` and
+`ports` let URLs be recognised, before those of the profiles below; they are not taken over. A profile named as one below
+stands in its place.
+`wireloom config check` finds mistakes, with their lines.
+"""
+
+
 def _shown(value: Any) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(str, value)) or "none"
@@ -160,6 +190,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "migrate.md": lambda: migrate.page(table),
     "check-cases.md": lambda: check_cases.page(table),
     "contract.md": lambda: contract.page(table),
+    "protocol.md": lambda: protocol.page(table),
     "sdks.md": lambda: sdks.page(table),
 }
 

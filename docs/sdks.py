@@ -154,7 +154,8 @@ curl -s http://127.0.0.1:4444/openapi-3.1.json > openapi-3.1.json
 ```
 
 The gateway serves its contract in two forms, both without a key: `/openapi.json` in OpenAPI 3.2, and `/openapi-3.1.json` as
-generators of clients read it ([the differences](contract.md)). Each release has both as files.
+generators of clients read it ([the differences](contract.md)). Each release has both as files. A Python program that needs
+types and no client has them in `wireloom_protocol` ([protocol.md](protocol.md)).
 
 `nox -s sdks` generates a client with each tool, type-checks a program on it in strict mode, and runs the program against a
 gateway with the demo backend: a whole answer, a stream, a tool call, an error. `nox -s sdks -- --write` writes this table;

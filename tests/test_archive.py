@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -77,6 +78,7 @@ async def keep(history: History, *inputs: Json, id: str = "resp_1", previous: st
 def test_every_kind_of_item_has_a_prefix_of_its_own() -> None:
     assert PREFIXES.keys() == contract.tags(m.InputItem) - {REFERENCE}
     assert len({*PREFIXES.values()}) == len(PREFIXES)
+    assert all(re.fullmatch("[a-z]{2,5}", prefix) for prefix in PREFIXES.values())
 
 
 def test_items_get_ids_where_they_have_none_of_their_own() -> None:

@@ -19,6 +19,7 @@ from wireloom.config import (
     variable_name,
 )
 from wireloom.config.models import ModelEntry
+from wireloom.providers import load as profile
 
 SECRET = "s3cret-K9Qx"
 DEMO = {"backend": "demo"}
@@ -153,6 +154,9 @@ def test_every_setting_is_in_the_table_of_layers() -> None:
         "app_server_token_env",
         "api_key_file",
         "api_key_keyring",
+        # Those of test_profiles.py.
+        "profile",
+        "profiles",
         # Tables, which test_tables.py is about.
         "backends",
         "default_backend",
@@ -228,6 +232,30 @@ def test_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None
         (DEMO, {"WIRELOOM_TOKEN": "k"}, "no_auth = true", {"no_auth": False}),
         (DEMO, {"WIRELOOM_NO_AUTH": "false"}, 'token = "l"', {"token": {"default": SecretStr("l")}}),
         ({"upstream": "http://a", "api_key_env": "PATH"}, {"WIRELOOM_API_KEY": "k"}, "", {"api_key": None}),
+        (
+            {"provider": "groq"},
+            {},
+            'provider = "xai"\nupstream = "http://a"\napi_key = "k"\nmodel = "m"\nmodel_map = "a:b"\nstrict = true',
+            {
+                "upstream": "https://api.groq.com/openai/v1",
+                "api_key": None,
+                "model": None,
+                "model_map": {},
+                "strict": True,
+            },
+        ),
+        (
+            {"provider": "groq"},
+            {},
+            'upstream = "http://a"\nmodel = "m"',
+            {"upstream": "http://a", "model": "m"},
+        ),
+        (
+            {"provider": "groq", "model": "n"},
+            {},
+            'provider = "groq"\nupstream = "http://a"',
+            {"upstream": "http://a"},
+        ),
         ({"upstream": "http://a"}, {"WIRELOOM_API_KEY": "k"}, 'api_key_env = "NONE"', {"api_key_env": None}),
         (
             {"upstream": "http://a", "token": {"a": "k"}},
@@ -329,8 +357,9 @@ def test_provider_brings_its_upstream_and_profile() -> None:
             {"upstream": "http://a", "backend": "chat", "upstream_wire": "responses"},
             ["--backend", "--upstream-wire", "leave one out"],
         ),
-        ({"provider": "nobody"}, ["--provider:", "'nobody'", "deepseek"]),
-        ({**DEMO, "upstream": "http://a"}, ["--backend demo", "--upstream", "leave one out"]),
+        ({"provider": "nobody"}, ["--provider: there is no provider nobody; there are deepseek"]),
+        ({"provider": "deepsek"}, ["--provider: there is no provider deepsek; did you mean deepseek?"]),
+        ({**DEMO, "upstream": "http://a"}, ["--upstream: contradicts --backend demo", "leave one out"]),
         ({**DEMO, "no_auth": True, "host": "0.0.0.0"}, ["--no-auth", "WIRELOOM_TOKEN", "--host 127.0.0.1"]),
         ({**DEMO, "host": "0.0.0.0"}, ["--host", "WIRELOOM_TOKEN"]),
         ({**DEMO, "host": "gateway.lan"}, ["--host", "WIRELOOM_TOKEN"]),
@@ -343,7 +372,8 @@ def test_provider_brings_its_upstream_and_profile() -> None:
         ({**DEMO, "token": [7]}, ["--token:", "string"]),
         ({**DEMO, "api_key": f"{SECRET}\n"}, ["--api-key:", "visible ASCII", "--api-key KEY"]),
         ({**DEMO, "api_key_env": SECRET}, ["--api-key-env:", "not the key itself"]),
-        ({**DEMO, "api_key_env": "NOT_SET_ANYWHERE"}, ["--api-key-env", "not set", "WIRELOOM_API_KEY_ENV"]),
+        ({**DEMO, "api_key_env": "NOT_SET_ANYWHERE"}, ["--api-key-env: NOT_SET_ANYWHERE is not set"]),
+        ({**DEMO, "api_key_env": SECRET.replace("-", "_")}, ["--api-key-env: the variable that it names"]),
         ({**DEMO, "history": f"redis://u:{SECRET}@a"}, ["--history:", "not there yet", "sqlite:PATH"]),
         ({**DEMO, "history": f"postgresql://u:{SECRET}@a"}, ["--history:", "not there yet"]),
         ({**DEMO, "history": "memory:a"}, ["--history:", "memory, sqlite or sqlite:PATH"]),
@@ -379,28 +409,27 @@ def test_errors_name_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_errors_name_the_key_and_the_file(write_config: WriteConfig) -> None:
     path = write_config(f'port = "abc"\napi_key = "{SECRET} "\nhost = 5\n')
     lines = refusal({"upstream": "http://a"}).splitlines()
-    assert [line.split(":")[0] for line in lines] == [
-        f"{name} in {path}, line {line}" for name, line in (("host", 3), ("port", 1), ("api_key", 2))
-    ]
-    assert "For example: port = 4444" in lines[1]
-    assert 'For example: host = "127.0.0.1"' in lines[0]
+    assert [line.partition(": ")[0] for line in lines[::3]] == [f"{path}:{line}" for line in (1, 2, 3)]
+    assert "port: 'abc' cannot be used" in lines[0]
+    assert "For example: port = 4444" in lines[0]
+    assert lines[1:3] == ['  1 | port = "abc"', "    |         ^^^"]
+    assert lines[4:6] == ["  2 | api_key = ...", "    | ^^^^^^^"]
+    assert 'For example: host = "127.0.0.1"' in lines[6]
     assert SECRET not in "".join(lines)
 
 
 def test_unknown_key_in_the_file(write_config: WriteConfig) -> None:
-    path = write_config('api-key = "k"\nzzz = 1')
+    path = write_config('api-kye = "k"\nzzz = 1')
     for kind in (Settings, Endpoint):
         message = refusal(DEMO if kind is Settings else {}, kind)
-        assert f"api-key in {path}, line 1: there is no such setting; did you mean api_key?" in message
-        assert f"zzz in {path}, line 2: there is no such setting; remove it." in message
+        assert f"{path}:1: api-kye: there is no such setting; did you mean api_key?" in message
+        assert f"{path}:2: zzz: there is no such setting; remove it." in message
 
 
 def test_broken_file(write_config: WriteConfig) -> None:
     path = write_config(f"api_key = {SECRET}\n")
     message = refusal(DEMO)
-    assert str(path) in message
-    assert "not TOML" in message
-    assert "line 1" in message
+    assert f"{path}:1: the config file is not TOML: this is no TOML value" in message
     assert SECRET not in message
 
 
@@ -458,6 +487,7 @@ def test_names_are_derived_and_examples_hold(name: str, monkeypatch: pytest.Monk
     monkeypatch.setenv("OPENROUTER_API_KEY", "k")
     monkeypatch.setenv("APP_SERVER_TOKEN", "k")
     monkeypatch.setattr("wireloom.config.backend.read_key", lambda _: SecretStr("k"))
+    monkeypatch.setattr("wireloom.config.backend.from_file", lambda _: profile("generic"))
     monkeypatch.setattr("wireloom.config.backend.in_keyring", lambda _: SecretStr("k"))
     own: dict[str, dict[str, Any]] = {"backend": {}, "app_server_url": {"backend": "app-server"}}
     base = own.get(name, {"upstream": "http://127.0.0.1:1"})
@@ -469,7 +499,10 @@ def test_names_are_derived_and_examples_hold(name: str, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("models", "words"),
     [
-        ('{"a": {"contextwindow": 1}}', ["a.contextwindow", "context_window", "base_instructions_file"]),
+        (
+            '{"a": {"contextwindow": 1}}',
+            ["a.contextwindow", "a model has no such setting; did you mean context_window?"],
+        ),
         ('{"a": {"context_window": 0}}', ["a.context_window", "greater"]),
         ('{"a": {"efforts": ["low", "huge"]}}', ["a.efforts[1]", "'huge'", "'high'"]),
         ('{"a": {"modalities": []}}', ["a.modalities"]),

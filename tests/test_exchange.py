@@ -15,7 +15,7 @@ class Told:
     """An answer as far as an exchange looks at one."""
 
     def __init__(self, status: str, usage: Any = None, *, spoke: bool = True) -> None:
-        self.spoke = spoke
+        self.has_output = spoke
         self.response = {"status": status, "usage": usage}
 
 

@@ -9,6 +9,6 @@ from typing import TYPE_CHECKING
 from wireloom_runtime.lazy import names_of
 
 if TYPE_CHECKING:
-    from wireloom_protocol._app_server import *  # noqa: F403
+    from ._app_server import *  # noqa: F403
 else:
-    __getattr__, __dir__ = names_of(__name__, "wireloom_protocol._app_server")
+    __getattr__, __dir__ = names_of(__name__, "._app_server")

@@ -12,12 +12,12 @@ from wireloom.errors import InvalidRequest, NotFound, Unavailable
 from wireloom.history.base import Conversation, Full, History, ItemJson
 from wireloom.translate.hub.stored_items import shown
 from wireloom.translate.tools.table import FORMS, PREFIXES
+from wireloom.wire.json import Json
 
 if TYPE_CHECKING:
     from wireloom_protocol import replies
 
 T = TypeVar("T")
-Json = dict[str, Any]
 
 REFERENCE = "item_reference"
 

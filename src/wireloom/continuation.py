@@ -69,20 +69,24 @@ class _Recent:
 
     def take(self, response_id: str, count: int) -> list[Any] | None:
         """The items up to the end of a response, if they are still as many as the store has."""
-        _, items = self._chains.get(response_id, (0, None))
-        return items if items is not None and len(items) == count else None
+        if response_id not in self._chains:
+            return None
+        _, items = self._chains[response_id]
+        return items if len(items) == count else None
 
     def put(self, response_id: str, items: list[Any], size: int, before: str | None) -> None:
         """Have a chain go on: its new end takes the place of the one before."""
-        self._drop(before)
+        if before is not None:
+            self._drop(before)
         self._chains[response_id] = (size, items)
         self._bytes += size
         while self._bytes > RECENT_BYTES:
             self._drop(next(iter(self._chains)))
 
-    def _drop(self, response_id: str | None) -> None:
-        size, _ = self._chains.pop(response_id, (0, None)) if response_id is not None else (0, None)
-        self._bytes -= size
+    def _drop(self, response_id: str) -> None:
+        if response_id in self._chains:
+            size, _ = self._chains.pop(response_id)
+            self._bytes -= size
 
 
 class Continuations:

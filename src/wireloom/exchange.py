@@ -37,7 +37,7 @@ class Answer(Protocol):
     """An answer while it is made."""
 
     @property
-    def spoke(self) -> bool:
+    def has_output(self) -> bool:
         """Whether anything of it was said."""
         ...
 
@@ -133,7 +133,7 @@ class Exchange:
 
     def spoken(self) -> None:
         """Note, after something was written, whether this was the first of the answer itself."""
-        if FIRST_CONTENT not in self._moments and (self.answer is None or self.answer.spoke):
+        if FIRST_CONTENT not in self._moments and (self.answer is None or self.answer.has_output):
             self.mark(FIRST_CONTENT)
 
     def headers(self, *, begun: bool = False) -> dict[str, str]:

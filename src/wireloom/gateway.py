@@ -27,8 +27,9 @@ from wireloom.seal import NONCE_BYTES, Sealer
 from wireloom.translate import compaction
 from wireloom.translate.hub.fold import fold
 from wireloom.translate.hub.include import ENCRYPTED_REASONING
-from wireloom.translate.hub.items import Event
 from wireloom.translate.hub.opening import opening
+from wireloom.translate.hub.relay import take_over
+from wireloom.translate.hub.sequence import Event
 from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.rules.loss import LOSS_HEADER, Loss, Losses, Severity
 
@@ -179,11 +180,11 @@ class Gateway:
 
         def begin(place: Place) -> Turn:
             other = replace(self._ask(begun, ask.caller, place), body=ask.body, losses=ask.losses)
-            stream.take_over(opened, partial(other.seals["reasoning"].close, "reasoning"))
+            take_over(stream, opened, partial(other.seals["reasoning"].close, "reasoning"))
             return place.at.backend.turn(other, stream)
 
         def told() -> bool:
-            return stream.spoke or stream.ended
+            return stream.has_output or stream.ended
 
         attempts = Attempts(
             places, begin, told, self._admission.budget, self.routing.now, ask.caller.exchange

@@ -13,11 +13,15 @@ def names_of(facade: str, module: str) -> tuple[Callable[[str], Any], Callable[[
 
     Args:
         facade: name of the module that shows the names; later uses find them in it directly.
-        module: name of the module that defines them.
+        module: name of the module that defines them, relative to the package of the first.
     """
 
+    package = facade.rpartition(".")[0]
+
     def load() -> dict[str, Any]:
-        names = {name: value for name, value in vars(import_module(module)).items() if name[0] != "_"}
+        names = {
+            name: value for name, value in vars(import_module(module, package)).items() if name[0] != "_"
+        }
         vars(sys.modules[facade]).update(names)
         return names
 

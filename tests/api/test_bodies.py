@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import copy
 import gzip
 import json
+import random
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Literal
 
 import pytest
@@ -14,7 +17,7 @@ from pydantic import TypeAdapter
 from wireloom_protocol import responses as m
 
 from wireloom.api import bodies
-from wireloom.errors import LONGEST, GatewayError, InvalidRequest, TooLarge
+from wireloom.errors import LONGEST, GatewayError, InvalidRequest, TooLarge, TooSlow
 
 ADAPTER = TypeAdapter(m.CreateResponse)
 LIMIT = 10_000
@@ -60,6 +63,89 @@ async def test_packed_bodies(encoding: str, packed: bytes) -> None:
 async def test_bodies_that_are_refused(encoding: str, data: bytes, error: type[GatewayError]) -> None:
     with pytest.raises(error):
         await bodies.read(parts(data), encoding, LIMIT)
+
+
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    "identity": bytes,
+    "gzip": lambda data: gzip.compress(data, mtime=0),
+    "deflate": zlib.compress,
+    "zstd": zstandard.compress,
+}
+
+
+@pytest.mark.parametrize("encoding", PACKERS)
+async def test_a_body_may_be_as_large_as_the_limit_and_no_larger(encoding: str) -> None:
+    limit = 2 * 2**20
+    largest = random.Random(1).randbytes(1000) + bytes(limit - 1000)
+    packed = PACKERS[encoding](largest)
+    assert await bodies.read(parts(packed), encoding, limit) == largest
+    with pytest.raises(TooLarge) as refused:
+        await bodies.read(parts(PACKERS[encoding](largest + b"x")), encoding, limit)
+    assert refused.value.message == "The body is larger than 2 MiB, the most that is read here."
+
+
+async def test_the_limit_counts_for_the_packed_form_too() -> None:
+    data = random.Random(1).randbytes(100)
+    assert await bodies.read(parts(data[:50], data[50:]), "", 100) == data
+    packed = gzip.compress(data, mtime=0)
+    with pytest.raises(TooLarge):
+        await bodies.read(parts(packed), "gzip", len(packed) - 1)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "data", "message", "status"),
+    [
+        ("br", b"x", "This content-encoding is not known; use identity, gzip, deflate, zstd.", 415),
+        ("gzip, br", b"x", "This content-encoding is not known; use identity, gzip, deflate, zstd.", 415),
+        ("gzip", b"x", "The body is not gzip.", 400),
+        ("gzip", gzip.compress(b"hello", mtime=0)[:-1], "The body is not gzip.", 400),
+        ("deflate", b"", "The body is not deflate.", 400),
+        ("zstd", b"x", "The body is not zstd.", 400),
+    ],
+)
+async def test_a_body_that_cannot_be_unpacked_is_named(
+    encoding: str, data: bytes, message: str, status: int
+) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        await bodies.read(parts(data), encoding, LIMIT)
+    found = refused.value
+    assert (found.message, found.param, found.status) == (message, "content-encoding", status)
+
+
+async def trickle(*pauses: float) -> AsyncIterator[bytes]:
+    """A byte at once, and one more after each pause in seconds."""
+    yield b"x"
+    for pause in pauses:
+        await asyncio.sleep(pause)
+        yield b"x"
+
+
+async def test_a_body_that_does_not_arrive_in_time_is_refused() -> None:
+    with pytest.raises(TooSlow) as refused:
+        await bodies.read(trickle(60), "", LIMIT, 0.05)
+    assert refused.value.message == "The body did not arrive within 0 s."
+    assert await bodies.read(trickle(0.01), "", LIMIT, 60) == b"xx"
+    assert await bodies.read(trickle(0.01), "", LIMIT, 0) == b"xx"
+
+
+async def test_a_long_body_has_more_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "SLOWEST_PACE", 0.02)  # 50 seconds more for each byte
+    assert await bodies.read(trickle(0.1, 0.1), "", LIMIT, 0.05) == b"xxx"
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b'"\xff"', "The body is not UTF-8."),
+        (b"[" * 100_000, "The body is nested too deeply."),
+        (b"{", "The body is no JSON: Input data was truncated."),
+    ],
+)
+def test_why_a_body_is_no_json(data: bytes, message: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        bodies.parse(data)
+    assert (refused.value.message, refused.value.code) == (message, "invalid_json")
 
 
 @pytest.mark.parametrize(
@@ -170,6 +256,23 @@ def test_what_is_wrong_is_named(value: Any, param: str | None, code: str) -> Non
 
 
 @pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ([], "The body: Input should be a valid dictionary or instance of CreateResponse."),
+        ({}, "model is missing."),
+        (ask(temperature="hot"), "temperature: Input should be a valid number."),
+        (ask(input=[{"type": "nonsense"}]), "input[0].type: there is no such kind here."),
+        (ask(tool_choice={"type": "unheard_of", "tools": [5]}), "tool_choice.type: there is no such kind here."),
+        (ask(input=[{"role": "user"}]), "input[0].content is missing."),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_in_a_sentence(value: Any, message: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        bodies.validate(ADAPTER, value)
+    assert refused.value.message == message
+
+
+@pytest.mark.parametrize(
     "value",
     [
         ask(temperature="canary-4711"),
@@ -230,6 +333,61 @@ def test_query_parameters_are_named_and_not_repeated() -> None:
         bodies.parameter(adapter, "order", "canary")
     assert refused.value.param == "order"
     assert "canary" not in refused.value.message
+
+
+UNKNOWN = {"type": "from_the_future", "x": 1}
+APART = {"type": "unknown", "member": UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    ("value", "prepared"),
+    [
+        ([UNKNOWN], [UNKNOWN]),
+        ({"tools": UNKNOWN}, {"tools": UNKNOWN}),
+        ({"tools": [UNKNOWN, "a", {"type": 5}]}, {"tools": [APART, "a", {"type": 5}]}),
+        ({"tools": [{"type": "custom"}], "messages": []}, {"tools": [{"type": "custom"}], "messages": []}),
+        (
+            {"tools": [{"type": "web_search"}, {"type": "function"}], "messages": []},
+            {
+                "tools": [{"type": "unknown", "member": {"type": "web_search"}}, {"type": "function"}],
+                "messages": [],
+            },
+        ),
+        *(
+            ({"messages": [{"role": role, name: [UNKNOWN]}]}, {"messages": [{"role": role, name: [APART]}]})
+            for role, name in (("user", "content"), ("assistant", "tool_calls"))
+        ),
+        *(
+            ({"messages": messages}, {"messages": messages})
+            for messages in (
+                [{"role": "user", "tool_calls": [UNKNOWN]}],
+                [{"role": "assistant", "content": [UNKNOWN]}],
+                [{"role": ["user"], "content": [UNKNOWN]}, "a"],
+                [{"role": "user", "content": "a"}],
+                "a",
+            )
+        ),
+        *(
+            ({"input": [{"type": kind, "tools": [UNKNOWN]}]}, {"input": [{"type": kind, "tools": [APART]}]})
+            for kind in ("additional_tools", "tool_search_output")
+        ),
+        *(
+            ({"input": items}, {"input": items})
+            for items in (
+                [{"type": "message", "tools": [UNKNOWN]}],
+                [{"type": "additional_tools", "tools": UNKNOWN}],
+                [{"type": 5, "tools": [UNKNOWN]}],
+                [{"other": 1}],
+                [{"type": None, "id": "x"}],
+                [{"type": "function_call_output", "call_id": "c", "name": "n", "output": "a"}],
+            )
+        ),
+    ],
+)
+def test_what_the_contract_does_not_know_is_set_apart(value: Any, prepared: Any) -> None:
+    given = copy.deepcopy(value)
+    bodies.prepare(given)
+    assert given == prepared
 
 
 def test_unknown_tools_are_set_apart() -> None:

@@ -51,6 +51,36 @@ async def test_a_wait_has_an_end_and_gives_its_place_back() -> None:
             assert refused.value.code == "queue_timeout"
 
 
+async def test_a_place_that_is_given_back_is_one_place() -> None:
+    slots = Slots(running=1, waiting=1, seconds=0.02)
+    async with await slots.take(Exchange("")):
+        with pytest.raises(Limited, match=r"No slot became free within 0\.02 s\."):
+            await slots.take(Exchange(""))
+        waiting = asyncio.create_task(slots.take(Exchange("")))
+        await asyncio.sleep(0)
+        with pytest.raises(Limited) as refused:
+            await slots.take(Exchange(""))
+        assert refused.value.code == "queue_full"
+        with pytest.raises(Limited) as late:
+            await waiting
+        assert (late.value.code, late.value.retry_after) == ("queue_timeout", 1)
+
+
+async def test_as_many_run_as_there_are_slots() -> None:
+    slots = Slots(running=2, waiting=0, seconds=5)
+    async with await slots.take(Exchange("")), await slots.take(Exchange("")):
+        with pytest.raises(Limited):
+            await slots.take(Exchange(""))
+
+
+async def test_the_time_in_the_queue_is_noted() -> None:
+    seconds = iter(range(9))
+    exchange = Exchange("", lambda: float(next(seconds)))
+    slots = Slots(running=2, waiting=0, seconds=5)
+    async with await slots.take(exchange), await slots.take(exchange):
+        assert exchange.seconds() == {"queue": 2.0}
+
+
 async def test_a_waiter_that_leaves_gives_its_place_back() -> None:
     slots = Slots(running=1, waiting=1, seconds=5)
     async with await slots.take(Exchange("")):

@@ -110,7 +110,7 @@ def test_serve_is_the_default(arguments: tuple[str, ...], invoke: Invoke) -> Non
         (("serve", "--backend", "other"), "chat"),
         (("serve", "--port", "abc"), "Error: --port: 'abc'"),
         (("models",), "no upstream is set"),
-        (("models", "--port", "1"), "--port"),
+        (("models", "--prot", "1"), "--prot"),
         (("config", "codex", "--port", "0"), "--port: 0"),
     ],
 )
@@ -124,7 +124,7 @@ def test_misuse_ends_with_2_and_one_message(arguments: tuple[str, ...], words: s
 
 @pytest.mark.parametrize("name", ["token", "api_key"])
 def test_a_key_on_the_command_line_is_warned_of_and_never_shown(name: str, invoke: Invoke) -> None:
-    result = invoke("serve", "--port", "abc", flag_name(name), SECRET)
+    result = invoke("serve", "--port", "abc", "--provider", "deepseek", flag_name(name), SECRET)
     warning, error = result.stderr.splitlines()
     assert warning.startswith("Warning: --")
     assert flag_name(name) in warning

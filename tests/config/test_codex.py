@@ -180,7 +180,7 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
         ({"app_server_url": "unix://h/p"}, "ws://HOST:PORT"),
         ({"codex_config": ["novalue"]}, "KEY=VALUE"),
         ({"backend": "demo", "app_server_url": "ws://h:1"}, "needs --backend app-server"),
-        ({"upstream": "http://h/v1"}, "need no server"),
+        ({"upstream": "http://h/v1"}, "needs no server"),
         ({"app_server_token_env": "NOT_SET"}, "is not set"),
     ],
 )

@@ -49,7 +49,8 @@ def coherent(body: dict[str, Any]) -> dict[str, Any]:
     messages = [taken(message) for message in body["messages"] if message["role"] not in ("tool", "function")]
     form = kept.get("response_format") or {}
     if form.get("type") == "json_schema":
-        named = {"schema": {"type": "object"}, **form["json_schema"]}
+        given = form["json_schema"]
+        named = {**given, "schema": given.get("schema") or {"type": "object"}}
         kept["response_format"] = {**form, "json_schema": named}
     return {**kept, "messages": messages}
 

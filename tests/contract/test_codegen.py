@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from codegen import fields, generate, overlay, select, stubs
+from codegen import fields, generate, overlay, select, stubs, target
 
 pytestmark = pytest.mark.contract
 
@@ -33,10 +33,35 @@ def acted(*actions: dict[str, Any]) -> Any:
 # -- overlays --------------------------------------------------------------------------------------------------------
 
 
+TITLED: Any = {"info": {"title": "test"}}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a: [", "not YAML"),
+        ("- a", "no list of `actions`"),
+        ("info: {title: a}", "no list of `actions`"),
+        ("actions: []", "no `info.title`"),
+        ("info: {title: a}\nactions: [{update: 1, description: Why.}]", "action 1 has no `target`"),
+    ],
+)
+def test_a_file_that_is_no_overlay_is_a_sentence(content: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "test.overlay.yaml"
+    path.write_text(content)
+    with pytest.raises(overlay.OverlayError, match=f"test.overlay.yaml.*{message}"):
+        overlay.load(path)
+
+
+def test_a_target_that_is_no_path_is_a_sentence() -> None:
+    with pytest.raises(overlay.OverlayError, match=r"test: action 1: \$\.\[ is no JSONPath"):
+        acted({"target": "$.[", "update": {"b": 2}})
+
+
 @pytest.mark.parametrize("reason", [{}, {"description": ""}, {"description": "  \n"}])
 def test_an_action_gives_a_reason(reason: dict[str, str], tmp_path: Path) -> None:
     path = tmp_path / "test.overlay.yaml"
-    path.write_text(yaml.safe_dump({"actions": [{"target": "$.a", "update": {"b": 2}, **reason}]}))
+    path.write_text(yaml.safe_dump({**TITLED, "actions": [{"target": "$.a", "update": {"b": 2}, **reason}]}))
     with pytest.raises(overlay.OverlayError, match=r"action 1 \(\$\.a\) gives no reason"):
         overlay.load(path)
 
@@ -169,6 +194,18 @@ def test_actions_on_lists_name_their_members(target: str, verb: str, value: Any,
         ({"target": "$.components.schemas.Pet.oneOf", "x-inline": ["Cat"]}, "Cat is no union"),
         ({"target": "$.components.schemas.Home.items", "x-name": "Cat"}, "there is a schema Cat already"),
         ({"target": "$.components.schemas['Pet','Home']", "x-name": "All"}, "the targets differ"),
+        (
+            {"target": "$.components.schemas.Dog", "update": {"required": ["name", "type"]}},
+            "it adds `type` to `required`, where it is already",
+        ),
+        (
+            {"target": "$.components.schemas.Pet.oneOf", "update": [DOG]},
+            "it adds `Dog` to `oneOf`, where it is already",
+        ),
+        (
+            {"target": "$.components.schemas['Pet','Fish','Bird'].oneOf", "update": [{"type": "null"}]},
+            "matches nothing at Fish, Bird",
+        ),
     ],
 )
 def test_no_action_removes_what_it_does_not_name(action: dict[str, Any], message: str) -> None:
@@ -179,9 +216,20 @@ def test_no_action_removes_what_it_does_not_name(action: dict[str, Any], message
 @pytest.mark.parametrize("verbs", [{}, {"update": {"b": 2}, "remove": True}, {"replace": {}}])
 def test_an_action_has_one_verb(verbs: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "test.overlay.yaml"
-    path.write_text(yaml.safe_dump({"actions": [{"target": "$.a", "description": "Why.", **verbs}]}))
+    action = {"target": "$.a", "description": "Why.", **verbs}
+    path.write_text(yaml.safe_dump({**TITLED, "actions": [action]}))
     with pytest.raises(overlay.OverlayError, match="an action has one of update, remove, x-remove"):
         overlay.load(path)
+
+
+def test_a_failure_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.overlay.yaml"
+    idle = {"target": "$.gone", "description": "Why.", "update": {"b": 2}}
+    path.write_text(yaml.safe_dump({"info": {"title": "my words"}, "actions": [idle]}))
+    with pytest.raises(
+        overlay.OverlayError, match=r"mine\.overlay\.yaml: action 1 changes nothing: \$\.gone"
+    ):
+        overlay.apply(BASE, overlay.load(path))
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "openapi/overlays").iterdir()), ids=lambda path: path.name)
@@ -328,11 +376,11 @@ def test_a_change_by_hand_is_noticed(tmp_path: Path) -> None:
     fresh, edited = tmp_path / "fresh", tmp_path / "edited"
     for folder in (fresh, edited):
         shutil.copytree(generate.PACKAGE, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    assert list(generate.differences(edited, fresh)) == []
+    assert list(target.differences(edited, fresh)) == []
     routes = edited / "_routes.py"
     routes.write_text(routes.read_text().replace("secured=True", "secured=False", 1))
     (edited / "rpc.py").unlink()
-    changes = list(generate.differences(edited, fresh))
+    changes = list(target.differences(edited, fresh))
     assert any("secured=True" in line and line.startswith("+") for line in changes)
     assert "--- committed/rpc.py" in changes
 

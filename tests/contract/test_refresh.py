@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from codegen import app_server, generate, refresh, sdk_overlay, sources, trial
+from codegen.additions import Additions
 
 pytestmark = pytest.mark.contract
 
@@ -433,7 +434,7 @@ def test_the_contracts_compile() -> None:
 def test_a_failure_of_the_compiler_is_a_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def emit(target: Path) -> None:
+    def emit(folder: Path, more: Additions) -> None:
         raise KeyError("NoSuchSchema")
 
     monkeypatch.setattr(generate, "emit", emit)

@@ -286,6 +286,35 @@ def test_a_definition_is_another_than_when_somebody_looked(
     assert reviewed(looked_at(**before)) == [sentence]
 
 
+BOUNDED: Json = {"target": "$.components.schemas.Cat.properties.lives", "update": {"minimum": 1}}
+
+
+def test_a_definition_that_an_overlay_changes_names_the_overlay() -> None:
+    contract = replace(overlaid(BOUNDED), reviewed=looked_at(Cat_lives="string").reviewed)
+    assert reviewed(contract) == [
+        "The field `lives` of `Cat` was string and is now integer: read `CARRIED` or `LEFT_OUT` of members.py, and"
+        f" one.overlay.yaml, which changes it; then {NOTE}"
+    ]
+    # The same where a rule is missing as well, of which there is a sentence already.
+    lacking = replace(TABLES[1], names=frozenset({"data"}))
+    described: Json = {
+        "target": "$.components.schemas.Page.properties.mood",
+        "update": {"description": "Mood."},
+    }
+    contract = replace(overlaid(described), reviewed=looked_at(Page_mood=None).reviewed)
+    assert reviewed(contract, (lacking,)) == [
+        "`Page` has a new field `mood`: give it a rule in `FIELDS` of pages.py.",
+        'The field `mood` of `Page` is new ("calm" | "wild" | null): read `FIELDS` of pages.py, and one.overlay.yaml,'
+        f" which changes it; then {NOTE}",
+    ]
+
+
+def test_a_definition_that_the_served_document_narrows_names_its_overlay() -> None:
+    served = {**SERVED, "actions": [*SERVED["actions"], {**BOUNDED, "description": "No dead cats."}]}
+    (sentence,) = reviewed(replace(looked_at(Cat_lives="string"), served=served))
+    assert "and openapi/overlays/served.overlay.yaml, which changes it; then" in sentence
+
+
 def test_a_new_name_without_a_rule_is_reported_once() -> None:
     lacking = replace(TABLES[1], names=frozenset({"data"}))
     assert reviewed(looked_at(Page_mood=None), (lacking,)) == [

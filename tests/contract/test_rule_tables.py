@@ -36,6 +36,8 @@ ALONE: Mapping[str, str] = {
     "translate.upstream_errors": "the type of an error is a word for its code",
     "translate.compaction": "it looks for the trigger alone; every other item is summed up",
     "translate.conversation.effort": "it looks for one item alone",
+    "translate.hub.fold": "it looks for the events that end a stream, which tests hold to the contract",
+    "translate.hub.stream": "it compares the kinds of items that it opens itself: messages and reasoning",
     "translate.codex.items": "it reads the items that responses_upstream.items makes: messages, calls and outputs",
 }
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 
-from tests.mutation.covering import PACKAGE, ROOT, Map, covering
+from tests.mutation.covering import PACKAGE, REVIEWS, ROOT, Map, covering
 from tests.mutation.equivalents import Equivalents
 from tests.mutation.mutants import Mutant, mutants
 from tests.mutation.trials import Trial, tried
@@ -119,8 +119,9 @@ def _trial(mutant: Mutant, known: Map) -> Trial:
     readers = set() if warm else set(known.reading(mutant.module))
     own = f"test_{Path(mutant.module).stem}.py"
 
-    def nearness(node: str) -> tuple[bool, float]:
-        return own not in node and node not in readers, known.tests[node].seconds
+    def nearness(node: str) -> tuple[bool, bool, float]:
+        is_review = node in readers and node.startswith(REVIEWS)
+        return not is_review, own not in node and node not in readers, known.tests[node].seconds
 
     ordered = sorted(nodes | readers, key=nearness)
     chosen: list[tuple[str, float]] = []

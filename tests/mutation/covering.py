@@ -85,7 +85,9 @@ class Map(msgspec.Struct):
             module: path below the package.
         """
         files = importing(module)
-        if RULES in files or not self.running(module, 0):
+        if not self.running(module, 0):  # a module of tables alone serves the modules that import it
+            files |= {file for name in _importers(module) for file in importing(name)} | {RULES}
+        if RULES in files:
             files |= set(REVIEWS)
         return [
             node
@@ -130,14 +132,22 @@ def importing(module: str) -> set[str]:
     Args:
         module: path below the package.
     """
-    name = ".".join(("wireloom", *Path(module).with_suffix("").parts)).removesuffix(".__init__")
-    return {file for file, imported in _imports().items() if name in imported}
+    return {file for file, imported in _imports(ROOT / "tests", ROOT).items() if _dotted(module) in imported}
+
+
+def _importers(module: str) -> set[str]:
+    """The modules that import a module, by their paths below the package."""
+    return {file for file, imported in _imports(PACKAGE, PACKAGE).items() if _dotted(module) in imported}
+
+
+def _dotted(module: str) -> str:
+    return ".".join(("wireloom", *Path(module).with_suffix("").parts)).removesuffix(".__init__")
 
 
 @cache
-def _imports() -> dict[str, set[str]]:
-    """File below `tests/` -> dotted names of all that it imports."""
-    return {str(path.relative_to(ROOT)): set(_imported(path)) for path in (ROOT / "tests").rglob("*.py")}
+def _imports(folder: Path, root: Path) -> dict[str, set[str]]:
+    """File below a folder, from the root -> dotted names of all that it imports."""
+    return {str(path.relative_to(root)): set(_imported(path)) for path in folder.rglob("*.py")}
 
 
 def _imported(path: Path) -> Iterator[str]:

@@ -64,6 +64,7 @@ def test_faults(source: str, becomes: set[str]) -> None:
         "a = 'some prose'",
         "a = f'{b == c}'",
         "assert a == 1",
+        "raise NotImplementedError",
         "@a(b=True)\ndef f(): c = d",
         "def f(a: Literal['b'] = c) -> Literal['d']: e = g",
         "a: Literal['b'] = c",
@@ -72,6 +73,7 @@ def test_faults(source: str, becomes: set[str]) -> None:
         "Alpha = dict[str, int | float]",
         "Alpha: TypeAlias = dict[str, tuple[int, float]]",
         "a = cast('B', c)",
+        "a = Rule(B.C, d, 'note')",
         "a = b",
     ],
 )

@@ -107,3 +107,6 @@ def test_a_table_is_tried_by_the_files_that_import_it_and_by_the_reviews() -> No
     review, edit = "tests/contract/test_published.py::test_c", "tests/contract/test_published.py::test_d[1]"
     known = Map(tests={node: Ran(0.1, {}) for node in (own, other, review, edit)})
     assert known.reading("translate/rules/members.py") == [own, review]
+    telemetry = "tests/api/observe/test_telemetry.py::test_e"
+    known.tests[telemetry] = Ran(0.1, {})
+    assert telemetry in known.reading("api/observe/genai.py")

@@ -96,7 +96,7 @@ class ChatServer:
 
     A list is played one reply per valid request; a callable is asked with each decoded body. Requests that
     break ``rules``, carry another key or come after the end of the list are answered 4xx and kept in
-    ``complaints``.
+    ``complaints``. ``models`` None answers the list of models with 404, as some providers do.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class ChatServer:
         *,
         rules: Rules | None = None,
         api_key: str = API_KEY,
-        models: Sequence[str] = (MODEL,),
+        models: Sequence[str] | None = (MODEL,),
         port: int = 0,
     ) -> None:
         self._rules = rules or Rules()
@@ -205,6 +205,8 @@ class ChatServer:
         return self._script.pop(0)
 
     def _about_models(self, rest: str) -> Raw:
+        if self._models is None:
+            return failure(404, "Not Found")
         if not rest:
             return _json({"object": "list", "data": [_model(name) for name in self._models]})
         name = rest.removeprefix("/")

@@ -281,6 +281,30 @@ RESPONSES: Sequence[Edit] = (
         (f"{TRANSLATE}rules/members.py", REVIEWED),
     ),
     Edit(
+        "another type of a field that an overlay changes",
+        value("FunctionTool.properties", "strict", {"type": "string"}),
+        ("strict", "FunctionTool"),
+        ("openapi/overlays/30-requests.overlay.yaml", REVIEWED),
+    ),
+    Edit(
+        "a field that an overlay adds",
+        field("CreateResponse.allOf.2", "client_metadata"),
+        ("client_metadata",),
+        ("openapi/overlays/40-codex.overlay.yaml", REVIEWED),
+    ),
+    Edit(
+        "a code that an overlay adds",
+        word("ResponseErrorCode.enum", "insufficient_quota"),
+        ("insufficient_quota",),
+        ("openapi/overlays/40-codex.overlay.yaml",),
+    ),
+    Edit(
+        "another type of one of several fields that an overlay changes",
+        value("ResponseProperties.properties", "previous_response_id", {"type": "string"}),
+        ("previous_response_id", "ResponseProperties"),
+        ("openapi/overlays/37-values.overlay.yaml", REVIEWED),
+    ),
+    Edit(
         "another bound of a field",
         value("FunctionToolCall.properties", "name", {"type": "string", "maxLength": 8}),
         ("name", "FunctionToolCall"),

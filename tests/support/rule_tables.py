@@ -32,8 +32,8 @@ from wireloom.translate.codex import exec_request as responses_to_exec
 from wireloom.translate.codex import fields as codex_fields
 from wireloom.translate.conversation import hosted_calls as hosted_items
 from wireloom.translate.conversation import parts as content_parts
+from wireloom.translate.hub import endings
 from wireloom.translate.hub import events as response_events
-from wireloom.translate.hub import fold as response_fold
 from wireloom.translate.hub import opening as response_object
 from wireloom.translate.hub import stored_items as item_resource
 from wireloom.translate.responses_upstream import events as upstream_events
@@ -191,7 +191,7 @@ TABLES: Sequence[Rules] = (
     tagged("ResponseStreamEvent", responses_to_responses, "EVENTS"),
     tagged("ResponseStreamEvent", responses_to_chat_chunks, "EVENTS"),
     tagged("ResponseStreamEvent", response_events, "EMITTED", "NEVER"),
-    tagged("ResponseStreamEvent", response_fold, "TERMINAL", partial=True),
+    tagged("ResponseStreamEvent", endings, "TERMINAL", partial=True),
     tagged("OutputItem", responses_to_responses, "OUTPUT"),
     tagged("OutputItem", responses_to_chat_completion, "OUTPUT"),
     tagged("OutputItem", tools, "FORMS", more=True, rows_in=item_resource),

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.grammar import BrokenStream, Told, check, decode
 from tests.support.streams import ERROR, USAGE, new_compaction, new_stream, unseal
+from wireloom.translate.hub.relay import heartbeat
 from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.tools.table import CALL_ITEMS
 from wireloom.wire.sse import encode
@@ -25,7 +26,7 @@ def spoken(stream: ResponseStream) -> ResponseStream:
     stream.arguments(1, '{"a":1}')
     stream.call(2, "call_2", "patch", make=CALL_ITEMS["custom"])
     stream.arguments(2, '{"input":"***"}')
-    stream.heartbeat()
+    heartbeat(stream)
     return stream
 
 
@@ -66,7 +67,7 @@ def annotated() -> list[Json]:
     """A stream with notes on its text, calls of published tools, and what is sealed."""
     stream = new_stream(seal_reasoning=True)
     stream.reasoning("Hm.")
-    stream.spoken("Hi", [TOKEN])
+    stream.text_with_logprobs("Hi", [TOKEN])
     stream.annotate(SOURCE)
     stream.annotate(SOURCE | {"title": "Another"})
     stream.call(1, "call_1", "shell", make=CALL_ITEMS["shell"])
@@ -77,7 +78,7 @@ def annotated() -> list[Json]:
     stream.arguments(3, '{"operation":{"type":"delete_file","path":"a"}}')
     stream.call(4, "call_4", "tool_search", make=CALL_ITEMS["tool_search"])
     stream.arguments(4, '{"query":"x"}')
-    stream.keep({"calls": {"call_1": {"x": 1}}})
+    stream.append_state({"calls": {"call_1": {"x": 1}}})
     stream.finish(USAGE)
     return decode(encode(stream.take()))
 

@@ -10,6 +10,7 @@ from tests.support.grammar import Told
 from tests.support.streams import ERROR, new_compaction, unseal
 from wireloom.providers import load
 from wireloom.translate import compaction
+from wireloom.translate.hub.relay import heartbeat
 
 Json: TypeAlias = dict[str, Any]
 TRIGGER: Json = {"type": "compaction_trigger"}
@@ -112,7 +113,7 @@ def test_done_without_a_finish_is_an_end() -> None:
 def test_it_is_told_when_it_is_whole() -> None:
     session = Session(stream=new_compaction())
     session.reader.feed(chunk({"content": "All."}))
-    session.stream.heartbeat()
+    heartbeat(session.stream)
     assert [event["type"] for event in session.stream.take() if isinstance(event, dict)] == [
         "response.created",
         "response.in_progress",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from wireloom.api import failures
 from wireloom.translate.hub.fold import fold
-from wireloom.translate.hub.items import Event
+from wireloom.translate.hub.sequence import Event
 from wireloom.translate.rules.loss import LOSS_HEADER
 
 if TYPE_CHECKING:

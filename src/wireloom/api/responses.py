@@ -14,7 +14,8 @@ from wireloom.archive import Page
 from wireloom.backends.base import Caller
 from wireloom.errors import GatewayError
 from wireloom.gateway import Gateway, Run
-from wireloom.translate.hub.items import Event
+from wireloom.translate.hub.relay import heartbeat
+from wireloom.translate.hub.sequence import Event
 from wireloom_runtime.operations import EventStream, Reply
 
 
@@ -90,8 +91,8 @@ def _stream(
         stream.start()
         return stream.take()
 
-    def heartbeat() -> list[Event]:
-        stream.heartbeat()
+    def beat() -> list[Event]:
+        heartbeat(stream)
         return stream.take()
 
     def fail(error: Exception) -> list[Event]:
@@ -99,4 +100,4 @@ def _stream(
         stream.fail(*failures.event(known, codex=caller.codex, inside=caller.exchange.inside))
         return stream.take()
 
-    return EventStream(run.events(), lambda: run.turn.queued, start, heartbeat, fail, headers)
+    return EventStream(run.events(), lambda: run.turn.queued, start, beat, fail, headers)

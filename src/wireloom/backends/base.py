@@ -10,7 +10,7 @@ from wireloom_protocol import responses as m
 
 from wireloom.exchange import Exchange
 from wireloom.seal import Seal
-from wireloom.translate.hub.items import Event
+from wireloom.translate.hub.sequence import Event
 from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.rules.loss import Losses
 

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-Json = dict[str, Any]
+from wireloom.wire.json import Json
 
 MODEL = "demo"
 

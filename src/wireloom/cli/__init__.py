@@ -16,7 +16,11 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "start": ("wireloom.cli.service.background:start", "Run the gateway in the background."),
     "stop": ("wireloom.cli.service.background:stop", "End the gateway in the background."),
     "restart": ("wireloom.cli.service.background:restart", "Start it anew with its last settings."),
-    "status": ("wireloom.cli.service.background:status", "Tell whether it runs in the background."),
+    "status": (
+        "wireloom.cli.service.background:status",
+        "Show the gateway that runs, and whether it is that of `start`.",
+    ),
+    "logs": ("wireloom.cli.service.logs:command", "Show the log of the gateway in the background."),
     "init": ("wireloom.cli.client.setup:init", "Write the config file, with a token for clients."),
     "show": ("wireloom.cli.client.setup:show", "Print how to set up an OpenAI SDK."),
     "token": ("wireloom.cli.client.token:command", "Print the token that clients send."),
@@ -25,7 +29,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": ("wireloom.cli.demo:command", "Show one exchange, without key or network, then serve."),
     "config": ("wireloom.cli.client.codex:group", "Check the settings, print those of a client."),
     "launch": ("wireloom.cli.client.launch:group", "Start a client against this gateway."),
-    "models": ("wireloom.cli.diagnose.models:command", "List the models of the upstream."),
+    "models": ("wireloom.cli.diagnose.models:command", "List the models with what they take."),
     "history": ("wireloom.cli.diagnose.history:group", "Look into what is stored, and remove it."),
     "check": (
         "wireloom.cli.diagnose.check.command:command",

@@ -13,10 +13,11 @@ import click
 
 from wireloom.backends import demo
 from wireloom.cli.client import connect, exchange
-from wireloom.cli.client.exchange import ExchangeError, Json
+from wireloom.cli.client.exchange import ExchangeError
 from wireloom.cli.options import Failure
 from wireloom.cli.service.listener import Server, configure_logging
 from wireloom.config import Settings
+from wireloom.wire.json import Json
 
 
 def run(settings: Settings, listener: socket.socket, *, once: bool) -> None:

@@ -1,35 +1,26 @@
 """Every setting of wireloom in one model; this package alone reads environment variables and files."""
 
 import difflib
-import json
-import shlex
-from collections.abc import Callable, Mapping, Sequence
-from importlib.util import find_spec
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Self, TypeVar
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ValidationError, model_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from wireloom.config.backend import BackendEntry, BackendFields, BackendName, Backends, inherited
-from wireloom.config.files.toml import line_of
+from wireloom.config.agreement import mistakes_of
+from wireloom.config.backend import BackendEntry
+from wireloom.config.fields import DEFAULT, Endpoint, GatewayFields, layers_of, validate
 from wireloom.config.flags import Flag, flag_name, flag_of
-from wireloom.config.layers import (
-    ConfigError,
-    Layer,
-    config_file,
-    read_config_file,
-    read_environment,
-    state_folder,
-    variable,
-    variable_name,
-)
+from wireloom.config.layers import ConfigError, config_file, stack, state_folder, variable_name
+from wireloom.config.mistakes import Mistake, Mistakes, collect, plain
 from wireloom.config.models import ModelEntry
-from wireloom.config.tables import KeyEntry, KeyTable, RouteEntry, Routes, agree
+from wireloom.config.sentences import sentences
+from wireloom.config.tables import KeyEntry, RouteEntry
 from wireloom.config.tools import heard
-from wireloom.config.values import Count, FilePath, HistoryName, Host, Names, Seconds, Tokens, is_loopback
+from wireloom.config.values import is_loopback
 from wireloom.config.words import from_environment
+from wireloom.providers.profile import Profile, ResponsesWire
 
 __all__ = [
     "DEFAULT",
@@ -48,277 +39,28 @@ __all__ = [
 ]
 
 
-class Endpoint(BaseSettings):
-    """The settings from which the configuration of a client follows.
-
-    Values come from the arguments, then ``WIRELOOM_<NAME>``, then the config file, then the defaults. Raises
-    ``ConfigError`` for a config file that cannot be read and ``pydantic.ValidationError`` for a value that
-    cannot be used; ``load`` tells both as ``ConfigError``.
-    """
-
-    model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    host: Annotated[Host, Field(description="Address to listen on."), Flag("HOST", "127.0.0.1")] = "127.0.0.1"
-    port: Annotated[
-        int,
-        Field(ge=0, le=65535, description="Port to listen on; 0 picks a free one."),
-        Flag("PORT", "4444"),
-    ] = 4444
-    model: Annotated[
-        str | None,
-        Field(min_length=1, description="Model for requests that name none."),
-        Flag("NAME", "deepseek-flash"),
-    ] = None
-    token: Annotated[
-        Tokens,
-        Field(description="Key that clients present; its name appears in logs. Repeatable."),
-        Flag("[NAME=]KEY", "laptop=KEY", secret=True, private=True, repeatable=True),
-    ] = {}
-    keys: Annotated[
-        KeyTable,
-        Field(description="Keys that clients present, each with what it may use: {NAME: {key_env: ...}}."),
-        Flag("JSON", '{"laptop": {"key": "KEY", "requests_per_minute": 60}}', secret=True, private=True),
-    ] = {}
-    no_auth: Annotated[bool, Field(description="Ask clients for no key; loopback hosts only."), Flag()] = (
-        False
-    )
-
-    @property
-    def inbound(self) -> dict[str, SecretStr]:
-        """Every key that clients may present, by its name, as far as it is to be found here."""
-        found = {name: entry.secret for name, entry in self.keys.items()}
-        return self.token | {name: key for name, key in found.items() if key is not None}
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        *_args: Any,
-        **_kwargs: Any,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Return the layers, the strongest first."""
-        names = settings_cls.model_fields.keys()
-        elsewhere = Settings.model_fields.keys() - names
-        file = {key: value for key, value in read_config_file().items() if key not in elsewhere}
-        others, _ = from_environment(heard())
-        others = {key: value for key, value in others.items() if key in names}
-        layers = (read_environment(names), others, file)
-        return init_settings, *(Layer(settings_cls, layer) for layer in layers)
-
-
-class Settings(BackendFields, Endpoint):
+class Settings(GatewayFields):
     """All settings of a gateway, checked against each other."""
-
-    log_level: Annotated[
-        Literal["debug", "info", "warning", "error"],
-        Field(description="Least severity that is logged."),
-        Flag("LEVEL", "info"),
-    ] = "info"
-    otel: Annotated[
-        bool,
-        Field(
-            description="Send traces and metrics by OpenTelemetry, to where its own variables (OTEL_*) say; needs the "
-            "extra otel."
-        ),
-        Flag(negatable=True),
-    ] = False
-    log_content: Annotated[
-        bool,
-        Field(description="Write what is said into the log as well: prompts, answers, tool outputs."),
-        Flag(negatable=True),
-    ] = False
-    backends: Annotated[
-        Backends,
-        Field(description="Backends by name, {NAME: {provider: ...}}; models are then backend/model."),
-        Flag("JSON", '{"local": {"upstream": "http://127.0.0.1:8000/v1"}}', private=True),
-    ] = {}
-    default_backend: Annotated[
-        BackendName | None,
-        Field(description="Backend of models that name none and that no other backend is known for."),
-        Flag("NAME", "default"),
-    ] = None
-    routes: Annotated[
-        Routes,
-        Field(
-            description="Names for models of backends, in the order to try them: {NAME: [backend/model, ...]}."
-        ),
-        Flag("JSON", '{"fast": ["default/a"]}'),
-    ] = {}
-    strict: Annotated[
-        bool,
-        Field(description="Refuse requests of which a setting would be lost, instead of reporting the loss."),
-        Flag(negatable=True),
-    ] = False
-    seal_key_file: Annotated[
-        FilePath | None,
-        Field(description="Keys that seal what clients carry; without this, seal.key in the state folder."),
-        Flag("FILE", "/etc/wireloom/seal.key"),
-    ] = None
-    history: Annotated[
-        HistoryName | None,
-        Field(
-            description="Where responses and conversations are stored: memory, sqlite or sqlite:PATH; without "
-            "this, history.sqlite3 in the state folder, or memory for the scripted model."
-        ),
-        Flag("STORE", "sqlite:/var/lib/wireloom/history.sqlite3", private=True),
-    ] = None
-    session_ttl_hours: Annotated[
-        Seconds,
-        Field(description="How long a stored conversation is kept after its last use; 0 is no limit."),
-        Flag("HOURS", "168"),
-    ] = 168
-    max_sessions: Annotated[
-        Count | None,
-        Field(
-            description="Conversations stored at most; without this, 256 in memory and no limit on SQLite."
-        ),
-        Flag("N", "256"),
-    ] = None
-    max_session_memory_mb: Annotated[
-        Count, Field(description="What is stored at most, in megabytes."), Flag("N", "512")
-    ] = 512
-    heartbeat_seconds: Annotated[
-        Seconds,
-        Field(description="Silence after which a stream shows a sign of life; 0 is never."),
-        Flag("SECONDS", "10"),
-    ] = 10
-    allowed_host: Annotated[
-        Names,
-        Field(description="Names by which clients may call, besides loopback ones; * for any. Repeatable."),
-        Flag("NAME", "gateway.lan", repeatable=True),
-    ] = frozenset()
-    allowed_origin: Annotated[
-        Names,
-        Field(description="Origins of web pages that may call; * for any. Without this, none. Repeatable."),
-        Flag("ORIGIN", "https://app.example.com", repeatable=True),
-    ] = frozenset()
-    receive_timeout_seconds: Annotated[
-        Seconds,
-        Field(
-            description="Longest time for the head of a request, and for its body a second more per 50 kB; 0 is no limit."
-        ),
-        Flag("SECONDS", "30"),
-    ] = 30
-    drain_seconds: Annotated[
-        Seconds,
-        Field(
-            description="How long running answers may go on after the signal to stop; then they end with an error."
-        ),
-        Flag("SECONDS", "8"),
-    ] = 8
-    max_body_mb: Annotated[
-        Count, Field(description="Largest request body, unpacked, in megabytes."), Flag("N", "50")
-    ] = 50
-    record: Annotated[
-        FilePath | None,
-        Field(description="Folder to write each request to: cut and cleaned, but not free of content."),
-        Flag("DIR", "recorded"),
-    ] = None
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        for broken, message in _RULES:
-            if broken(self):
-                raise ValueError(message.format(path=config_file()))
+        if found := mistakes_of(self):
+            raise Mistakes(*found)
         return self
 
-    @property
-    def named(self) -> "dict[str, Settings | BackendEntry]":
-        """Every backend by its name; that of the top level, where there is one, is `default`."""
-        own: dict[str, Settings | BackendEntry] = {DEFAULT: self} if self._answers else {}
-        return own | {name: inherited(entry, self) for name, entry in self.backends.items()}
 
-    @property
-    def _answers(self) -> bool:
-        """Whether the top level names a backend."""
-        return self.upstream is not None or self.backend not in ("chat", "responses")
-
-    @property
-    def first_backend(self) -> str:
-        """The backend of models that name none."""
-        return self.default_backend or next(iter(self.named))
-
-    @property
-    def seal_key_path(self) -> Path:
-        """The file of the keys that seal: the one named, else that in the state folder."""
-        return self.seal_key_file or state_folder() / "seal.key"
-
-
-DEFAULT = "default"
-"""Name of the backend that the settings of the top level describe."""
-
-_RULES: tuple[tuple[Callable[[Settings], bool], str], ...] = (
-    (
-        lambda own: not own.named,
-        """There is nothing to answer requests with, because no upstream is set. Choose one:
-  wireloom serve --upstream URL    a Chat Completions server (or WIRELOOM_UPSTREAM=URL)
-  wireloom serve --backend app-server  the local Codex CLI, with its own login
-  wireloom serve --backend demo    a scripted model, without key or network
-  wireloom demo                    the same model, with one exchange explained
-  upstream = "URL"                 in {path}""",
-    ),
-    (
-        lambda own: own.no_auth and bool(own.inbound),
-        "--no-auth (WIRELOOM_NO_AUTH) contradicts --token (WIRELOOM_TOKEN) and the keys of the config file: leave one out.",
-    ),
-    (
-        lambda own: own.no_auth and not is_loopback(own.host),
-        "--no-auth (WIRELOOM_NO_AUTH) would let everyone who reaches this host spend your upstream key: "
-        "set WIRELOOM_TOKEN instead, or --host 127.0.0.1.",
-    ),
-    (
-        lambda own: not own.inbound and not is_loopback(own.host),
-        "--host (WIRELOOM_HOST) lets other machines in, so clients need a key: set WIRELOOM_TOKEN, "
-        "or --host 127.0.0.1.",
-    ),
-    (
-        lambda own: DEFAULT in own.backends and own._answers,
-        "The backend that flags, variables or the top level of the config file describe is called default, so none of "
-        "backends can have that name: rename it.",
-    ),
-    (
-        lambda own: own.otel and find_spec("opentelemetry.exporter.otlp.proto.http") is None,
-        "--otel (WIRELOOM_OTEL) needs what pip install 'wireloom[otel]' brings.",
-    ),
-    (
-        lambda own: own.default_backend is not None and own.default_backend not in own.named,
-        "--default-backend (WIRELOOM_DEFAULT_BACKEND) names a backend that there is not: name one of backends.",
-    ),
-    (
-        lambda own: bool(own.backends) and not own._answers and bool(own.model_map or own.models),
-        "model_map and models belong to a backend: put them under [backends.NAME], and names for several backends under "
-        "[routes].",
-    ),
-    (
-        lambda own: any(_lost(own, name) for entry in own.routes.values() for name in entry.to),
-        "routes: each model must be backend/model, with a backend that there is.",
-    ),
-    (
-        lambda own: any(entry.backends - own.named.keys() for entry in own.keys.values()),
-        "keys: backends names one that there is not.",
-    ),
-    (
-        lambda own: any(entry.secret is None for entry in own.keys.values()),
-        "keys: a variable (key_env) or a file (key_file) that is named holds no key.",
-    ),
-    (
-        lambda own: not agree(own.token, own.keys),
-        "keys: each name and each key may be there once, also among the tokens.",
-    ),
-)
-
-_TABLES: Mapping[str, tuple[str, type[BaseModel]]] = {
-    "models": ("a model", ModelEntry),
-    "backends": ("a backend", BackendEntry),
-    "routes": ("a route", RouteEntry),
-    "keys": ("a key", KeyEntry),
+# How many names a message lists.
+_FEW = 12
+# Where tables with names of the user's own are (`*` is such a name), and what one of them is called.
+_TABLES: Mapping[tuple[str, ...], tuple[str, type[BaseModel]]] = {
+    ("models", "*"): ("a model", ModelEntry),
+    ("backends", "*"): ("a backend", BackendEntry),
+    ("backends", "*", "models", "*"): ("a model", ModelEntry),
+    ("routes", "*"): ("a route", RouteEntry),
+    ("keys", "*"): ("a key", KeyEntry),
+    ("profiles", "*"): ("a profile", Profile),
+    ("profiles", "*", "responses"): ("its table responses", ResponsesWire),
 }
-
-
-def _lost(own: Settings, name: str) -> bool:
-    backend, slash, model = name.partition("/")
-    return not (slash and model and backend in own.named)
 
 
 AnyEndpoint = TypeVar("AnyEndpoint", bound=Endpoint)
@@ -334,51 +76,62 @@ def load(kind: type[AnyEndpoint], given: Mapping[str, Any]) -> AnyEndpoint:
     """
     try:
         return kind(**given)
-    except ValidationError as error:
-        problems = [_sentence(kind, problem, given) for problem in error.errors(include_url=False)]
-    raise ConfigError("\n".join(dict.fromkeys(problems)))
-
-
-def _sentence(settings: type[Endpoint], problem: ErrorDetails, given: Mapping[str, Any]) -> str:
-    reason = problem["msg"].removeprefix("Value error, ")
-    if not problem["loc"]:
-        return reason
-    setting, inner = str(problem["loc"][0]), _path(problem["loc"][1:])
-    origin = _origin([str(part) for part in problem["loc"]], given)
-    if problem["type"] == "extra_forbidden" and inner:
-        what, table = _TABLES[setting]
-        return f"{origin}: there is no {inner}; {what} has {', '.join(table.model_fields)}."
-    if problem["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(setting.replace("-", "_"), Settings.model_fields, 1)
-        remedy = f"did you mean {close[0]}?" if close else "remove it."
-        return f"{origin}: there is no such setting; {remedy}"
-    flag = flag_of(settings, setting)
-    value = "the value" if flag.private else repr(problem["input"])
-    example = _example(setting, flag, given)
-    where = f"{origin}, {inner}" if inner and setting in _TABLES else origin
-    return f"{where}: {value} cannot be used: {reason[:1].lower()}{reason[1:]}. For example: {example}"
-
-
-def _path(loc: Sequence[str | int]) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).removeprefix(".")
-
-
-def _origin(path: Sequence[str], given: Mapping[str, Any]) -> str:
-    setting = path[0]
-    if setting in given:
-        return flag_name(setting)
-    if variable(variable_name(setting)):
-        return variable_name(setting)
+    except Mistakes as error:
+        found = list(error.found)
+    except ValidationError:
+        values = stack(given, *layers_of(kind))
+        found = collect(partial(validate, kind), values, partial(_read, kind))
     _, origins = from_environment(heard())
-    if setting in origins:
-        return origins[setting]
-    line = line_of(config_file().read_text(encoding="utf-8"), path) if config_file().exists() else None
-    return f"{setting} in {config_file()}" + (f", line {line}" if line else "")
+    raise ConfigError(sentences(found, given, origins))
 
 
-def _example(setting: str, flag: Flag, given: Mapping[str, Any]) -> str:
-    if setting in given:
-        return f"{flag_name(setting)} {shlex.quote(flag.example)}"
-    if variable(variable_name(setting)):
-        return f"{variable_name(setting)}={shlex.quote(flag.example)}"
-    return f"{setting} = {flag.example if flag.example.isdecimal() else json.dumps(flag.example)}"
+def _read(kind: type[Endpoint], problem: ErrorDetails) -> list[Mistake]:
+    """The mistakes behind an error of the model."""
+    path = tuple(str(part) for part in problem["loc"] if part != "[key]")
+    if path and (path[0], "*") not in _TABLES:
+        path = path[:1]  # what is inside may be a key
+    cause = problem.get("ctx", {}).get("error")
+    if isinstance(cause, Mistakes):
+        return [each.within(path) for each in cause.found]
+    table = _table(path[:-1])
+    if problem["type"] == "extra_forbidden":
+        return [_unknown(path, table)]
+    field = None if table is None else table[1].model_fields.get(path[-1])
+    if len(path) == 1:
+        field = kind.model_fields[path[0]]
+    flag = next((each for each in field.metadata if isinstance(each, Flag)), None) if field else None
+    top = flag_of(kind, path[0])
+    private = top.private if flag is None else flag.private
+    value = "the value" if private else repr(problem["input"])
+    reason = problem["msg"].removeprefix("Value error, ").rstrip(".")
+    message = f"{value} cannot be used: {reason[:1].lower()}{reason[1:]}."
+    if problem["type"] == "too_short":
+        message = "this needs at least one entry."
+    example = "" if flag is None or not flag.metavar else flag.example
+    word = "" if private else str(problem["input"])
+    return [Mistake(path, plain(message), word=word, table=path[:-1], example=example)]
+
+
+def _unknown(path: tuple[str, ...], table: tuple[str, type[BaseModel]] | None) -> Mistake:
+    """A key that there is not."""
+    what, known = (
+        ("", list(Settings.model_fields)) if table is None else (table[0], list(table[1].model_fields))
+    )
+    problem = "there is no such setting" if table is None else f"{what} has no such setting"
+    close = difflib.get_close_matches(path[-1].replace("-", "_"), known, 1)
+    if close:
+        remedy = f"did you mean {close[0]}?"
+    elif len(known) <= _FEW:
+        remedy = f"it has {', '.join(known)}."
+    else:
+        remedy = "remove it."
+    meant = close[0] if close else ""
+    return Mistake(path, f"{problem}; {remedy}", table=path[:-1], unknown=True, meant=meant)
+
+
+def _table(path: tuple[str, ...]) -> tuple[str, type[BaseModel]] | None:
+    """What stands in the table of a path; None at the top level, or where its keys are the user's own."""
+    for place, table in _TABLES.items():
+        if len(place) == len(path) and all(own in ("*", name) for own, name in zip(place, path, strict=True)):
+            return table
+    return None

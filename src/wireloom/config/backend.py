@@ -1,14 +1,15 @@
 """What a backend is set to: where it is, with which key, what it is asked for, and how much of it at once."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
+    PrivateAttr,
     SecretStr,
     ValidationInfo,
     field_validator,
@@ -18,8 +19,11 @@ from pydantic import (
 from wireloom.config.codex_fields import CodexFields
 from wireloom.config.files.keyring import in_keyring
 from wireloom.config.flags import Flag
-from wireloom.config.layers import OF_UPSTREAMS, variable
+from wireloom.config.layers import OF_UPSTREAMS, not_set, variable
+from wireloom.config.mistakes import Mistake, Mistakes, plain
 from wireloom.config.models import Models
+from wireloom.config.profiles import find, from_file, suggested
+from wireloom.config.table import Table
 from wireloom.config.values import (
     Count,
     FilePath,
@@ -34,7 +38,7 @@ from wireloom.config.values import (
     read_key,
     wire_is_a_backend,
 )
-from wireloom.providers import profile
+from wireloom.providers import Profile
 
 
 class BackendFields(CodexFields, BaseModel):
@@ -56,8 +60,15 @@ class BackendFields(CodexFields, BaseModel):
     provider: Annotated[
         str | None,
         Field(description="Profile of the upstream; without this, guessed from its URL."),
-        AfterValidator(lambda name: name and profile.load(name).name),
+        AfterValidator(lambda name: name and find(name).name),
         Flag("NAME", "openrouter"),
+    ] = None
+    profile: Annotated[
+        FilePath | None,
+        Field(
+            description="TOML file with a provider profile of your own, in place of --provider; see docs/providers.md."
+        ),
+        Flag("FILE", "acme.toml"),
     ] = None
     upstream: Annotated[
         HttpUrl | None,
@@ -148,23 +159,71 @@ class BackendFields(CodexFields, BaseModel):
     ] = 300
     _wire_is_a_backend = model_validator(mode="before")(wire_is_a_backend)
 
+    _profile: Profile = PrivateAttr()
+
+    @field_validator("profile")
+    @classmethod
+    def _holds_a_profile(cls, path: Path | None) -> Path | None:
+        if path is not None:
+            from_file(path)
+        return path
+
     @field_validator("upstream")
     @classmethod
     def _provider_upstream(cls, value: str | None, info: ValidationInfo) -> str | None:
-        name = info.data.get("provider")
-        return value or (profile.load(name).base_url if name else None)
+        name, path = info.data.get("provider"), info.data.get("profile")
+        if value is None and path is not None:
+            return from_file(path).base_url
+        if value is None and name is not None:
+            return find(name).base_url
+        return value
+
+    @model_validator(mode="after")
+    def _choose_profile(self) -> Self:
+        if self.profile is not None:
+            self._profile = from_file(self.profile)
+        elif self.provider is not None:
+            self._profile = find(self.provider)
+        else:
+            self._profile = suggested(self.upstream or "")
+        return self
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        for broken, message in _RULES:
-            if broken(self):
-                raise ValueError(message)
+        if found := list(_mistakes(self)):
+            raise Mistakes(*found)
         return self
 
+    @field_validator("api_key_env")
+    @classmethod
+    def _is_set_to_a_key(cls, name: str | None) -> str | None:
+        if name is not None and variable(name) is None:
+            raise Mistakes(Mistake((), not_set(name), word=name))
+        return name
+
+    @field_validator("api_key_file")
+    @classmethod
+    def _holds_a_key(cls, path: Path | None) -> Path | None:
+        if path is not None and read_key(path) is None:
+            message = f"{plain(path)} holds no key: one line of visible ASCII. Correct it, or name another."
+            raise Mistakes(Mistake((), message))
+        return path
+
+    @field_validator("api_key_keyring")
+    @classmethod
+    def _is_in_the_keyring(cls, entry: str | None) -> str | None:
+        if entry is not None and in_keyring(entry) is None:
+            message = (
+                "the keyring holds no key of that name, or is not there. pip install 'wireloom[keyring]' and "
+                "`keyring set SERVICE USER` put one in."
+            )
+            raise Mistakes(Mistake((), message))
+        return entry
+
     @property
-    def upstream_profile(self) -> profile.Profile:
+    def upstream_profile(self) -> Profile:
         """The profile of the upstream: the one named, else the one its URL suggests."""
-        return profile.load(self.provider) if self.provider else profile.guess(self.upstream or "")
+        return self._profile
 
     @property
     def upstream_key(self) -> SecretStr | None:
@@ -190,10 +249,8 @@ class BackendFields(CodexFields, BaseModel):
         return _TOTAL_SECONDS.get(self.backend, 0)
 
 
-class BackendEntry(BackendFields):
+class BackendEntry(Table, BackendFields):
     """A backend of the config file, `[backends.NAME]`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     model: Annotated[
         str | None, Field(min_length=1, description="Codex's model where a request leaves it open.")
@@ -202,7 +259,10 @@ class BackendEntry(BackendFields):
     @model_validator(mode="after")
     def _is_somewhere(self) -> Self:
         if self.backend in ("chat", "responses") and self.upstream is None:
-            raise ValueError("this has neither upstream nor provider, nor a backend that needs none")
+            message = "this has neither upstream nor provider, nor a backend that needs none."
+            raise Mistakes(
+                Mistake((), message, about=frozenset({"upstream", "provider", "profile", "backend"}))
+            )
         return self
 
 
@@ -229,33 +289,35 @@ Backends = Annotated[dict[BackendName, BackendEntry], BeforeValidator(json_objec
 _CONCURRENCY = {"app-server": 64, "exec": 4}
 _TOTAL_SECONDS = {"exec": 300.0}
 
-_RULES: tuple[tuple[Callable[[BackendFields], bool], str], ...] = (
-    (
-        lambda own: own.upstream_wire not in (None, own.backend),
-        "--backend (WIRELOOM_BACKEND) and --upstream-wire (WIRELOOM_UPSTREAM_WIRE) name different backends: "
-        "leave one out.",
-    ),
-    (
-        lambda own: own.backend in ("demo", "app-server", "exec") and own.upstream is not None,
-        "--backend demo, app-server and exec (WIRELOOM_BACKEND) need no server, so --upstream (WIRELOOM_UPSTREAM) and "
-        "--provider (WIRELOOM_PROVIDER) contradict it: leave one out.",
-    ),
-    (
-        lambda own: own.app_server_url is not None and own.backend != "app-server",
-        "--app-server-url (WIRELOOM_APP_SERVER_URL) needs --backend app-server.",
-    ),
-    (
-        lambda own: own.api_key_env is not None and variable(own.api_key_env) is None,
-        "--api-key-env (WIRELOOM_API_KEY_ENV) names a variable that is not set: set it, or name another.",
-    ),
-    (
-        lambda own: own.api_key_file is not None and read_key(own.api_key_file) is None,
-        "--api-key-file (WIRELOOM_API_KEY_FILE) names a file that holds no key: one line of visible ASCII. Correct it, or "
-        "name another.",
-    ),
-    (
-        lambda own: own.api_key_keyring is not None and in_keyring(own.api_key_keyring) is None,
-        "--api-key-keyring (WIRELOOM_API_KEY_KEYRING): the keyring holds no key of that name, or is not there. "
-        "pip install 'wireloom[keyring]' and `keyring set SERVICE USER` put one in.",
-    ),
-)
+
+def _mistakes(own: BackendFields) -> Iterator[Mistake]:
+    """What is wrong with settings of a backend of which each by itself can be used."""
+    if own.upstream_wire not in (None, own.backend):
+        message = f"{own.upstream_wire} contradicts {{backend}} {own.backend}: leave one out."
+        yield Mistake(("upstream_wire",), message, about=frozenset({"backend"}))
+    if own.backend in ("demo", "app-server", "exec") and own.upstream is not None:
+        name = "upstream" if "upstream" in own.model_fields_set else "provider"
+        message = f"contradicts {{backend}} {own.backend}, which needs no server: leave one out."
+        yield Mistake((name,), message, about=frozenset({"backend", "upstream", "provider"}))
+    if own.profile is not None and own.provider is not None:
+        about = frozenset({"provider"})
+        yield Mistake(("profile",), "contradicts {provider}: leave one out.", about=about)
+    yield from _misdirected_key(own)
+    if own.app_server_url is not None and own.backend != "app-server":
+        message = "needs {backend} app-server."
+        yield Mistake(("app_server_url",), message, about=frozenset({"backend"}))
+
+
+def _misdirected_key(own: BackendFields) -> Iterator[Mistake]:
+    """A provider's key that would go to the server of another provider."""
+    profile = own.upstream_profile
+    given = (own.api_key, own.api_key_env, own.api_key_file, own.api_key_keyring)
+    if own.upstream is None or profile.api_key_env is None or any(key is not None for key in given):
+        return
+    owner = suggested(own.upstream)
+    if owner.hosts and owner.name != profile.name and owner.api_key_env != profile.api_key_env:
+        message = (
+            f"is a server of {plain(owner.title)}, and provider {plain(profile.name)} would send it the key in "
+            f"{profile.api_key_env}: leave one out, or say which key it gets with {{api_key_env}}."
+        )
+        yield Mistake(("upstream",), message, about=frozenset({"provider", "profile", "upstream"}))

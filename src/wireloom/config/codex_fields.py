@@ -5,7 +5,8 @@ from typing import Annotated
 from pydantic import BaseModel, Field, field_validator
 
 from wireloom.config.flags import Flag
-from wireloom.config.layers import variable
+from wireloom.config.layers import not_set, variable
+from wireloom.config.mistakes import Mistake, Mistakes
 from wireloom.config.values import ConfigValues, FilePath, Paths, SocketUrl, VariableName
 
 
@@ -75,7 +76,7 @@ class CodexFields(BaseModel):
     @classmethod
     def _is_set(cls, name: str | None) -> str | None:
         if name is not None and variable(name) is None:
-            raise ValueError("this names a variable that is not set")
+            raise Mistakes(Mistake((), not_set(name), word=name))
         return name
 
     @property

@@ -8,13 +8,28 @@ from typing import Any, TypeAlias
 
 from pydantic_settings import InitSettingsSource
 
+from wireloom.config.files.excerpt import excerpt, is_variable
+from wireloom.config.files.toml import syntax_error
+
 PREFIX = "WIRELOOM_"
 CONFIG_VARIABLE = "WIRELOOM_CONFIG"
 
 KEYS = ("api_key", "api_key_env", "api_key_file", "api_key_keyring")
 """The ways to give an upstream's key."""
-OF_UPSTREAMS = ("upstream", "upstream_wire", "provider", *KEYS)
+OF_UPSTREAMS = ("upstream", "upstream_wire", "provider", "profile", *KEYS)
 """Settings that say where an upstream is."""
+
+OF_PROVIDERS = (
+    "upstream",
+    "upstream_wire",
+    *KEYS,
+    "model",
+    "model_map",
+    "models",
+    "extra_params",
+    "drop_params",
+)
+"""Settings that belong to the provider beside which they are set: with another one they mean something else."""
 
 # A choice in one layer takes back what the layers below it chose instead: setting, the values for which this
 # holds (None: any), the settings it takes back with the values that it takes back (None: any).
@@ -24,7 +39,8 @@ _OWN = frozenset({"demo", "app-server", "exec"})
 _TAKES_BACK: tuple[tuple[str, _Values, Mapping[str, _Values]], ...] = (
     ("upstream", None, {"backend": _OWN}),
     ("upstream_wire", None, {"backend": None}),
-    ("provider", None, {"backend": _OWN}),
+    ("provider", None, {"backend": _OWN, "profile": None}),
+    ("profile", None, {"backend": _OWN, "provider": None}),
     ("backend", _OWN, dict.fromkeys(OF_UPSTREAMS)),
     ("backend", None, {"upstream_wire": None}),
     *((own, None, {other: None for other in KEYS if other != own}) for own in KEYS),
@@ -46,6 +62,13 @@ def variable_name(setting: str) -> str:
 def variable(name: str) -> str | None:
     """Return the value of an environment variable; an empty one counts as not set."""
     return os.environ.get(name) or None
+
+
+def not_set(name: str) -> str:
+    """Return what is said of a variable that holds nothing."""
+    # Some people write the key itself where its variable belongs, and keys are never shown.
+    said = f"{name} is not set" if is_variable(name) else "the variable that it names is not set"
+    return f"{said}. Set it, or name another variable."
 
 
 def config_file() -> Path:
@@ -72,15 +95,37 @@ def read_config_file() -> dict[str, Any]:
     """
     path = config_file()
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         if variable(CONFIG_VARIABLE):
             raise ConfigError(f"{CONFIG_VARIABLE}: there is no file {path}; correct or unset it.") from None
         return {}
     except OSError as error:
         raise ConfigError(f"{path}: the config file cannot be read: {error.strerror}.") from None
-    except ValueError as error:
-        raise ConfigError(f"{path}: the config file is not TOML: {error}. Correct it there.") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8. Correct it there.") from None
+    return parse_toml(path, text)
+
+
+def parse_toml(path: Path, text: str) -> dict[str, Any]:
+    """Return the keys and values of a file's text.
+
+    Raises ``ConfigError`` with the line where it is no TOML.
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        reason, position = syntax_error(text, error)
+    shown = excerpt(text, position)
+    raise ConfigError(f"{path}:{position.line}: the config file is not TOML: {reason}.\n{shown}")
+
+
+def stack(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what stands of layers of settings, the strongest first."""
+    found: dict[str, Any] = {}
+    for layer in layers:
+        found |= standing(dict(layer), found)
+    return found
 
 
 def standing(layer: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,7 +137,15 @@ def standing(layer: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
         for name, taken in names.items()
         if name in layer and _among(layer[name], taken)
     }
+    if _names_another_provider(layer, above):
+        taken_back |= {*OF_PROVIDERS}  # most of all the address: no key goes to another provider's server
     return {name: value for name, value in layer.items() if name not in taken_back and name not in above}
+
+
+def _names_another_provider(layer: Mapping[str, Any], above: Mapping[str, Any]) -> bool:
+    """Whether both layers choose a provider, and not the same one."""
+    chosen = [(each.get("provider"), each.get("profile")) for each in (layer, above)]
+    return (None, None) not in chosen and chosen[0] != chosen[1]
 
 
 def _among(value: Any, values: _Values) -> bool:

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from wireloom.config.table import Table
 from wireloom.config.values import json_object
 from wireloom.providers.profile import Effort
 
@@ -23,10 +24,8 @@ def _text(value: str) -> str:
         raise ValueError(f"{path} is not UTF-8") from None
 
 
-class ModelEntry(BaseModel):
+class ModelEntry(Table):
     """A model of the settings; what is not set stays as the upstream or its profile says."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     context_window: int | None = Field(
         None, ge=1, lt=2**53, description="Tokens that it reads and writes at most."

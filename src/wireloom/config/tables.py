@@ -1,11 +1,12 @@
 """The tables of the config file that have names of the user's own: routes and keys."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
 from wireloom.config.layers import variable
+from wireloom.config.mistakes import Mistake, Mistakes
+from wireloom.config.table import Table
 from wireloom.config.values import (
     Count,
     FilePath,
@@ -17,13 +18,9 @@ from wireloom.config.values import (
     read_key,
 )
 
-_TABLE = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-
-class RouteEntry(BaseModel):
+class RouteEntry(Table):
     """A model's name that stands for models of backends."""
-
-    model_config = _TABLE
 
     to: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
         description="Models, each as `backend/model`: the first is asked, the next where it fails before it has "
@@ -41,10 +38,8 @@ def _route(value: Any) -> Any:
     return {"to": tuple(value)} if isinstance(value, list) else value
 
 
-class KeyEntry(BaseModel):
+class KeyEntry(Table):
     """A key that clients present, and what it opens."""
-
-    model_config = _TABLE
 
     key: Key | None = Field(None, description="The key itself.")
     key_env: VariableName | None = Field(None, description="Variable that holds it.")
@@ -62,7 +57,8 @@ class KeyEntry(BaseModel):
     def _one_key(self) -> Self:
         given = [each for each in (self.key, self.key_env, self.key_file) if each is not None]
         if len(given) != 1:
-            raise ValueError("this needs one of key, key_env and key_file")
+            about = frozenset({"key", "key_env", "key_file"})
+            raise Mistakes(Mistake((), "this needs one of key, key_env and key_file.", about=about))
         return self
 
     @property
@@ -72,13 +68,6 @@ class KeyEntry(BaseModel):
             value = variable(self.key_env)
             return SecretStr(value) if value else None
         return self.key or (read_key(self.key_file) if self.key_file is not None else None)
-
-
-def agree(tokens: Mapping[str, SecretStr], keys: Mapping[str, KeyEntry]) -> bool:
-    """Return whether names and keys tell clients apart."""
-    found = [*tokens.values(), *(entry.secret for entry in keys.values())]
-    secrets = [key.get_secret_value() for key in found if key is not None]
-    return not tokens.keys() & keys.keys() and len(set(secrets)) == len(secrets)
 
 
 Route = Annotated[RouteEntry, BeforeValidator(_route)]

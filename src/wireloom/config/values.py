@@ -87,8 +87,13 @@ def _tokens(value: Any) -> Any:
 
 
 def _distinct(tokens: dict[str, SecretStr]) -> dict[str, SecretStr]:
-    if len({key.get_secret_value() for key in tokens.values()}) < len(tokens):
-        raise ValueError("one key has two names, so its client could not be told apart")
+    names: dict[str, str] = {}
+    for name, key in tokens.items():
+        other = names.setdefault(key.get_secret_value(), name)
+        if other != name:
+            raise ValueError(
+                f"{other} and {name} are two names of one key, so its clients cannot be told apart"
+            )
     return tokens
 
 

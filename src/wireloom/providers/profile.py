@@ -3,7 +3,7 @@
 import ipaddress
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Annotated, Literal, Self
@@ -112,7 +112,7 @@ class Profile(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
-    name: str = Field(pattern=r"^[a-z0-9]+$", description="What `--provider` is given.")
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", description="What `--provider` is given.")
     title: str = Field(description="Name of the upstream as its vendor writes it.")
     docs: str = Field(description="Page on which the vendor describes the API.")
 
@@ -364,16 +364,17 @@ def load(name: str) -> Profile:
     return parse((_FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
 
 
-def guess(url: str) -> Profile:
+def guess(url: str, own: Sequence[Profile] = ()) -> Profile:
     """Return the profile of the upstream at ``url``: by domain, loopback port, else ``generic``.
 
     :param url: an absolute URL, as given to ``--upstream``.
+    :param own: profiles that are asked before those that come with wireloom.
     :raises ValueError: the port in the URL is not one.
     """
     parts = urlsplit(url)
     host = (parts.hostname or "").rstrip(".")
     port = parts.port if _is_loopback(host) else None
-    for profile in map(load, names()):
+    for profile in (*own, *map(load, names())):
         if port in profile.ports or any(f".{host}".endswith(f".{suffix}") for suffix in profile.hosts):
             return profile
     return load("generic")

@@ -12,7 +12,7 @@ from wireloom.backends.base import Relayed, Turn
 from wireloom.errors import GatewayError, InvalidRequest, Limited, UpstreamLimited
 from wireloom.exchange import Exchange
 from wireloom.routing.routing import Place
-from wireloom.translate.hub.items import Event
+from wireloom.translate.hub.sequence import Event
 
 if TYPE_CHECKING:
     from wireloom.translate.chat_upstream.chunk import ChatCompletion, ChatFrame

@@ -14,7 +14,7 @@ from wireloom.backends.slots import Slots
 from wireloom.errors import Limited
 from wireloom.exchange import Exchange
 from wireloom.routing.routing import Place
-from wireloom.translate.hub.items import Event
+from wireloom.translate.hub.sequence import Event
 
 if TYPE_CHECKING:
     from wireloom.translate.chat_upstream.chunk import ChatCompletion, ChatFrame

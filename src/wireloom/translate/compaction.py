@@ -9,8 +9,8 @@ from wireloom_protocol import responses as m
 
 from wireloom.errors import UpstreamError
 from wireloom.translate.hub.endings import Incomplete
-from wireloom.translate.hub.items import Json
 from wireloom.translate.hub.stream import ResponseStream
+from wireloom.wire.json import Json
 
 if TYPE_CHECKING:
     from wireloom_protocol import replies
@@ -67,16 +67,16 @@ class CompactionStream(ResponseStream):
         self.summary = _unheard
 
     @property
-    def spoke(self) -> bool:
-        """See `ResponseStream.spoke`."""
+    def has_output(self) -> bool:
+        """See `ResponseStream.has_output`."""
         return any(self._summary)
 
-    def said(self) -> str:
-        """See `ResponseStream.said`."""
+    def answer_text(self) -> str:
+        """See `ResponseStream.answer_text`."""
         return "".join(self._summary)
 
-    def spoken(self, delta: str, logprobs: list[Json]) -> None:
-        """See `ResponseStream.spoken`."""
+    def text_with_logprobs(self, delta: str, logprobs: list[Json]) -> None:
+        """See `ResponseStream.text_with_logprobs`."""
         self._summary.append(delta)
 
     def call(self, key: object, call_id: str, name: str, **_: Any) -> None:
@@ -89,16 +89,16 @@ class CompactionStream(ResponseStream):
         """See `ResponseStream.arguments_of`."""
         return ""
 
-    def whole(self, key: object) -> bool:
-        """See `ResponseStream.whole`."""
+    def arguments_complete(self, key: object) -> bool:
+        """See `ResponseStream.arguments_complete`."""
         return True
 
     def annotate(self, annotation: Json) -> bool:
         """See `ResponseStream.annotate`: a summary has no place for sources."""
         return True
 
-    def keep(self, state: Json) -> None:
-        """See `ResponseStream.keep`: the state ends with the conversation that is summed up."""
+    def append_state(self, state: Json) -> None:
+        """See `ResponseStream.append_state`: the state ends with the conversation that is summed up."""
 
     def finish(self, usage: replies.ResponseUsage | None, incomplete: Incomplete | None = None) -> None:
         """See `ResponseStream.finish`.

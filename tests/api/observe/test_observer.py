@@ -14,7 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.live import Handler, answer, gateway, raw
 from wireloom.api.observe.meters import Meters
-from wireloom.api.observe.observer import summary
+from wireloom.api.observe.observer import Observer, line, summary
+from wireloom.exchange import ENDED, Exchange
 
 PROMPT, SAID = "canary-prompt", "canary-answer"
 CHAT = {"model": "m", "messages": [{"role": "user", "content": PROMPT}]}
@@ -229,6 +230,60 @@ def test_the_windows_of_an_account() -> None:
     assert "wireloom_account_window_primary_used_percent 12.0" in meters.text()
 
 
+def test_a_line_has_what_is_known_and_nothing_else() -> None:
+    seconds = iter((0.0, 0.25))
+    exchange = Exchange("req_1", lambda: next(seconds))
+    exchange.mark(ENDED)
+    exchange.status = 404
+    assert line(exchange, "chat") == {
+        "request_id": "req_1",
+        "backend": "chat",
+        "stream": False,
+        "status": 404,
+        "outcome": "refused",
+        "ms": {"total": 250.0},
+    }
+    exchange.operation, exchange.principal, exchange.backend = "compactResponse", "mine", "b"
+    exchange.model, exchange.error, exchange.lost = "m" * 101, "e" * 101, "lost"
+    exchange.passed_over = ["a"]
+    told = line(exchange, "chat")
+    assert {name: value for name, value in told.items() if name not in ("request_id", "status", "ms")} == {
+        "operation": "compactResponse",
+        "key": "mine",
+        "face": "responses",
+        "backend": "b",
+        "passed_over": ["a"],
+        "model": "m" * 100,
+        "stream": False,
+        "outcome": "refused",
+        "error": "e" * 100,
+        "lost": "lost",
+    }
+    assert (
+        summary(told) == f"req_1 compactResponse 404 refused '{'m' * 100}' 250 ms error {'e' * 100} lost lost"
+    )
+
+
+@pytest.mark.parametrize("path", ["/health", "/ready", "/metrics", "/v1/models"])
+async def test_a_fault_of_the_gateway_is_raised_on_and_noted(
+    path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def faulty(*_: Any) -> Any:
+        raise ZeroDivisionError
+
+    meters = Meters("chat", dict)
+    noted: list[Exchange] = []
+    observer = Observer(faulty, meters, told=lambda exchange, _: noted.append(exchange))
+    scope: dict[str, Any] = {"type": "http", "path": path, "headers": []}
+    with pytest.raises(ZeroDivisionError), caplog.at_level(logging.DEBUG, logger="wireloom.request"):
+        await observer(scope, faulty, faulty)
+    (exchange,) = noted
+    assert (exchange.status, exchange.error, exchange.outcome) == (500, "internal_error", "failed")
+    assert exchange.seconds().keys() == {"total"}
+    assert meters.counters()["requests_total"] == (path == "/v1/models")
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+
+
 def test_a_name_cannot_forge_a_line() -> None:
     told = {"request_id": "r", "status": 200, "outcome": "ok", "model": "a\nb\x1b[0m", "ms": {"total": 1.0}}
     assert summary({**told, "error": "c\nd"}) == r"r - 200 ok 'a\nb\x1b[0m' 1 ms error c\nd"
@@ -238,8 +293,9 @@ async def test_what_is_said_where_that_is_asked_for(lines: Callable[[], list[Lin
     async with raw(said()) as (url, _), gateway(url, log_content=True) as base:
         async with httpx.AsyncClient(timeout=20) as client:
             await client.post(f"{base}/v1/responses", json={**ASK, "metadata": {"a": "x" * 200_000}})
-            await client.post(f"{base}/v1/responses", json={**ASK, "stream": True})
+            told = await client.post(f"{base}/v1/responses", json={**ASK, "stream": True})
     cut, whole_line = lines()
     assert len(cut["request_body"]) == 100_000
-    assert PROMPT in whole_line["request_body"]
-    assert SAID in whole_line["response_body"]
+    assert json.loads(whole_line["request_body"]) == {**ASK, "stream": True}
+    assert whole_line["response_body"] == told.text
+    assert SAID in told.text

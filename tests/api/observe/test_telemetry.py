@@ -6,6 +6,7 @@ import asyncio
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -13,12 +14,22 @@ import pytest
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import StatusCode
+from opentelemetry.trace import SpanKind, StatusCode
 
 from tests.support.live import Handler, answer, gateway, raw
 from wireloom import app
 from wireloom.api.observe import telemetry
 from wireloom.config import Settings
+from wireloom.exchange import (
+    ADMITTED,
+    ENDED,
+    FIRST_CONTENT,
+    FIRST_EVENT,
+    QUEUED,
+    READ,
+    UPSTREAM,
+    Exchange,
+)
 
 USAGE = {"prompt_tokens": 7, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 2}}
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -126,6 +137,157 @@ async def test_an_answer(seen: Seen, path: str, stream: bool) -> None:
     assert len(duration.explicit_bounds) == 14
 
 
+def measured(*exchanges: Exchange) -> tuple[list[Any], dict[str, list[Any]]]:
+    """The spans and the points of metrics of some requests."""
+    seen = Seen()
+    counting = telemetry.Telemetry(
+        {"b": "x_ai"}, "openai", SimpleSpanProcessor(seen.spans), seen.reader, lambda: 100 * 10**9
+    )
+    for exchange in exchanges:
+        counting.ended(exchange, {"type": "http", "headers": []})
+    return list(seen.spans.get_finished_spans()), seen.points()
+
+
+class Answered:
+    """An answer that is known in full."""
+
+    has_output = True
+
+    def __init__(self, **members: Any) -> None:
+        usage = {
+            "input_tokens": 7,
+            "input_tokens_details": {"cached_tokens": 2},
+            "output_tokens": 5,
+            "output_tokens_details": {"reasoning_tokens": 1},
+        }
+        self.response = {"status": "completed", "usage": usage, **members}
+
+
+def exchange(**members: Any) -> Exchange:
+    """A request that began 9 seconds before its end: byte after 4, first content after 5."""
+    seconds = iter((0.0, 1.0, 2.0, 3.0, 4.0, 4.5, 5.0, 9.0))
+    made = Exchange("req_1", lambda: next(seconds))
+    made.operation, made.status, made.model = "createResponse", 200, "m"
+    made.answer = Answered(id="resp_1", model="served", conversation={"id": "conv_1"})
+    for name, value in members.items():
+        setattr(made, name, value)
+    for moment in (READ, QUEUED, ADMITTED, UPSTREAM, FIRST_EVENT, FIRST_CONTENT, ENDED):
+        made.mark(moment)
+    return made
+
+
+COMMON = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "m"}
+
+
+def test_a_span_has_every_attribute_and_its_times() -> None:
+    (span,), _ = measured(exchange(requested={"gen_ai.request.seed": 3}, lost="lost", backend="b"))
+    assert (span.name, span.kind, span.start_time, span.end_time) == (
+        "chat m",
+        SpanKind.CLIENT,
+        91 * 10**9,
+        100 * 10**9,
+    )
+    assert dict(span.attributes) == {
+        **COMMON,
+        "gen_ai.provider.name": "x_ai",
+        "gen_ai.request.seed": 3,
+        "gen_ai.response.model": "served",
+        "gen_ai.response.id": "resp_1",
+        "gen_ai.conversation.id": "conv_1",
+        "gen_ai.response.finish_reasons": ("stop",),
+        "gen_ai.usage.input_tokens": 7,
+        "gen_ai.usage.output_tokens": 5,
+        "gen_ai.usage.cache_read.input_tokens": 2,
+        "wireloom.request_id": "req_1",
+        "wireloom.lost": "lost",
+    }
+    assert span.resource.attributes["service.name"] == "wireloom"
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"), [("completed", "stop"), ("incomplete", "length"), ("failed", "error")]
+)
+def test_a_span_says_why_an_answer_ended(status: str, reason: str) -> None:
+    (span,), _ = measured(exchange(answer=Answered(status=status, conversation="conv_1")))
+    assert span.attributes["gen_ai.response.finish_reasons"] == (reason,)
+    assert "gen_ai.conversation.id" not in span.attributes
+    assert ("error.type" in span.attributes) == (status == "failed")
+
+
+def test_metrics_have_their_values_and_labels() -> None:
+    _, points = measured(exchange(streamed=True))
+    found = {
+        (name, point.attributes.get("gen_ai.token.type")): (point.sum, dict(point.attributes))
+        for name, of_name in points.items()
+        for point in of_name
+    }
+    assert found == {
+        ("gen_ai.client.operation.duration", None): (9.0, COMMON),
+        ("gen_ai.server.request.duration", None): (9.0, COMMON),
+        ("gen_ai.client.operation.time_to_first_chunk", None): (1.0, COMMON),
+        ("gen_ai.server.time_to_first_token", None): (5.0, COMMON),
+        ("gen_ai.server.time_per_output_token", None): (1.0, COMMON),
+        ("gen_ai.client.token.usage", "input"): (7, {**COMMON, "gen_ai.token.type": "input"}),
+        ("gen_ai.client.token.usage", "output"): (5, {**COMMON, "gen_ai.token.type": "output"}),
+    }
+    (tokens, _) = points["gen_ai.client.token.usage"]
+    assert tokens.explicit_bounds == tuple(4.0**power for power in range(14))
+    (first,) = points["gen_ai.server.time_to_first_token"]
+    assert first.explicit_bounds == tuple(0.01 * 2**power for power in range(14))
+
+
+def test_an_answer_in_one_piece_has_no_first_token() -> None:
+    _, points = measured(exchange())
+    assert points.keys() == {
+        "gen_ai.client.operation.duration",
+        "gen_ai.server.request.duration",
+        "gen_ai.client.token.usage",
+    }
+
+
+def test_what_asks_no_model_is_not_measured() -> None:
+    assert measured(exchange(operation="listModels")) == ([], {})
+    for operation in ("createChatCompletion", "compactResponse"):
+        assert len(measured(exchange(operation=operation))[0]) == 1
+
+
+def test_a_failure_has_its_code_and_a_client_that_left_its_own_word() -> None:
+    spans, points = measured(
+        exchange(status=502, error="oops", model=None), exchange(status=499, left=True, answer=None)
+    )
+    assert [span.attributes["error.type"] for span in spans] == ["oops", "client_gone"]
+    assert [span.attributes["gen_ai.request.model"] for span in spans] == ["other", "m"]
+    labels = {
+        (point.attributes["error.type"], point.attributes["gen_ai.request.model"])
+        for point in points["gen_ai.client.operation.duration"]
+    }
+    assert labels == {("oops", "other"), ("client_gone", "other")}
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ({}, {}),
+        (
+            {"temperature": 0.0, "top_p": 1, "seed": 3, "frequency_penalty": 0.5, "presence_penalty": -1, "n": 2},
+            {
+                "gen_ai.request.temperature": 0.0,
+                "gen_ai.request.top_p": 1,
+                "gen_ai.request.seed": 3,
+                "gen_ai.request.frequency_penalty": 0.5,
+                "gen_ai.request.presence_penalty": -1,
+                "gen_ai.request.choice.count": 2,
+            },
+        ),
+        ({"max_output_tokens": 1, "max_completion_tokens": 2}, {"gen_ai.request.max_tokens": 1}),
+        ({"max_output_tokens": None, "max_completion_tokens": 2, "max_tokens": 3}, {"gen_ai.request.max_tokens": 2}),
+        ({"max_tokens": 3, "temperature": "hot"}, {"gen_ai.request.max_tokens": 3}),
+    ],
+)  # fmt: skip
+def test_the_numbers_that_a_request_sets(asked: dict[str, Any], found: dict[str, Any]) -> None:
+    assert telemetry.Telemetry.requested(SimpleNamespace(**asked)) == found
+
+
 async def test_a_failure(seen: Seen) -> None:
     async with raw(BROKEN) as (url, _), gateway(url, otel=True) as base:
         await ask(base)
@@ -151,6 +313,8 @@ async def test_names_of_models_are_few(seen: Seen, monkeypatch: pytest.MonkeyPat
 def test_providers() -> None:
     backends = {"a": {"provider": "xai"}, "b": {"backend": "exec"}, "c": {"upstream": "http://127.0.0.1/v1"}}
     settings = Settings(backends=backends, no_auth=True)
+    for name, told in (("kimi", "moonshot_ai"), ("mistral", "mistral_ai"), ("groq", "groq")):
+        assert app.providers_of(Settings(provider=name, no_auth=True))[1] == told
     assert app.providers_of(settings) == ({"a": "x_ai", "b": "openai", "c": "generic"}, "x_ai")
 
 

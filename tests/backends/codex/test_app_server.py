@@ -180,6 +180,7 @@ async def test_readiness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(app_server, "READY_SECONDS", 0.1)
     async with bench(tmp_path) as at:
         await at.backend.ready()
+        assert at.server.named("account/read") == [{"refreshToken": False}]
         at.server.results["account/read"] = lambda _: {"account": None, "requiresOpenaiAuth": True}
         with pytest.raises(GatewayError, match="codex login") as caught:
             await at.backend.ready()

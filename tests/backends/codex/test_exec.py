@@ -19,10 +19,12 @@ from tests.support.grammar import Told, check, decode
 from wireloom.api.bodies import prepare
 from wireloom.backends.base import Ask, Caller
 from wireloom.backends.codex.exec import ExecBackend
+from wireloom.backends.codex.exec_run import files
 from wireloom.backends.codex.home import Codex
 from wireloom.backends.slots import Slots
 from wireloom.errors import GatewayError, InvalidRequest, Limited, NotFound
 from wireloom.gateway import new_id
+from wireloom.translate.codex.exec_request import Run
 from wireloom.translate.hub.opening import opening
 from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.rules.loss import Losses
@@ -169,6 +171,11 @@ async def test_an_agent_may_write_and_a_fast_one_thinks_little(tmp_path: Path) -
     await bench.answer()
     await bench.answer(model="big@low", reasoning={"effort": "high"})
     first, second = (run["arguments"] for run in bench.runs)
+    for arguments in (first, second):
+        options = [
+            place for place, word in enumerate(arguments) if word.startswith("model_reasoning_effort=")
+        ]
+        assert [arguments[place - 1] for place in options] == ["-c"]
     assert first[first.index("--sandbox") + 1] == "workspace-write"
     assert "--ephemeral" not in first
     assert "features.shell_tool=false" not in first
@@ -273,3 +280,25 @@ async def test_a_program_that_cannot_be_run(tmp_path: Path) -> None:
         await bench.answer()
     assert caught.value.status in (502, 503)
     assert stat.S_IMODE((bench.codex.home / "runs").stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize(
+    ("kind", "suffix"),
+    [
+        ("image/png", ".png"),
+        ("image/jpeg", ".jpg"),
+        ("image/gif", ".gif"),
+        ("image/webp", ".webp"),
+        ("image/avif", ".png"),
+    ],
+)
+def test_a_picture_is_known_by_its_name(tmp_path: Path, kind: str, suffix: str) -> None:
+    run = Run("m", "p", "i", [f"data:{kind};base64,R0lGOA=="] * 2, None, {})
+    codex = Bench(tmp_path).codex
+    codex.home.mkdir()
+    with files(codex, run) as (folder, command):
+        names = [command[place + 1] for place, word in enumerate(command) if word == "--image"]
+        assert names == [f"picture-1{suffix}", f"picture-2{suffix}"]
+        assert {(folder / name).read_bytes() for name in names} == {b"GIF8"}
+        assert "--output-schema" not in command
+    assert not folder.exists()

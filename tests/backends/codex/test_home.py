@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from wireloom.backends.codex.home import CATALOGUE, MINIMAL, Codex, toml
+from wireloom.backends.codex.models import CodexModel
 from wireloom.errors import GatewayError, InvalidRequest
 
 MODEL = {"slug": "m", "tool_mode": "code", "apply_patch_tool_type": "freeform", "context_window": 9}
@@ -128,8 +129,9 @@ async def test_the_login_is_linked_and_never_copied(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["exit 3", "echo no json", "echo '{}'", "echo '{\"models\": 3}'"])
 async def test_a_program_that_tells_no_models(tmp_path: Path, text: str) -> None:
     codex = installed(tmp_path, binary=str(script(tmp_path / "other", text)))
-    with pytest.raises(GatewayError, match="does not tell its models"):
+    with pytest.raises(GatewayError, match="does not tell its models") as caught:
         await codex.prepare()
+    assert (caught.value.code, caught.value.status) == ("upstream_unreachable", 503)
 
 
 def test_the_child_has_a_home_of_its_own(tmp_path: Path) -> None:
@@ -171,6 +173,115 @@ async def test_certificates_are_read_where_something_is_encrypted(
 )
 def test_values_are_written_as_toml(value: Any) -> None:
     assert tomllib.loads(f"value = {toml(value)}") == {"value": value}
+
+
+SILENT = [
+    'web_search="disabled"',
+    "include_permissions_instructions=false",
+    "include_environment_context=false",
+    "include_apps_instructions=false",
+    "include_collaboration_mode_instructions=false",
+    "skills.include_instructions=false",
+    "project_doc_max_bytes=0",
+    "tools.experimental_request_user_input.enabled=false",
+    "features.goals=false",
+    "features.multi_agent=false",
+    "features.apps=false",
+    "features.plugins=false",
+    "features.sleep_tool=false",
+    "features.image_generation=false",
+    "features.hooks=false",
+    "features.skill_search=false",
+    "features.tool_suggest=false",
+    "features.skill_mcp_dependency_install=false",
+    "features.shell_snapshot=false",
+]
+"""What is off in every run, since Codex would add tools and texts of its own."""
+POWERLESS = ["features.shell_tool=false", "features.unified_exec=false", "features.view_image=false"]
+RUN = ["--json", "--skip-git-repo-check", "--ignore-user-config", "--ignore-rules"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "flags", "options"),
+    [
+        (
+            {},
+            [*RUN, "--ephemeral", "--sandbox", "read-only"],
+            [*SILENT, *POWERLESS, "tool_output_token_limit=1000000000"],
+        ),
+        ({"agent": True, "ephemeral": False}, [*RUN, "--sandbox", "workspace-write"], SILENT),
+    ],
+)
+def test_a_run_has_no_power_and_no_words_of_its_own(
+    tmp_path: Path, settings: dict[str, Any], flags: list[str], options: list[str]
+) -> None:
+    given = installed(tmp_path, **settings).exec_options()
+    assert given[: len(flags)] == flags
+    said = given[len(flags) :]
+    assert said[::2] == ["-c"] * (len(said) // 2)
+    assert sorted(said[1::2]) == sorted([*options, "thread_unload_delay_secs=1"])
+
+
+PLAIN: dict[str, Any] = {
+    "apply_patch_tool_type": None,
+    "tool_mode": None,
+    "multi_agent_version": None,
+    "use_responses_lite": False,
+    "experimental_supported_tools": [],
+    "context_window": 10**9,
+    "max_context_window": 10**9,
+    "truncation_policy": {"mode": "bytes", "limit": 10**9},
+}
+NAMED: dict[str, Any] = {
+    "display_name": "mine",
+    "visibility": "hide",
+    "default_reasoning_level": None,
+    "supported_reasoning_levels": [],
+    "service_tiers": [],
+    "additional_speed_tiers": [],
+}
+
+
+async def test_a_model_is_catalogued_without_tools_of_its_own(tmp_path: Path) -> None:
+    listed = {**MODEL, "slug": "gpt-5.5", "base_instructions": "b", "visibility": "list"}
+    program = script(tmp_path / "other", f"echo '{json.dumps({'models': [listed]})}'")
+    codex = installed(tmp_path, binary=str(program), model="mine")
+    await codex.prepare()
+    kept = json.loads((codex.home / CATALOGUE).read_bytes())["models"]
+    assert kept == [{**listed, **PLAIN}, {**listed, **PLAIN, **NAMED, "slug": "mine"}]
+
+
+@pytest.mark.parametrize(
+    ("entry", "model"),
+    [
+        ({"slug": "m"}, CodexModel("m", (), ("text",), None, False)),
+        (
+            {
+                "slug": "m",
+                "supported_reasoning_levels": [{"effort": "low"}, {"other": 1}, {"effort": "high"}],
+                "input_modalities": ["image", "smell", "text"],
+                "context_window": 9,
+                "priority": 1,
+            },
+            CodexModel("m", ("low", "high"), ("text", "image"), 9, True),
+        ),
+        (
+            {
+                "slug": "m",
+                "supported_reasoning_levels": "low",
+                "input_modalities": "image",
+                "context_window": "9",
+                "priority": 2,
+            },
+            CodexModel("m", (), ("text",), None, False),
+        ),
+    ],
+)
+def test_a_listed_model_is_as_the_catalogue_says(
+    tmp_path: Path, entry: dict[str, Any], model: CodexModel
+) -> None:
+    catalogue = [{**entry, "visibility": "list"}, {**entry, "visibility": "hide"}, entry]
+    assert installed(tmp_path, catalogue=catalogue).catalogued() == [model]
 
 
 def test_what_the_user_set_wins(tmp_path: Path) -> None:

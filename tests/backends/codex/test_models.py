@@ -16,6 +16,19 @@ def test_each_model_is_listed_alone_and_with_its_efforts() -> None:
     assert infos[2].efforts == ()
 
 
+def test_a_listed_id_tells_what_its_model_can_do() -> None:
+    efforts = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+    alias, one, *levels = CodexModels([CodexModel("one", (*efforts, "ultra"), default=True)]).infos()[:10]
+    assert (alias.id, one.id) == ("codex-local", "codex-local@none")
+    assert alias.efforts == efforts
+    assert [level.id for level in levels] == [
+        f"codex-local@{effort}" for effort in (*efforts[1:], "ultra")
+    ] + ["one"]
+    assert {(info.owned_by, info.verbosity, info.modalities) for info in (alias, one, *levels)} == {
+        ("codex", True, ("text", "image"))
+    }
+
+
 def test_what_an_id_asks_for() -> None:
     models = CodexModels(KNOWN, ["own", "big"], "own")
     assert models.resolve("big") == ("big", None)

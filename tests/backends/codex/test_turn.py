@@ -94,7 +94,7 @@ async def bench(*scripts: Script, **settings: Any) -> AsyncIterator[Bench]:
 
 
 async def settled() -> None:
-    for _ in range(5):
+    for _ in range(100):
         await asyncio.sleep(0)
 
 
@@ -301,6 +301,17 @@ async def test_what_is_not_the_same_conversation_begins_anew(case: str) -> None:
         assert injected[:4] == ["message", "message", "function_call", "function_call_output"]
         assert len(at.engine.suspended) == 1  # it may still be answered by its own client
         assert at.server.answered == []
+
+
+async def test_white_space_in_what_was_said_may_differ() -> None:
+    async with bench([*said("let me"), *called(("c1", "add", '{"a":1}'))], [*said("done"), ended()]) as at:
+        await at.answer(tools=[ADD])
+        given = at.follow_up(add="3")
+        source = {"type": "url_citation", "url": "u", "title": "t", "start_index": 0, "end_index": 1}
+        content = [{"type": "output_text", "text": "let\n\n me ", "annotations": [source]}]
+        given[1] = {**given[1], "content": content}
+        await at.answer(tools=[ADD], input=given)
+        assert len(at.server.named("thread/start")) == 1
 
 
 async def test_what_was_said_beside_the_calls_may_be_left_out() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,8 @@ from wireloom_protocol import CODEX_VERSION
 
 from tests.cli.conftest import Invoke
 from tests.support.chat_server import API_KEY, MODEL, ChatServer
-from tests.support.chat_turns import Turn, call
+from tests.support.chat_turns import Turn, call, failure
+from tests.support.threaded import KEY, gateway
 from wireloom.cli.diagnose.doctor import Finding, report
 
 SECRET = "canary-token"
@@ -74,10 +76,128 @@ def test_a_model_that_calls_nothing(invoke: Invoke, upstream: ChatServer) -> Non
     assert (code, states(findings)) == (0, {"tool": "warn"})
 
 
-def test_a_key_that_is_wrong(invoke: Invoke, upstream: ChatServer) -> None:
-    code, findings = found(invoke, "--upstream", upstream.base_url, "--api-key", "other", "--token", SECRET)
+def test_a_key_that_is_wrong(invoke: Invoke, upstream: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEEPSEEK_API_KEY", "other")
+    flags = ("--upstream", upstream.base_url, "--provider", "deepseek", "--token", SECRET)
+    code, findings = found(invoke, *flags)
     assert (code, states(findings)) == (1, {"ready": "fail"})
+    assert findings["ready"]["told"] == f"GET {upstream.base_url}/models -> 401"
+    assert findings["ready"]["remedy"].splitlines()[-1] == "Check DEEPSEEK_API_KEY."
     assert "tool" not in findings
+
+
+@pytest.mark.parametrize(
+    ("flags", "place"),
+    [
+        (("--api-key", "wrong"), "api_key (WIRELOOM_API_KEY)"),
+        (("--api-key-env", "MY_KEY"), "MY_KEY"),
+        (("--api-key-file", "{file}"), "{file}"),
+        (("--provider", "generic"), "--api-key-env"),
+    ],
+)
+def test_where_the_key_is_set(
+    invoke: Invoke,
+    upstream: ChatServer,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    flags: tuple[str, ...],
+    place: str,
+) -> None:
+    file = tmp_path / "key"
+    file.write_text("wrong")
+    monkeypatch.setenv("MY_KEY", "wrong")
+    given = [flag.format(file=file) for flag in flags]
+    _, findings = found(invoke, "--upstream", upstream.base_url, "--token", SECRET, *given)
+    assert findings["ready"]["remedy"].splitlines()[-1] == f"Check {place.format(file=file)}."
+
+
+def test_a_provider_that_lists_no_models(invoke: Invoke) -> None:
+    with ChatServer([Turn(tool_calls=[CALL]), Turn(text="Clear.")], models=None) as upstream:
+        flags = ("--upstream", upstream.base_url, "--api-key", API_KEY, "--token", SECRET)
+        code, findings = found(invoke, *flags, "--model", MODEL)
+        assert (code, states(findings)) == (0, {"ready": "warn", "models": "warn"})
+        assert findings["models"]["told"] == f"GET {upstream.base_url}/models -> 404"
+        assert "This provider lists no models; name one with --model." in findings["models"]["remedy"]
+        assert findings["tool"]["told"] == "get_weather was called, and the model answered"
+        code, findings = found(invoke, *flags)
+        assert (code, findings["answer"]["state"]) == (0, "warn")
+        assert findings["answer"]["told"] == "not made: no model is known"
+
+
+def test_raw_json_is_never_shown(invoke: Invoke) -> None:
+    refused = failure(400, "Model Not Exist", code="model_not_found")
+    with ChatServer([refused]) as upstream:
+        flags = (
+            "--upstream",
+            upstream.base_url,
+            "--api-key",
+            API_KEY,
+            "--token",
+            SECRET,
+            "--model",
+            "deepseek-caht",
+        )
+        code, findings = found(invoke, *flags)
+    assert (code, findings["model"]["state"], findings["answer"]["state"]) == (1, "warn", "fail")
+    assert "deepseek-caht" in findings["answer"]["told"]
+    assert "{" not in findings["answer"]["told"] + findings["answer"]["remedy"]
+
+
+def test_the_gateway_that_runs_is_asked(invoke: Invoke, running: str) -> None:
+    result = invoke("doctor", "--json")
+    findings = {finding["name"]: finding for finding in json.loads(result.stdout)["findings"]}
+    assert result.exit_code == 0, result.output
+    port = running.rpartition(":")[2]
+    assert re.fullmatch(r"wireloom \S+ \(pid \d+\) answers there", findings["port"]["told"]), port
+    assert findings["port"]["state"] == "ok"
+    # It was started with settings of its own, which are not those of this shell.
+    assert (findings["settings"]["state"], "settings of its own" in findings["settings"]["remedy"]) == (
+        "warn",
+        True,
+    )
+    assert findings["ready"]["told"] == "default"
+    assert findings["models"]["told"].startswith("demo (")
+    assert findings["tool"]["state"] == "ok"
+
+
+def test_a_gateway_that_does_not_know_the_token(
+    invoke: Invoke, running: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WIRELOOM_TOKEN", "another")
+    result = invoke("doctor", "--json")
+    findings = {finding["name"]: finding for finding in json.loads(result.stdout)["findings"]}
+    assert (result.exit_code, findings["token"]["state"]) == (1, "fail")
+    assert "does not know this token" in findings["token"]["told"]
+    assert "tool" not in findings
+
+
+def test_a_gateway_without_a_list_of_models(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns = [Turn(tool_calls=[CALL]), Turn(text="Clear.")]
+    with (
+        ChatServer(turns, models=None) as upstream,
+        gateway(upstream=upstream.base_url, api_key=API_KEY) as url,
+    ):
+        monkeypatch.setenv("WIRELOOM_PORT", url.rpartition(":")[2])
+        monkeypatch.setenv("WIRELOOM_TOKEN", KEY)
+        result = invoke("doctor", "--json", "--model", MODEL)
+    findings = {finding["name"]: finding for finding in json.loads(result.stdout)["findings"]}
+    assert findings["tool"]["state"] == "ok", result.output
+
+
+def test_another_release_answers(invoke: Invoke, running: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wireloom.cli.diagnose.doctor.version", lambda _: "9.9")
+    findings = {each["name"]: each for each in json.loads(invoke("doctor", "--json").stdout)["findings"]}
+    assert (findings["version"]["state"], "9.9 is installed" in findings["version"]["remedy"]) == (
+        "warn",
+        True,
+    )
+
+
+def test_settings_given_here_are_of_a_gateway_of_its_own(invoke: Invoke, running: str) -> None:
+    with ChatServer([Turn(text="a")], models=["mine"]) as upstream:
+        result = invoke("doctor", "--json", "--upstream", upstream.base_url, "--api-key", API_KEY)
+    findings = {finding["name"]: finding for finding in json.loads(result.stdout)["findings"]}
+    assert findings["models"]["told"].startswith("mine")
 
 
 def test_nobody_is_there(invoke: Invoke) -> None:
@@ -142,6 +262,7 @@ def test_codex(script: str | None, state: str, invoke: Invoke, tmp_path: Path) -
 def test_a_backend_that_needs_codex(invoke: Invoke) -> None:
     code, findings = found(invoke, "--backend", "exec", "--token", SECRET)
     assert code == 1
+    assert "ready" not in findings  # the same cause is told once
     assert findings["binary"]["state"] == "fail"
     assert "npm install" in findings["binary"]["remedy"]
 

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.cli.conftest import Invoke
+from tests.support.chat_server import API_KEY, ChatServer
 from wireloom.cli.diagnose import models
 
 
@@ -15,7 +16,7 @@ def test_the_demo_model_is_listed(invoke: Invoke) -> None:
     result = invoke("models", "--backend", "demo")
     assert result.exit_code == 0, result.output
     head, row = (line.split() for line in result.stdout.splitlines())
-    assert head == ["MODEL", "CONTEXT", "READS", "EFFORTS"]
+    assert head == ["MODEL", "CONTEXT", "INPUT", "EFFORTS"]
     assert row[:3] == ["demo", "131,072", "text"]
 
 
@@ -25,6 +26,50 @@ def test_columns_are_aligned() -> None:
         "long      x",
         "m     12",
     ]
+
+
+def test_the_gateway_that_runs_is_asked(invoke: Invoke, running: str) -> None:
+    result = invoke("models")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.splitlines()[1].split()[:2] == ["demo", "131,072"]
+
+
+def test_its_token_is_needed(invoke: Invoke, running: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WIRELOOM_TOKEN", "another")
+    assert invoke("models").stderr == (
+        f"Error: The gateway at {running} does not know this token. Set WIRELOOM_TOKEN to the one that it has.\n"
+    )
+    monkeypatch.delenv("WIRELOOM_TOKEN")
+    said = invoke("models")
+    assert said.exit_code == 1
+    assert f"The gateway at {running} asks clients for a token, and none is set here" in said.stderr
+
+
+def test_an_upstream_that_is_named_is_asked_itself(invoke: Invoke, running: str) -> None:
+    with ChatServer(models=["mine"]) as upstream:
+        result = invoke("models", "--upstream", upstream.base_url, "--api-key", API_KEY)
+    assert "mine" in result.stdout
+    assert "demo" not in result.stdout
+
+
+def test_without_a_gateway_the_upstream_is_asked(
+    invoke: Invoke, nobody: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert invoke("models").stderr.startswith(
+        f"Error: No gateway answers at {nobody}.\nThere is nothing to answer"
+    )
+    monkeypatch.setenv("WIRELOOM_BACKEND", "demo")
+    result = invoke("models")
+    assert (result.exit_code, "demo" in result.stdout) == (0, True)
+    assert result.stderr == f"No gateway answers at {nobody}. The upstream itself was asked.\n"
+    assert invoke("models", "--port", "0").stderr.startswith("No gateway has a fixed port here.")
+
+
+def test_a_provider_that_lists_no_models(invoke: Invoke) -> None:
+    with ChatServer(models=None) as upstream:
+        result = invoke("models", "--upstream", upstream.base_url, "--api-key", API_KEY)
+    assert result.exit_code == 1
+    assert result.stderr.rstrip().endswith("This provider lists no models; name one with --model.")
 
 
 def test_an_upstream_that_is_not_there(invoke: Invoke) -> None:
@@ -49,7 +94,7 @@ def test_a_key_that_is_missing_is_told(
         port = unused.getsockname()[1]
     result = invoke("models", "--provider", "deepseek", "--upstream", f"http://127.0.0.1:{port}/v1")
     assert ("Warning: DEEPSEEK_API_KEY is not set" in result.stderr) is warned
-    assert "cannot be reached" in result.stderr
+    assert result.exit_code == 1
 
 
 def test_a_reader_that_leaves_early_is_no_error() -> None:

@@ -9,6 +9,7 @@ import signal
 import socket
 import urllib.request
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import psutil
@@ -36,6 +37,8 @@ def nothing_stays() -> Iterator[None]:
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the service's files, which is not there yet."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        monkeypatch.setenv("WIRELOOM_PORT", str(unused.getsockname()[1]))
     return tmp_path / "state" / "wireloom"
 
 
@@ -76,6 +79,50 @@ def test_from_start_to_stop(invoke: Invoke, state: Path) -> None:
     assert not (state / "wireloom.pid").exists()
     assert invoke("stop").output == "It does not run.\n"
     assert invoke("status").exit_code == 1
+
+
+def test_clients_find_a_service_at_another_port_with_a_token_of_its_own(invoke: Invoke, state: Path) -> None:
+    url = started(invoke, "start", "--backend", "demo", "--port", "0", "--token", "mine=k")
+    listed = invoke("models")
+    assert (listed.exit_code, "demo" in listed.stdout) == (0, True), listed.output
+    assert invoke("models", "--port", "1").exit_code == 2
+    findings = {each["name"]: each for each in json.loads(invoke("doctor", "--json").stdout)["findings"]}
+    assert (findings["tool"]["state"], "answers there" in findings["port"]["told"]) == ("ok", True)
+    assert get(f"{url}/v1/models", "k") == 200
+
+
+def test_a_gateway_in_the_foreground(invoke: Invoke, running: str) -> None:
+    told = invoke("status")
+    assert told.exit_code == 0
+    first, second = told.output.splitlines()
+    assert (
+        first
+        == f"A gateway ({version('wireloom')}) answers at {running}; it was not started by `wireloom start`."
+    )
+    assert second.split() == ["pid", str(os.getpid())]
+    for command in ("start", "serve"):
+        refused = invoke(command, "--backend", "demo")
+        assert refused.exit_code == 1
+        assert (
+            f"A gateway answers at {running} already: wireloom {version('wireloom')} (pid {os.getpid()})."
+            in refused.stderr
+        )
+        assert "another port with --port" in refused.stderr
+
+
+def test_no_gateway_at_all(invoke: Invoke, nobody: str) -> None:
+    told = invoke("status")
+    assert told.exit_code == 1
+    assert told.stderr == (
+        f"Error: No gateway was started by `wireloom start`, and none answers at {nobody}. `wireloom start` starts one.\n"
+    )
+
+
+def test_a_start_that_is_refused_keeps_the_settings_of_the_last(
+    invoke: Invoke, state: Path, running: str
+) -> None:
+    assert invoke("start", "--backend", "demo", "--strict").exit_code == 1
+    assert not state.exists()
 
 
 def test_a_restart_has_the_last_settings_and_those_given_over_them(
@@ -173,7 +220,7 @@ def test_tokens(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_in_the_foreground(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
     served: list[dict[str, object]] = []
     monkeypatch.setattr(
-        "wireloom.cli.service.serve", lambda given, **files: served.append({**given, **files})
+        "wireloom.cli.service.background.serve", lambda given, **files: served.append({**given, **files})
     )
     assert invoke("start", "--foreground", "--backend", "demo", "--pid-file", "p").exit_code == 0
     assert served == [{"backend": "demo", "pid_file": "p", "log_file": None, "state_file": None}]

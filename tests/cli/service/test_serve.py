@@ -58,7 +58,9 @@ def test_a_taken_port_is_told_before_the_gateway_is_loaded(
         port = str(taken.getsockname()[1])
         result = invoke("serve", "--backend", "demo", "--no-auth", "--port", port)
     assert result.exit_code == 1
-    assert f"Cannot listen on 127.0.0.1 port {port}" in result.stderr
+    assert (
+        f"Cannot listen on 127.0.0.1 port {port}: Address already in use. Stop what uses it" in result.stderr
+    )
     assert "--port" in result.stderr
 
 

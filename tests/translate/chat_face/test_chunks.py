@@ -10,6 +10,7 @@ from wireloom_protocol import responses as m
 
 from tests.support import contract
 from tests.support.chat_grammar import ToldCompletion, check, events
+from tests.support.grammar import decode
 from tests.support.responses_turns import (
     USAGE,
     call,
@@ -28,7 +29,7 @@ from wireloom.translate.hub.fold import fold
 from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.rules.loss import How
 from wireloom.translate.tools.table import CALL_ITEMS
-from wireloom.wire.sse import DONE
+from wireloom.wire.sse import DONE_EVENT, encode
 
 Json: TypeAlias = dict[str, Any]
 MODEL = "100%\\"
@@ -51,7 +52,7 @@ COUNTED: replies.ResponseUsage = {
 def chunks(told: list[Any], **options: Any) -> ToldCompletion:
     """What a client reads of events."""
     writer = ChatChunks("chatcmpl-1", 1_700_000_000, MODEL, **options)
-    text = b"".join(writer.feed(told)) + DONE
+    text = b"".join(writer.feed(told)) + DONE_EVENT
     read = check(events(text.decode()), include_usage=options.get("include_usage", False))
     assert read.model == MODEL
     return read
@@ -222,10 +223,10 @@ def test_log_probabilities_and_sources() -> None:
     source = {"type": "url_citation", "url": "https://a", "title": "A", "start_index": 0, "end_index": 2}
 
     def speak(stream: ResponseStream) -> None:
-        stream.spoken("hé", [known])
+        stream.text_with_logprobs("hé", [known])
         stream.annotate(source)
         stream.next_item()
-        stream.spoken("so", [known])
+        stream.text_with_logprobs("so", [known])
         stream.finish(None)
 
     told, one = spoken(speak)
@@ -301,3 +302,129 @@ def test_frames_are_data_alone() -> None:
     }
     assert text.endswith(b"\n\n")
     assert text.count(b"\n") == 2
+
+
+# -- transcripts ---------------------------------------------------------------------------------------------------
+
+
+def everything(stream: ResponseStream) -> None:
+    """Say something of each kind."""
+    stream.reasoning("hm")
+    stream.summary("s")
+    stream.text("a")
+    stream.text("b")
+    stream.next_item()
+    stream.text("c")
+    stream.refusal("no")
+    stream.call(1, "c1", "add")
+    stream.arguments(1, '{"a":')
+    stream.arguments(1, "1}")
+    stream.call(2, "c2", "free", make=CALL_ITEMS["custom"])
+    stream.arguments(2, '{"input":"x"}')
+    stream.finish(COUNTED)
+
+
+ROLE: Json = {"role": "assistant", "content": ""}
+SAID: list[Json] = [
+    ROLE,
+    {"reasoning_content": "hm"},
+    {"reasoning_content": "\n\ns"},
+    {"content": "a"},
+    {"content": "b"},
+    {"content": "\n\nc"},
+    {"refusal": "no"},
+]
+CALLED: list[Json] = [
+    {
+        "tool_calls": [
+            {"index": 0, "id": "c1", "type": "function", "function": {"name": "add", "arguments": ""}}
+        ]
+    },
+    {"tool_calls": [{"index": 0, "function": {"arguments": '{"a":'}}]},
+    {"tool_calls": [{"index": 0, "function": {"arguments": "1}"}}]},
+    {"tool_calls": [{"index": 1, "id": "c2", "type": "custom", "custom": {"name": "free", "input": ""}}]},
+    {"tool_calls": [{"index": 1, "custom": {"input": "x"}}]},
+]
+OLDER: list[Json] = [
+    {"function_call": {"name": "add", "arguments": ""}},
+    {"function_call": {"arguments": '{"a":'}},
+    {"function_call": {"arguments": "1}"}},
+]
+SECOND = "a second call, of which the older form has none"
+
+
+def framed(choices: list[Json], **more: Any) -> bytes:
+    head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 7, "model": MODEL}
+    text = json.dumps({**head, "choices": choices, **more}, separators=(",", ":"))
+    return f"data: {text}\n\n".encode()
+
+
+def choice(delta: Json, finish: str | None = None) -> Json:
+    return {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+
+
+@pytest.mark.parametrize("as_json", [False, True], ids=["written here", "of another server"])
+@pytest.mark.parametrize(
+    ("legacy", "calls", "finish", "lost"),
+    [(False, CALLED, "tool_calls", []), (True, OLDER, "function_call", [SECOND])],
+)
+@pytest.mark.parametrize("include_usage", [False, True])
+def test_the_chunks_of_an_answer(
+    as_json: bool, legacy: bool, calls: list[Json], finish: str, lost: list[str], include_usage: bool
+) -> None:
+    stream = new_stream()
+    everything(stream)
+    told: list[Any] = stream.take()
+    if as_json:
+        told = decode(encode(told))
+    writer = ChatChunks("chatcmpl-1", 7, MODEL, include_usage=include_usage, legacy=legacy)
+    found = writer.feed(told)
+    usage: Json = {"usage": None} if include_usage else {}
+    expected = [framed([choice(delta)], **usage) for delta in [*SAID, *calls]]
+    expected.append(framed([choice({}, finish)], **usage))
+    expected += [framed([], usage=TOKENS)] if include_usage else []
+    assert found == expected
+    assert writer.lost == lost
+    assert writer.take() == []
+
+
+def test_a_response_without_usage_ends_without_a_chunk_of_it() -> None:
+    stream = new_stream()
+    stream.text("a")
+    stream.finish(None)
+    writer = ChatChunks("chatcmpl-1", 7, MODEL, include_usage=True)
+    assert writer.feed(stream.take())[-1] == framed([choice({}, "stop")], usage=None)
+
+
+def test_what_came_before_a_failure_is_still_there() -> None:
+    stream = new_stream()
+    stream.text("a")
+    stream.fail(ERROR, "upstream_error")
+    writer = ChatChunks("chatcmpl-1", 7, MODEL)
+    with pytest.raises(GatewayError):
+        writer.feed(stream.take())
+    assert writer.take() == [framed([choice(ROLE)]), framed([choice({"content": "a"})])]
+
+
+def test_probabilities_stand_beside_the_text_of_their_message() -> None:
+    known = {"token": "a", "logprob": -0.5, "bytes": [97], "top_logprobs": []}
+    stream = new_stream()
+    stream.text("a")
+    stream.next_item()
+    stream.text_with_logprobs("a", [known])
+    stream.text_with_logprobs("a", [known])
+    stream.finish(None)
+    writer = ChatChunks("chatcmpl-1", 7, MODEL)
+    probable = {"content": [known], "refusal": None}
+    assert writer.feed(stream.take())[2:4] == [
+        framed([choice({"content": delta}) | {"logprobs": probable}]) for delta in ("\n\na", "a")
+    ]
+
+
+def test_arguments_of_no_call_and_events_that_only_repeat_write_nothing() -> None:
+    writer = ChatChunks("chatcmpl-1", 7, MODEL)
+    argued = {"type": "response.function_call_arguments.delta", "output_index": 3, "delta": "{"}
+    ignored = [{"type": kind} for kind, rule in EVENTS.items() if rule.how is How.IGNORED]
+    ignored = [event for event in ignored if event["type"] != "response.output_item.done"]
+    assert writer.feed([argued, *ignored]) == []
+    assert writer.lost == []

@@ -11,7 +11,7 @@ from tests.support.transcripts import TRANSCRIPTS, Transcript
 from wireloom.errors import GatewayError
 from wireloom.translate.chat_face.relay import ChatRelay, folded, whole
 from wireloom.translate.chat_upstream import chunk as chat_chunk
-from wireloom.wire.sse import DONE, EventReader
+from wireloom.wire.sse import DONE_EVENT, EventReader
 
 Json: TypeAlias = dict[str, Any]
 CALLS = [ToolCall("c1", "add", '{"a": 1}'), ToolCall("c2", "sub", '{"b": 2}')]
@@ -36,7 +36,7 @@ def relayed(*data: bytes, model: str | None = None, done: bool = True) -> bytes:
     for each in (*data, *([b"[DONE]"] if done else [])):
         relay.feed(each)
     relay.close()
-    return b"".join(relay.take()) + DONE
+    return b"".join(relay.take()) + DONE_EVENT
 
 
 def read(*data: bytes, **options: Any) -> ToldCompletion:
@@ -50,7 +50,7 @@ def test_a_whole_stream_leaves_as_it_came() -> None:
     turn = Turn(text="Hello there", reasoning="hm", tool_calls=CALLS, usage=Usage())
     sent = [*opening(turn, "m", 1, include_usage=True), *closing(turn, "m", 1, include_usage=True)]
     data = [json.dumps({**each, "x_extension": {"b": 1, "a": [None]}}).encode() for each in sent]
-    assert relayed(*data) == b"".join(b"data: " + each + b"\n\n" for each in data) + DONE
+    assert relayed(*data) == b"".join(b"data: " + each + b"\n\n" for each in data) + DONE_EVENT
 
 
 def test_data_of_several_lines_stays_data() -> None:
@@ -87,6 +87,14 @@ def test_several_answers_are_all_passed_on() -> None:
         ),
         pytest.param([[fragment("{}", id="a", name="f"), fragment("{}", id="b", name="g")]], id="all in one"),
         pytest.param(
+            [
+                [fragment("", id="a", name="f", index=0)],
+                [fragment("{}", index=0)],
+                [fragment("{}", name="g", index=0, id="b")],
+            ],
+            id="an index that is taken by a whole call",
+        ),
+        pytest.param(
             [[fragment("{}", id="a", name="f", index=1)], [fragment("{}", id="b", name="g", index=2)]],
             id="from one on",
         ),
@@ -108,6 +116,29 @@ def test_calls_that_cannot_be_told_apart(fragments: list[list[Json]]) -> None:
         ("a", "function", {"name": "f", "arguments": "{}"}),
         ("b", "function", {"name": "g", "arguments": "{}"}),
     ]
+
+
+def test_a_second_whole_call_on_an_index_is_another_call() -> None:
+    told = read(
+        chunk({"role": "assistant"}),
+        chunk({"tool_calls": [fragment("{", name="f", index=0)]}),
+        chunk({"tool_calls": [fragment("}", index=0)]}),
+        chunk({"tool_calls": [fragment("{}", name="g", index=0)]}),
+        chunk({}, "tool_calls"),
+    )
+    assert [(call["id"], call["function"]) for call in told.calls] == [
+        ("call_0", {"name": "f", "arguments": "{}"}),
+        ("call_1", {"name": "g", "arguments": "{}"}),
+    ]
+
+
+def test_an_id_that_comes_with_a_broken_index_stays() -> None:
+    told = read(
+        chunk({"role": "assistant"}),
+        chunk({"tool_calls": [fragment("{}", id="mine", name="f")]}),
+        chunk({}, "tool_calls"),
+    )
+    assert [call["id"] for call in told.calls] == ["mine"]
 
 
 def test_calls_without_ids_get_some() -> None:
@@ -190,7 +221,7 @@ def test_whether_anything_of_an_answer_was_passed_on(data: list[bytes], spoke: b
     relay = ChatRelay(None, str)
     for each in data:
         relay.feed(each)
-    assert relay.spoke is spoke
+    assert relay.has_output is spoke
 
 
 COUNTED = {"prompt_tokens": 3, "completion_tokens": 5}
@@ -210,13 +241,13 @@ def test_how_an_answer_ended_and_what_it_cost_is_for_the_log(finish: str | None,
     assert (relay.response["status"], relay.called, relay.lost) == (status, ["f"], [])
     assert relay.response["usage"]["input_tokens"] == 3
     one = ChatRelay(None, str)
-    choice: dict[str, Any] = {"message": {}, "finish_reason": finish}
+    choice: Json = {"message": {}, "finish_reason": finish}
     one.count(json.dumps({"choices": [choice], "usage": COUNTED}).encode())
     assert one.response == relay.response
-    assert one.spoke
+    assert one.has_output
     odd = ChatRelay(None, str)
     odd.count(b'{"choices": 5}')
-    assert (odd.response, odd.spoke) == ({"status": "completed", "usage": None}, True)
+    assert (odd.response, odd.has_output) == ({"status": "completed", "usage": None}, True)
 
 
 def test_nothing_after_the_end_is_passed_on() -> None:

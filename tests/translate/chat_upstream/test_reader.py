@@ -18,6 +18,7 @@ from wireloom.errors import GatewayError, UpstreamError
 from wireloom.translate.chat_upstream.chunk import FAILED, completion
 from wireloom.translate.chat_upstream.reader import CHUNK_FIELDS
 from wireloom.translate.hub.endings import INCOMPLETE
+from wireloom.translate.hub.relay import heartbeat
 
 Json: TypeAlias = dict[str, Any]
 A = '{"a":1}'
@@ -308,6 +309,7 @@ GARBAGE = ("upstream_invalid", 502)
         ([b"[]"], GARBAGE),
         ([b"\xff"], GARBAGE),
         ([b'{"choices": 1}'], GARBAGE),
+        ([b'{"choices": "\xff"}'], GARBAGE),
         ([b"[" * 100_000], GARBAGE),
         ([b"<html>"], GARBAGE),
         ([b'{"error": {"message": "no", "code": 429}}'], ("rate_limit_exceeded", 429)),
@@ -330,7 +332,7 @@ def test_what_fails(events: list[bytes], expected: tuple[str, int]) -> None:
 @pytest.mark.parametrize("payloads", [[b"[DONE]"], []])
 def test_an_end_without_an_answer_fails_also_when_the_stream_is_open_already(payloads: list[bytes]) -> None:
     session = Session()
-    session.stream.heartbeat()
+    heartbeat(session.stream)
     session.read(payloads)
     assert session.failure is not None
     assert session.failure.code == "upstream_incomplete"
@@ -371,6 +373,13 @@ def test_nothing_after_the_end_is_read() -> None:
 # -- whole answers -------------------------------------------------------------------------------------------------
 
 
+def test_a_choice_without_a_delta_hides_no_other() -> None:
+    first: Json = {"index": 0, "delta": None, "finish_reason": None}
+    choices = [first, {"index": 1, "delta": {"content": "x"}}, {"index": None, "delta": {"content": "a"}}]
+    told = Session().read([json.dumps({"choices": choices}).encode(), STOP])
+    assert told.text == "a"
+
+
 def test_a_completion_is_one_chunk() -> None:
     value = {"object": "chat.completion", "choices": [{"index": 0, "message": {"content": "a"}}], "extra": 1}
     assert json.loads(completion(json.dumps(value).encode())) == {
@@ -386,6 +395,7 @@ def test_a_completion_is_one_chunk() -> None:
         (b"", GARBAGE),
         (b" <html>", GARBAGE),
         (b"\xff", GARBAGE),
+        (b'{"a": "\xff"}', GARBAGE),
         (b"[" * 100_000, GARBAGE),
         (b"[]", ("upstream_error", 502)),
         (b"{}", ("upstream_error", 502)),

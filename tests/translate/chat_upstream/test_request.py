@@ -82,6 +82,16 @@ CARRIED: list[tuple[str, str, Any, Json, Lost]] = [
         dropped("include[1]", IMMATERIAL),
     ),
     ("generic", "include", ["message.output_text.logprobs"], {"logprobs": True}, []),
+    *(
+        ("generic", "include", [name], {}, dropped("include[0]", IMMATERIAL))
+        for name in (
+            "file_search_call.results",
+            "web_search_call.action.sources",
+            "message.input_image.image_url",
+            "computer_call_output.output.image_url",
+            "code_interpreter_call.outputs",
+        )
+    ),
     ("generic", "user", "me", {"user": "me"}, []),
     ("vllm", "user", "me", {}, dropped("user", IMMATERIAL)),
     ("generic", "metadata", {"a": "b"}, {}, dropped("metadata", IMMATERIAL)),

@@ -30,6 +30,63 @@ def test_every_word_of_the_contract_has_a_status() -> None:
     assert KINDS.keys() | {"other"} == set(get_args(words))
 
 
+STATUSES = {
+    "contextWindowExceeded": (400, "context_length_exceeded"),
+    "sessionBudgetExceeded": (429, "insufficient_quota"),
+    "usageLimitExceeded": (429, "insufficient_quota"),
+    "rateLimitExceeded": (429, "rate_limit_exceeded"),
+    "flexUnavailable": (429, "resource_unavailable"),
+    "serverOverloaded": (503, "server_is_overloaded"),
+    "policyCapacityUnavailable": (503, "server_is_overloaded"),
+    "modelNotFound": (404, "model_not_found"),
+    "cyberPolicy": (400, "invalid_prompt"),
+    "bioPolicy": (400, "invalid_prompt"),
+    "misalignmentPolicyViolation": (400, "invalid_prompt"),
+    "badRequest": (400, "upstream_error"),
+    "unauthorized": (401, "upstream_unauthorized"),
+    "inferenceHookDenied": (403, "upstream_forbidden"),
+    "internalServerError": (502, "upstream_error"),
+    "tooManyDenials": (502, "upstream_error"),
+    "threadRollbackFailed": (502, "upstream_error"),
+    "sandboxError": (502, "upstream_error"),
+    "other": (502, "upstream_error"),
+}
+
+
+@pytest.mark.parametrize("word", STATUSES)
+def test_a_word_of_codex_is_a_status_and_a_code(word: str) -> None:
+    told = failure(read({"message": "no", "codexErrorInfo": word}))
+    assert ((told.status, told.code), told.message) == (STATUSES[word], "no")
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [(400, 400), (418, 418), (599, 599), (500, 502), (399, 502), (600, 502), ("418", 502)],
+)
+def test_the_status_of_the_provider_is_kept_where_codex_says_it(status: object, told: int) -> None:
+    info = {"responseStreamDisconnected": {"httpStatusCode": status}}
+    assert failure(read({"message": "no", "codexErrorInfo": info})).status == told
+
+
+@pytest.mark.parametrize(
+    ("message", "left"),
+    [
+        ("no, url: http://127.0.0.1:1/v1/responses", "no"),
+        ("no url: https://h.example/v1, request id: 7", "no, request id: 7"),
+        ("error sending request for url (http://h/v1)", "error sending request"),
+        ("no", "no"),
+    ],
+)
+def test_an_address_is_left_out_of_a_message(message: str, left: str) -> None:
+    assert spoken(message).message == left
+
+
+def test_the_body_of_a_refusal_is_read_as_it_came() -> None:
+    told = spoken(' {"error": {"message": "no", "code": "bad"}}')
+    assert (told.status, told.code, told.message) == (400, "bad", "no")
+    assert spoken('{"error": {"message": "no"}}', 429).status == 429
+
+
 def test_recorded_failures() -> None:
     told = [failure(read(error)) for error in recorded()]
     assert [(each.status, each.code) for each in told] == [

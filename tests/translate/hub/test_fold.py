@@ -9,6 +9,7 @@ from tests.support import contract
 from tests.support.streams import ERROR, USAGE, new_stream
 from wireloom.translate.hub.endings import TERMINAL
 from wireloom.translate.hub.fold import fold
+from wireloom.translate.hub.relay import heartbeat
 from wireloom.translate.hub.stream import ResponseStream
 
 ENDINGS: dict[str, Callable[[ResponseStream], None]] = {
@@ -23,7 +24,7 @@ def test_the_response_is_that_of_the_last_event(status: str) -> None:
     stream = new_stream()
     stream.text("Hello")
     batches = [stream.take()]
-    stream.heartbeat()
+    heartbeat(stream)
     batches.append(stream.take())
     ENDINGS[status](stream)
     batches.append(stream.take())

@@ -60,8 +60,8 @@ def custom(stream: ResponseStream) -> None:
 
 
 def with_tokens(stream: ResponseStream) -> None:
-    stream.spoken("Hi", [token("H"), token("i")])
-    stream.spoken("", [token("")])
+    stream.text_with_logprobs("Hi", [token("H"), token("i")])
+    stream.text_with_logprobs("", [token("")])
     stream.text("!")
 
 
@@ -94,7 +94,7 @@ def tool_search(stream: ResponseStream) -> None:
 
 
 def state(stream: ResponseStream) -> None:
-    stream.keep({"message": {"x": 1}})
+    stream.append_state({"message": {"x": 1}})
 
 
 def token(text: str) -> Json:
@@ -586,7 +586,7 @@ def test_state_is_sealed_once_and_whether_reasoning_is_or_not() -> None:
     for asked in (True, False):
         stream = new_stream(seal_reasoning=asked)
         stream.text("Yes.")
-        stream.keep({"message": {"x": 1}})
+        stream.append_state({"message": {"x": 1}})
         stream.finish(USAGE)
         assert [unseal(token) for token in check(taken(stream)).sealed] == [{"message": {"x": 1}}]
 
@@ -594,7 +594,7 @@ def test_state_is_sealed_once_and_whether_reasoning_is_or_not() -> None:
 def test_nothing_is_sealed_without_a_seal() -> None:
     stream = new_stream(sealing=False, seal_reasoning=True)
     stream.reasoning("Hm.")
-    stream.keep({"message": {"x": 1}})
+    stream.append_state({"message": {"x": 1}})
     stream.finish(USAGE)
     told = check(taken(stream))
     assert (told.sealed, [kind for kind, _ in told.items]) == ([], ["reasoning"])

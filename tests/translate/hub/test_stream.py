@@ -13,6 +13,7 @@ from tests.support import contract, cuts
 from tests.support.grammar import Told, check, decode
 from tests.support.streams import ERROR, USAGE, new_stream
 from wireloom.translate.hub import events as response_events
+from wireloom.translate.hub.relay import heartbeat, relay
 from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.tools.free_input import unwrap, wrap
 from wireloom.translate.tools.table import CALL_ITEMS
@@ -211,6 +212,9 @@ def probability(token: str) -> Json:
     return {"token": token, "logprob": -0.5, "bytes": list(token.encode()), "top_logprobs": [rival]}
 
 
+SIGNS = {"start": ResponseStream.start, "heartbeat": heartbeat}
+
+
 @dataclass
 class Speaker:
     """Says a plan to a stream, and keeps what it said in the plainest form: items in order of their beginning."""
@@ -223,7 +227,7 @@ class Speaker:
 
     def say(self, verb: Verb) -> None:
         if isinstance(verb, Sign):
-            getattr(self.stream, verb.verb)()
+            SIGNS[verb.verb](self.stream)
         elif isinstance(verb, Say):
             self.text(ITEM_TYPES[verb.verb], verb.delta)
             getattr(self.stream, verb.verb)(verb.delta)
@@ -231,7 +235,7 @@ class Speaker:
             self.text("message", verb.delta)
             tokens = [probability(character) for character in verb.delta]
             self.tokens += tokens
-            self.stream.spoken(verb.delta, tokens)
+            self.stream.text_with_logprobs(verb.delta, tokens)
         elif isinstance(verb, Cite):
             source = SOURCE | {"url": verb.url}
             if self.stream.annotate(source):
@@ -281,7 +285,7 @@ def perform(
         speaker.say(verb)
         sent += b"" if patient else encode(speaker.stream.take())
     speaker.end(ending)
-    speaker.stream.heartbeat()
+    heartbeat(speaker.stream)
     speaker.stream.start()
     speaker.stream.fail(ERROR, "server_error")
     sent += encode(speaker.stream.take())
@@ -453,13 +457,13 @@ def test_a_failure_says_so_and_leaves_open_what_is_open(said: str) -> None:
 
 def test_a_heartbeat_opens_a_stream_and_then_repeats_what_there_is() -> None:
     stream = new_stream()
-    stream.heartbeat()
+    heartbeat(stream)
     assert [event["type"] for event in taken(stream)] == ["response.created", "response.in_progress"]
     stream.call(1, "call_1", "now")
     stream.arguments(1, "{}")
     stream.text("and")
     stream.take()
-    stream.heartbeat()
+    heartbeat(stream)
     (beat,) = taken(stream)
     assert beat["type"] == "response.in_progress"
     assert [item["type"] for item in beat["response"]["output"]] == ["function_call"]
@@ -496,9 +500,9 @@ def test_the_state_of_a_thought_stands_on_its_item() -> None:
     plain = new_stream()
     stream = ResponseStream(plain.response, plain.new_id, lambda: 0.0, seal=lambda state: json.dumps(state))
     stream.summary("hm")
-    stream.reasoned({"encrypted": "a"})
+    stream.attach_state({"encrypted": "a"})
     stream.text("so")
-    stream.reasoned({"encrypted": "b"})
+    stream.attach_state({"encrypted": "b"})
     stream.finish(USAGE)
     output: list[Any] = [*stream.response["output"]]
     first, _, last = output
@@ -508,14 +512,14 @@ def test_the_state_of_a_thought_stands_on_its_item() -> None:
 
 def test_a_relayed_event_changes_nothing_but_its_number_and_what_the_response_is() -> None:
     stream = new_stream()
-    stream.relay({"type": "response.created", "response": {"id": "r", "status": "in_progress", "x": 1}})
-    stream.relay({"type": "vendor:thing", "sequence_number": 9, "response": {"not": "one"}})
-    stream.relay({"type": "response.output_item.done", "item": {"id": "i"}})
-    stream.heartbeat()
+    relay(stream, {"type": "response.created", "response": {"id": "r", "status": "in_progress", "x": 1}})
+    relay(stream, {"type": "vendor:thing", "sequence_number": 9, "response": {"not": "one"}})
+    relay(stream, {"type": "response.output_item.done", "item": {"id": "i"}})
+    heartbeat(stream)
     response: Any = stream.response
     assert response == {"id": "r", "status": "in_progress", "x": 1, "output": [{"id": "i"}]}
-    stream.relay({"type": "response.completed", "response": {"id": "r", "output": []}})
-    stream.relay({"type": "vendor:late"})
+    relay(stream, {"type": "response.completed", "response": {"id": "r", "output": []}})
+    relay(stream, {"type": "vendor:late"})
     events = taken(stream)
     assert [event["sequence_number"] for event in events] == [0, 1, 2, 3, 4]
     assert events[0]["response"]["output"] == []
@@ -532,3 +536,61 @@ def test_every_event_of_the_contract_is_written_or_has_a_reason_never_to_be() ->
     assert sorted(known ^ (response_events.EMITTED.keys() | response_events.NEVER.keys())) == []
     assert sorted(response_events.EMITTED.keys() & response_events.NEVER.keys()) == []
     assert all(response_events.NEVER.values())
+
+
+def test_sources_are_numbered_and_stand_in_their_part() -> None:
+    stream = new_stream()
+    first, second = SOURCE | {"url": "a"}, SOURCE | {"url": "b"}
+    assert not stream.annotate(first)
+    stream.text("see")
+    assert stream.annotate(first)
+    stream.next_part()
+    assert not stream.annotate(first)
+    stream.text("these")
+    assert stream.annotate(first)
+    assert stream.annotate(second)
+    stream.refusal("no")
+    assert not stream.annotate(first)
+    stream.finish(USAGE)
+    events = taken(stream)
+    added = [
+        (event["content_index"], event["annotation_index"], event["annotation"], event["item_id"])
+        for event in events
+        if event["type"] == "response.output_text.annotation.added"
+    ]
+    item = stream.response["output"][0]["id"]
+    assert added == [(0, 0, first, item), (1, 0, first, item), (1, 1, second, item)]
+    parts = events[-1]["response"]["output"][0]["content"]
+    assert [part.get("annotations") for part in parts] == [[first], [first, second], None]
+
+
+def test_white_space_after_the_end_of_a_call_writes_nothing() -> None:
+    stream = new_stream()
+    stream.call(1, "c", "f")
+    stream.arguments(1, "{}")
+    stream.text("a")
+    stream.take()
+    stream.arguments(1, " \n")
+    stream.arguments(1, "")
+    assert stream.take() == []
+    assert stream.arguments_of(1) == "{}"
+
+
+def test_whether_anything_was_said() -> None:
+    stream = new_stream()
+    heartbeat(stream)
+    assert (stream.has_output, stream.answer_text()) == (False, "")
+    stream.reasoning("hm")
+    stream.text("a")
+    stream.text("b")
+    stream.next_part()
+    stream.refusal("no")
+    assert (stream.has_output, stream.answer_text()) == (True, "ab")
+    stream.text("c")
+    stream.call(1, "c", "f")
+    assert (stream.has_output, stream.answer_text()) == (True, "abc")
+    relayed = new_stream()
+    relay(relayed, {"type": "response.created", "response": {"output": []}})
+    assert not relayed.has_output
+    relay(relayed, {"type": "response.output_text.delta", "delta": "a"})
+    assert relayed.has_output

@@ -324,6 +324,13 @@ UNKNOWN = "this summary was not made here, or for another key or model, so what 
             "items of type mcp_approval_response belong to a tool that The generic profile does not run.",
         ),
         (
+            {"type": "custom_tool_call_output", "call_id": "", "output": "o"},
+            {},
+            "input[1].call_id",
+            "invalid_value",
+            "input[1].call_id is missing.",
+        ),
+        (
             {"type": "item_reference", "id": "x"},
             COMPLETE,
             "input[1].id",

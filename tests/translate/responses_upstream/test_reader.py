@@ -282,6 +282,12 @@ def test_an_incomplete_response(reason: str | None, told_as: str) -> None:
     assert told.response["output"][-1]["status"] == "incomplete"
 
 
+@pytest.mark.parametrize("end", [{}, {"status": "in_progress"}, {"status": "incomplete"}])
+def test_the_name_of_the_last_event_tells_that_an_answer_was_cut_short(end: Json) -> None:
+    told = Session().read([*whole(message("a"))[:-1], {"type": "response.incomplete", "response": end}])
+    assert told.response["incomplete_details"] == {"reason": "max_output_tokens"}
+
+
 def test_a_call_that_was_cut_short_is_incomplete() -> None:
     item = call("add", '{"a": 1, "b')
     end = response([{**item, "status": "incomplete"}], "incomplete")
@@ -412,6 +418,11 @@ def test_messages_and_their_parts_stay_apart() -> None:
     assert texts == [["one", "two"], ["three"]]
 
 
+@pytest.mark.parametrize("content", ["hello", [{"type": "output_text", "text": "hello"}]])
+def test_the_content_of_a_message_may_be_a_text(content: Any) -> None:
+    assert Session().read([response([message("") | {"content": content}])]).text == "hello"
+
+
 def test_summaries_are_summaries_and_their_parts_stay_apart() -> None:
     told = Session().read(whole(reasoning(summary=["first", "second"]), message("done")))
     assert [part["text"] for part in told.response["output"][0]["summary"]] == ["first", "second"]
@@ -521,6 +532,41 @@ def test_items_of_hosted_tools_are_passed_on_as_they_are() -> None:
     assert stream.response["output"][0] == item
     assert [each["type"] for each in stream.response["output"]] == ["web_search_call", "message"]
     assert all(not contract.complaints(event) for event in decode(encode(stream.take())))
+
+
+def test_an_item_without_an_id_gets_one() -> None:
+    item = search("weather")
+    del item["id"]
+    session = Session()
+    session.reader.feed(json.dumps(response([item, search("more")])).encode())
+    session.reader.close()
+    ids = [each["id"] for each in session.stream.response["output"]]
+    assert ids == ["item_0", "ws_1"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "part", "told"),
+    [
+        ("content_part", {"type": "output_text", "text": "hello"}, ("hello", "", "")),
+        ("content_part", {"type": "refusal", "refusal": "no"}, ("", "no", "")),
+        ("content_part", {"type": "reasoning_text", "text": "hm"}, ("", "", "hm")),
+        ("reasoning_summary_part", {"type": "summary_text", "text": "hm"}, ("", "", "hm")),
+        ("content_part", {"type": "invented", "text": "?"}, ("", "", "")),
+        ("content_part", {"type": ["output_text"], "text": "?"}, ("", "", "")),
+        ("content_part", "output_text", ("", "", "")),
+    ],
+)
+def test_a_part_may_be_all_that_tells_a_text(kind: str, part: Any, told: tuple[str, str, str]) -> None:
+    event = {"type": f"response.{kind}.done", "item_id": "x", "output_index": 0, "part": part}
+    found = Session().read([event, {"type": "response.completed", "response": response([])}])
+    assert (found.text, found.refusal, found.reasoning) == told
+
+
+def test_a_call_is_announced_as_soon_as_the_upstream_announces_it() -> None:
+    session = Session()
+    session.reader.feed(json.dumps(whole(call("add", "{}"))[2]).encode())
+    kinds = [event["type"] for event in decode(encode(session.stream.take()))]
+    assert kinds == ["response.created", "response.in_progress", "response.output_item.added"]
 
 
 def test_an_item_that_could_not_come_back_is_left_out_and_said_so() -> None:

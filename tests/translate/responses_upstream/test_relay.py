@@ -20,6 +20,7 @@ from tests.support.responses_turns import (
 )
 from tests.support.streams import new_stream
 from wireloom.errors import GatewayError
+from wireloom.translate.hub.relay import heartbeat
 from wireloom.translate.responses_upstream.relay import OWN, ResponseRelay
 from wireloom.wire.sse import encode
 
@@ -89,13 +90,31 @@ def test_what_names_the_upstreams_state_is_replaced_everywhere() -> None:
     assert set(OWN) >= {"id", "model", "store"}
 
 
+@pytest.mark.parametrize("conversation", [None, {"id": "conv_1"}])
+def test_a_response_names_the_conversation_of_the_gateway_alone(conversation: Json | None) -> None:
+    session = Session()
+    own: Json = {"previous_response_id": "resp_0"}
+    if conversation is not None:
+        own["conversation"] = conversation
+    opened: Any = session.stream.response
+    opened |= own
+    relay = ResponseRelay(session.stream, str)
+    foreign = {"conversation": {"id": "conv_upstream"}, "previous_response_id": "resp_upstream"}
+    for event in whole(*ITEMS):
+        if "response" in event:
+            event["response"] |= foreign
+        relay.feed(json.dumps(event).encode())
+    last: Any = session.stream.response
+    assert {name: last[name] for name in foreign if name in last} == own
+
+
 def test_signs_of_life_do_not_break_the_numbers() -> None:
     session = Session()
     session.stream.start()
     events = whole(message("hello"))
     for event in events[:5]:
         session.relay.feed(json.dumps(event).encode())
-    session.stream.heartbeat()
+    heartbeat(session.stream)
     told = session.read(events[5:])
     assert [event["sequence_number"] for event in told] == list(range(len(events) + 2))
     assert [event["type"] for event in told].count("response.created") == 1

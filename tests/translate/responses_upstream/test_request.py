@@ -22,7 +22,7 @@ Json: TypeAlias = dict[str, Any]
 
 CAPTURES = [
     path
-    for path in sorted((Path(__file__).parents[1] / "fixtures" / "codex_0_169_0").glob("*.json"))
+    for path in sorted((Path(__file__).parents[2] / "fixtures" / "codex_0_169_0").glob("*.json"))
     if "input" in (json.loads(path.read_bytes()).get("body") or ())
 ]
 PLAIN = ("message", "reasoning", "function_call", "function_call_output")

@@ -183,3 +183,69 @@ def test_quotation_marks_that_are_not_escaped_belong_to_the_input(arguments: str
 def test_arguments_that_are_cut_short_tell_what_there_is(arguments: str, text: str) -> None:
     assert "".join(read([arguments])) == text
     assert "".join(read(cuts.singly(arguments))) == text
+
+
+@pytest.mark.parametrize(
+    ("escapes", "text"),
+    [
+        (r"\ud7ff", "\ud7ff"),
+        (r"\ud800", "\ufffd"),
+        (r"\udbff", "\ufffd"),
+        (r"\udc00", "\ufffd"),
+        (r"\udfff", "\ufffd"),
+        (r"\ue000", "\ue000"),
+        (r"\ud800\udc00", "\U00010000"),
+        (r"\udbff\udfff", "\U0010ffff"),
+        (r"\ud800\ue000", "\ufffd\ue000"),
+        (r"\ud800\udbff\udc00", "\ufffd\U0010fc00"),
+        (r"\udc00\ud800", "\ufffd\ufffd"),
+        (r"\ud800x", "\ufffdx"),
+        (r"\ud800\n", "\ufffd\n"),
+        (r"\uzzzz", r"\uzzzz"),
+    ],
+)
+def test_escapes_of_halves_of_characters(escapes: str, text: str) -> None:
+    arguments = f'{{"input":"{escapes}"}}'
+    assert "".join(read(cuts.singly(arguments))) == text
+    assert "".join(read([arguments])) == text
+
+
+def test_a_half_that_is_no_first_half_is_told_at_once() -> None:
+    told = read(['{"input":"\\udc00', "\\", 'udc00"}'])
+    assert told[0] == "\ufffd"
+
+
+@pytest.mark.parametrize("start", ['"', "[", "{"])
+def test_text_that_may_be_json_waits_for_its_end(start: str) -> None:
+    reader = FreeInput(unwrap)
+    assert (reader.feed(start), reader.feed("X")) == ("", "")
+    assert reader.close() == f"{start}X"
+    bare = FreeInput(unwrap)
+    assert (bare.feed(" "), bare.feed("X["), bare.feed("{")) == ("", " X[", "{")
+
+
+@pytest.mark.parametrize("name", ["input", "patch", "text", "content", "code", "command"])
+def test_a_member_that_models_use_for_the_input_is_the_input(name: str) -> None:
+    assert unwrap(json.dumps({"other": "b", name: "a"})) == "a"
+    assert unwrap(json.dumps({name: 5})) == json.dumps({name: 5})
+    assert unwrap(json.dumps({"input": "b", name: "a"})) == ("a" if name == "input" else "b")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ('"a"', "a"),
+        ("a", "a"),
+        ('{"lone": "a"}', "a"),
+        ('{"one": "a", "other": "b"}', '{"one": "a", "other": "b"}'),
+        ("[1]", "[1]"),
+        ("[" * 100_000, "[" * 100_000),
+        ("5", "5"),
+    ],
+)
+def test_arguments_of_another_form_are_the_input_itself(arguments: str, text: str) -> None:
+    assert unwrap(arguments) == text
+
+
+def test_escapes_are_read_as_json_has_them() -> None:
+    assert "".join(read([r'{"input":"\n\t\r\b\f\"\\\/\q"}'])) == '\n\t\r\b\f"\\/\\q'

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 from wireloom_protocol import app_server_hot as hot
 
@@ -29,8 +29,7 @@ from wireloom.translate.codex.app_server_request import Plan
 from wireloom.translate.codex.limits import limit_headers
 from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.options import Options
-
-Json: TypeAlias = dict[str, Any]
+from wireloom.wire.json import Json
 
 log = logging.getLogger("wireloom.tools")
 

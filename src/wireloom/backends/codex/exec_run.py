@@ -24,7 +24,7 @@ from wireloom.errors import UpstreamError
 from wireloom.exchange import UPSTREAM
 from wireloom.translate.codex.exec_reader import ExecReader
 from wireloom.translate.codex.exec_request import Run
-from wireloom.translate.hub.items import Event
+from wireloom.translate.hub.sequence import Event
 from wireloom.translate.hub.stream import ResponseStream
 
 READ_BYTES = 2**18

@@ -10,15 +10,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 
 from wireloom.backends.base import MODALITIES
 from wireloom.backends.codex.models import CodexModel
 from wireloom.errors import InvalidRequest, UpstreamError
-
-Json: TypeAlias = dict[str, Any]
+from wireloom.wire.json import Json
 
 LOGIN = "auth.json"
 # Variables that name what is trusted -> an empty file, and a folder that is not there.

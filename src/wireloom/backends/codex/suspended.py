@@ -6,15 +6,13 @@ import asyncio
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
 import msgspec
 
 from wireloom.backends.codex.thread import Thread
 from wireloom.translate.codex.app_server_reader import Pending
 from wireloom.translate.codex.app_server_request import Plan
-
-Json: TypeAlias = dict[str, Any]
+from wireloom.wire.json import Json
 
 LIFETIME_SECONDS = 600.0
 MOST = 256
@@ -97,8 +95,10 @@ class SuspendedTurns:
         """
         told = _told(plan.items)
         key = next((self._by_call.get(str(item.get("call_id"))) for item in reversed(told)), None)
-        found = self._turns.get(key) if key is not None else None
-        if found is None or found.principal != principal:
+        if key is None:
+            return None
+        found = self._turns[key]
+        if found.principal != principal:
             return None
         outputs = _outputs(found, told)
         if outputs is None or _digest(plan, told[: found.length]) != found.before:
@@ -117,8 +117,8 @@ class SuspendedTurns:
         self._turns[key].thread.leave()
         self._forget(key)
 
-    def _forget(self, key: str | None) -> None:
-        turn = self._turns.pop(key or "")
+    def _forget(self, key: str) -> None:
+        turn = self._turns.pop(key)
         for call_id in turn.pending:
             self._by_call.pop(call_id, None)
 

@@ -17,7 +17,7 @@ from wireloom.exchange import UPSTREAM
 from wireloom.translate.codex.app_server_news import ERROR, News
 from wireloom.translate.codex.app_server_reader import AppServerReader
 from wireloom.translate.codex.app_server_request import Plan, outputs
-from wireloom.translate.hub.items import Event
+from wireloom.translate.hub.sequence import Event
 from wireloom.translate.hub.stream import ResponseStream
 
 
@@ -82,7 +82,7 @@ class AppServerTurn:
                         reader.feed(news)
                     if reader.suspended:
                         reader.close()
-                        engine.suspended.keep(principal, thread, reader.pending, plan, stream.said())
+                        engine.suspended.keep(principal, thread, reader.pending, plan, stream.answer_text())
                         kept = True
                     if reader.done or kept:
                         break

@@ -27,7 +27,7 @@ from wireloom.providers.profile import Profile
 from wireloom.translate.chat_upstream import request as chat_upstream
 from wireloom.translate.chat_upstream.chunk import completion
 from wireloom.translate.chat_upstream.reader import ChatReader
-from wireloom.translate.hub.items import Event
+from wireloom.translate.hub.sequence import Event
 from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.options import Options
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -15,11 +15,11 @@ from wireloom.backends.http.endpoint import Endpoint
 from wireloom.backends.slots import Slots
 from wireloom.translate.chat_face.relay import ChatRelay, folded, whole
 from wireloom.translate.chat_upstream.chunk import completion
+from wireloom.wire.json import Json
 
 if TYPE_CHECKING:
     from wireloom.translate.chat_upstream.chunk import ChatCompletion, ChatFrame
 
-Json: TypeAlias = dict[str, Any]
 
 PATH = "chat/completions"
 # What means nothing where no tool is offered, and is refused there.

@@ -26,7 +26,7 @@ from wireloom.backends.http.token_count import post_for_count
 from wireloom.backends.slots import Slots
 from wireloom.errors import GatewayError, UpstreamError
 from wireloom.translate.compaction import CompactionStream
-from wireloom.translate.hub.items import Event
+from wireloom.translate.hub.sequence import Event
 from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.responses_upstream import request as responses_upstream
 from wireloom.translate.responses_upstream.reader import ResponsesReader

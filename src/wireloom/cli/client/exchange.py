@@ -3,12 +3,10 @@
 import http.client
 import json
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
+from wireloom.wire.json import Json
 from wireloom.wire.sse import EventReader
-
-Json = dict[str, Any]
 
 _TIMEOUT_SECONDS = 30.0
 _END = b"[DONE]"
@@ -71,44 +69,58 @@ class Answer:
         raise ExchangeError(f"the response holds no {kind}")
 
 
-def post(url: str, body: Json) -> Answer:
+def post(url: str, body: Json, key: str | None = None) -> Answer:
     """Send a streaming request to ``url`` and read the answer to its end.
+
+    key: sent as the API key, None for none.
 
     Raises ``OSError`` or ``http.client.HTTPException`` when the connection fails, ``ExchangeError`` for
     another status than 200.
     """
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_TIMEOUT_SECONDS)
-    try:
-        connection.request("POST", parts.path, json.dumps(body), {"content-type": "application/json"})
-        response = connection.getresponse()
-        data = response.read()
-    finally:
-        connection.close()
-    if response.status != http.client.OK:
-        raise ExchangeError(f"the gateway answered {response.status}: {data.decode(errors='replace')}")
+    status, data, headers = _asked("POST", url, key, _TIMEOUT_SECONDS, json.dumps(body))
+    if status != http.client.OK:
+        raise ExchangeError(f"the gateway answered {status}: {message_of(data)}")
     reader = EventReader()
     payloads = [*reader.feed(data), *reader.close()]
     events = [json.loads(payload) for payload in payloads if payload != _END]
-    return Answer(events, response.headers.get("x-wireloom-loss", ""))
+    return Answer(events, headers.get("x-wireloom-loss", ""))
 
 
-def first_model(url: str) -> str:
-    """Return the first of the models at ``url``, a base URL.
+def get(url: str, key: str | None = None, *, seconds: float = _TIMEOUT_SECONDS) -> tuple[int, bytes]:
+    """Fetch ``url`` as JSON, whatever the status; return that and the body.
 
-    Raises ``OSError`` or ``http.client.HTTPException`` when the connection fails, ``ExchangeError`` without one.
+    key: sent as the API key, None for none; seconds: how long to wait for a byte.
+
+    Raises ``OSError`` or ``http.client.HTTPException`` when the connection fails.
     """
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_TIMEOUT_SECONDS)
+    status, data, _ = _asked("GET", url, key, seconds)
+    return status, data
+
+
+def message_of(data: bytes) -> str:
+    """Return what an error in JSON says, for people; the JSON itself is never shown."""
     try:
-        connection.request("GET", f"{parts.path}/models")
-        listed = json.loads(connection.getresponse().read()).get("data")
+        return str(json.loads(data)["error"]["message"])
+    except (ValueError, LookupError, TypeError):
+        return "an error without words"
+
+
+def _asked(
+    method: str, url: str, key: str | None, seconds: float, body: str | None = None
+) -> tuple[int, bytes, http.client.HTTPMessage]:
+    parts = urlsplit(url)
+    headers = {"accept": "application/json, text/event-stream"}
+    if body is not None:
+        headers["content-type"] = "application/json"
+    if key is not None:
+        headers["authorization"] = f"Bearer {key}"
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=seconds)
+    try:
+        connection.request(method, parts.path, body, headers)
+        response = connection.getresponse()
+        return response.status, response.read(), response.headers
     finally:
         connection.close()
-    if not listed:
-        raise ExchangeError("the gateway lists no model; name one with --model")
-    name: str = listed[0]["id"]
-    return name
 
 
 def get_weather(city: str) -> Json:

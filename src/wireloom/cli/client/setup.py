@@ -20,6 +20,8 @@ from wireloom.config.files import managed_block
 from wireloom.config.files.folders import replace_private
 from wireloom.config.files.token import KEY_BYTES
 from wireloom.config.files.toml import line_of
+from wireloom.config.layers import parse_toml
+from wireloom.config.table import with_underscores
 
 _HIDDEN = re.compile(r"^(?P<name>[+ -](?:token|api_key|keys|backends) = ).*$", re.MULTILINE)
 
@@ -118,16 +120,14 @@ def _read(path: Path) -> str | None:
 def _written(path: Path, text: str | None, given: Mapping[str, Any]) -> str:
     """The file with what is given, checked."""
     rest = managed_block.outside(text or "")
-    try:
-        others, own = tomllib.loads(rest), tomllib.loads(managed_block.own(text or ""))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: the config file is not TOML: {error}. Correct it there.") from None
+    # The lines of a mistake are those of the file, so the whole of it is read first.
+    parse_toml(path, text or "")
+    others = with_underscores(tomllib.loads(rest), Settings.model_fields)
+    own = tomllib.loads(managed_block.own(text or ""))
     for name in given:
         if name in others:
             line = line_of(text or "", [name])
-            raise ConfigError(
-                f"{flag_name(name)}: {path} says {name} itself, in line {line}. Change it there."
-            )
+            raise ConfigError(f"{flag_name(name)}: {path}:{line} sets {name} itself. Change it there.")
     values = {**own, **{name: _value(value) for name, value in given.items()}}
     if values.get("no_auth"):
         values.pop("token", None)

@@ -4,14 +4,17 @@ import json
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from itertools import groupby
 from typing import Any
 
 import click
 
+from wireloom.cli.client import running
+from wireloom.cli.client.running import Running
 from wireloom.cli.lazy import resolve
 from wireloom.cli.options import SettingsCommand
-from wireloom.config import ConfigError, Settings, config_file, load
+from wireloom.config import ConfigError, Endpoint, Settings, config_file, load
 
 _MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "red")}
 _PLAIN = {"ok": "ok", "warn": "!!", "fail": "XX"}
@@ -36,30 +39,79 @@ class Finding:
     remedy: str = ""
 
 
+# What may be said of a gateway that runs; any other setting describes one of its own.
+_OF_RUNNING = frozenset({"host", "port", "model", "token", "no_auth"})
+
+
 @click.command("doctor", cls=SettingsCommand, kind=Settings)
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def command(given: Mapping[str, Any], *, as_json: bool) -> None:
-    """Check the settings of `wireloom serve`, files, keys, upstream and Codex; one round trip with a tool.
+    """Check settings, files, keys, upstream and Codex; make one round trip with a tool.
 
-    The round trip asks the model twice, through a gateway of its own that stores nothing. Exit code 1 when
-    something does not work.
+    The gateway that runs is asked. Where none runs, or settings of `wireloom serve` are given here, a gateway of its own
+    is, which stores nothing. The round trip asks the model twice. Exit code 1 when something does not work.
     """
-    try:
-        settings = load(Settings, given)
-    except ConfigError as error:
-        problem, *rest = str(error).splitlines()
-        findings = [Finding("Settings", "settings", "fail", problem, "\n".join(rest))]
-    else:
-        told = "; ".join(
-            f"{name}: {entry.backend}" + (f", {entry.upstream}" if entry.upstream else "")
-            for name, entry in settings.named.items()
-        )
-        findings = [Finding("Settings", "settings", "ok", told)]
-        findings += resolve("wireloom.cli.diagnose.doctor_checks:look")(settings)
+    findings = _look(given)
     for line in [as_text(findings)] if as_json else report(findings):
         click.echo(line)
     if any(finding.state == "fail" for finding in findings):
         raise click.exceptions.Exit(1)
+
+
+def _look(given: Mapping[str, Any]) -> list[Finding]:
+    """Look at everything, in the order in which it matters."""
+    try:
+        endpoint = load(Endpoint, {name: given[name] for name in _OF_RUNNING if name in given})
+        alone = given.keys() <= _OF_RUNNING
+        named = bool({"host", "port"} & given.keys())
+        gateway = running.of(endpoint, named=named) if alone else None
+        settings, findings = _settings(given, gateway)
+    except ConfigError as error:
+        problem, *rest = str(error).splitlines()
+        return [Finding("Settings", "settings", "fail", problem, "\n".join(rest))]
+    if settings is not None:
+        findings += resolve("wireloom.cli.diagnose.doctor_checks:look")(settings, gateway)
+    backend = "wireloom.cli.diagnose.doctor_backend"
+    if gateway is not None:
+        findings += _answering(gateway)
+        look = resolve(f"{backend}:look_at_running")
+        return [*findings, *look(gateway, running.key_for(gateway, endpoint), endpoint.model)]
+    if settings is not None and not _lacks_codex(settings, findings):
+        findings += resolve(f"{backend}:look")(settings)
+    return findings
+
+
+def _lacks_codex(settings: Settings, findings: Iterable[Finding]) -> bool:
+    """Whether no backend can answer for want of the Codex CLI, which was said once."""
+    alone = all(entry.backend in ("app-server", "exec") for entry in settings.named.values())
+    return alone and any(each.group == "Codex" and each.state == "fail" for each in findings)
+
+
+def _settings(given: Mapping[str, Any], gateway: Running | None) -> tuple[Settings | None, list[Finding]]:
+    """The settings, and what they say; None where they describe no gateway and one runs, with settings of its own."""
+    try:
+        settings = load(Settings, given)
+    except ConfigError as error:
+        if gateway is None:
+            raise
+        remedy = "The gateway that runs has settings of its own; what follows is asked of it."
+        return None, [Finding("Settings", "settings", "warn", str(error).splitlines()[0], remedy)]
+    entries = settings.named.items()
+    described = [
+        f"{name}: {entry.backend}" + (f", {entry.upstream}" if entry.upstream else "")
+        for name, entry in entries
+    ]
+    return settings, [Finding("Settings", "settings", "ok", "; ".join(described))]
+
+
+def _answering(gateway: Running) -> list[Finding]:
+    """That a gateway answers, and whether it is the release that is installed."""
+    found = [Finding("Network", "port", "ok", f"{gateway} answers there")]
+    installed = version("wireloom")
+    if gateway.version != installed:
+        remedy = f"{installed} is installed: restart the gateway, with `wireloom restart` or where it runs."
+        found.append(Finding("Network", "version", "warn", f"{gateway.version} answers", remedy))
+    return found
 
 
 def as_text(findings: Iterable[Finding]) -> str:

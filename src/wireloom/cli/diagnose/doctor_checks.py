@@ -1,44 +1,37 @@
-"""What `wireloom doctor` looks at."""
+"""What `wireloom doctor` looks at on this machine: files, keys, the port, the Codex CLI."""
 
-import asyncio
-import json
-import logging
 import os
 import shutil
 import socket
 import stat
 import subprocess
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from wireloom_protocol import CODEX_VERSION
 
-from wireloom.app import backend_states, list_models
-from wireloom.cli.client import exchange
-from wireloom.cli.client.connect import root_url
+from wireloom.cli.client.running import Running
 from wireloom.cli.diagnose.doctor import Finding
-from wireloom.cli.service.listener import Server
-from wireloom.cli.service.serve import listen
 from wireloom.config import DEFAULT, BackendEntry, ConfigError, Settings, config_file, state_folder
 from wireloom.config.files.seal_key import seal_keys
-from wireloom.errors import GatewayError
 
 _CODEX_SECONDS = 20
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
-def look(settings: Settings) -> list[Finding]:
-    """Look at everything, in the order in which it matters."""
-    found = [*files(settings), *keys(settings), *network(settings), *codex(settings)]
-    # What each of these needs is what the one before it has found.
-    for check in (ready, models, round_trip):
-        more = list(check(settings))
-        found += more
-        if any(finding.state == "fail" for finding in more):
-            break
-    return found
+def look(settings: Settings, gateway: Running | None) -> list[Finding]:
+    """Look at what the settings say of this machine.
+
+    gateway: the one that runs; it has the keys of the upstreams, whatever is set here.
+    """
+    return [
+        *files(settings),
+        *clients(settings),
+        *(upstreams(settings) if gateway is None else ()),
+        *network(settings, gateway),
+        *codex(settings),
+    ]
 
 
 def files(settings: Settings) -> Iterator[Finding]:
@@ -70,8 +63,8 @@ def _private(name: str, path: Path) -> Finding:
     return Finding("Files", name, "ok", f"{path} ({mode:04o})")
 
 
-def keys(settings: Settings) -> Iterator[Finding]:
-    """The keys of clients, and the one for the upstream."""
+def clients(settings: Settings) -> Iterator[Finding]:
+    """The keys of clients."""
     if settings.no_auth:
         remedy = "Leave --no-auth out, and a token is made."
         yield Finding("Keys", "clients", "warn", "every program on this machine may call", remedy)
@@ -79,6 +72,10 @@ def keys(settings: Settings) -> Iterator[Finding]:
         yield Finding("Keys", "clients", "ok", ", ".join(settings.inbound))
     else:
         yield Finding("Keys", "clients", "ok", "none yet; the first start makes one")
+
+
+def upstreams(settings: Settings) -> Iterator[Finding]:
+    """The keys for the upstreams."""
     for name, entry in settings.named.items():
         if entry.upstream is not None:
             yield _upstream_key("upstream" if name == DEFAULT else name, entry)
@@ -94,19 +91,25 @@ def _upstream_key(name: str, settings: Settings | BackendEntry) -> Finding:
     return Finding("Keys", name, "ok", "none, and none is usual here")
 
 
-def network(settings: Settings) -> Iterator[Finding]:
+def network(settings: Settings, gateway: Running | None) -> Iterator[Finding]:
     """The port, and variables of proxies."""
-    where = f"{settings.host} port {settings.port}"
-    try:
-        with socket.create_server((settings.host, settings.port)):
-            yield Finding("Network", "port", "ok", f"{where} is free")
-    except OSError as error:
-        remedy = "Stop what listens there, or choose another with --port. A gateway that runs is no harm."
-        yield Finding("Network", "port", "warn", f"{where}: {error.strerror or error}", remedy)
+    if gateway is None:
+        yield _port(settings)
     proxies = [name for name in _PROXIES if os.environ.get(name) or os.environ.get(name.lower())]
     if proxies and any(entry.upstream is not None for entry in settings.named.values()):
         remedy = "The upstream is asked directly. Point --upstream at what reaches it, if nothing else does."
         yield Finding("Network", "proxy", "warn", f"{', '.join(proxies)} is not used", remedy)
+
+
+def _port(settings: Settings) -> Finding:
+    where = f"{settings.host} port {settings.port}"
+    try:
+        with socket.create_server((settings.host, settings.port)):
+            return Finding("Network", "port", "ok", f"{where} is free")
+    except OSError as error:
+        remedy = "Another program listens there. Stop it, or choose another port with --port."
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        return Finding("Network", "port", "warn", f"{where}: {reason}", remedy)
 
 
 def codex(settings: Settings) -> Iterator[Finding]:
@@ -135,110 +138,3 @@ def codex(settings: Settings) -> Iterator[Finding]:
         else f"Written for {CODEX_VERSION}; others mostly work. If not: @openai/codex@{CODEX_VERSION}."
     )
     yield Finding("Codex", "binary", "ok" if known else "warn", f"{binary}, version {version}", remedy)
-
-
-def ready(settings: Settings) -> Iterator[Finding]:
-    """Whether each backend could answer: the upstream takes the key, Codex is logged in."""
-    try:
-        states = asyncio.run(backend_states(settings))
-    except (GatewayError, ConfigError) as error:
-        yield Finding("Backend", "ready", "fail", str(error), _remedy(settings))
-        return
-    for name, state in states.items():
-        if state == "ready":
-            yield Finding("Backend", "ready", "ok", name)
-        else:
-            yield Finding("Backend", "ready", "warn", f"{name}: {state}", "Routes pass it over meanwhile.")
-
-
-def models(settings: Settings) -> list[Finding]:
-    """Whether the backend can be reached and lists its models."""
-    begun = time.perf_counter()
-    try:
-        listed = asyncio.run(list_models(settings))
-    except (GatewayError, ConfigError) as error:
-        return [Finding("Backend", "models", "fail", str(error), _remedy(settings))]
-    took = (time.perf_counter() - begun) * 1000
-    names = [str(model["slug"]) for model in listed]
-    if not names:
-        return [Finding("Backend", "models", "warn", "it lists none", "Name one with --model.")]
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    found = [Finding("Backend", "models", "ok", f"{', '.join(names[:3])}{more} ({took:.0f} ms)")]
-    if settings.model is not None and settings.model not in names:
-        remedy = "`wireloom models` lists them all."
-        found.append(Finding("Backend", "model", "warn", f"{settings.model} is not among them", remedy))
-    return found
-
-
-def _remedy(settings: Settings) -> str:
-    if all(entry.backend in ("app-server", "exec") for entry in settings.named.values()):
-        return "`codex login` logs in; `codex doctor` looks at Codex itself."
-    return "Is the server there, at --upstream, and does it take the key?"
-
-
-# -- one round trip ------------------------------------------------------------------------------------------------
-
-
-def round_trip(settings: Settings) -> list[Finding]:
-    """Ask the model to use a tool, through a gateway that stores nothing and that nobody else reaches."""
-    logging.getLogger("wireloom").setLevel(logging.CRITICAL)
-    own = {"host": "127.0.0.1", "token": {}, "keys": {}, "no_auth": True, "history": "memory", "record": None}
-    return asyncio.run(_through(settings.model_copy(update=own)))
-
-
-async def _through(settings: Settings) -> list[Finding]:
-    ready = asyncio.Event()
-    with listen(settings.host, 0) as listener:
-        server = Server(settings, ready.set)
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        try:
-            waiting = asyncio.create_task(ready.wait())
-            await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
-            waiting.cancel()
-            if not ready.is_set():
-                return [Finding("Round trip", "gateway", "fail", "it did not start", _remedy(settings))]
-            url = root_url(settings.host, listener.getsockname()[1])
-            return await asyncio.to_thread(_asked, f"{url}/v1", settings)
-        finally:
-            server.should_exit = True
-            await serving
-
-
-def _asked(url: str, settings: Settings) -> list[Finding]:
-    found: list[Finding] = []
-    try:
-        model = settings.model or exchange.first_model(url)
-        asked = {**exchange.QUESTION, "model": model}
-        del asked["text"]
-        found += _exchanged(f"{url}/responses", asked)
-    except exchange.FAILURES as error:
-        found.append(Finding("Round trip", "answer", "fail", str(error), _remedy(settings)))
-    return found
-
-
-def _exchanged(url: str, asked: exchange.Json) -> Iterable[Finding]:
-    begun = time.perf_counter()
-    first = exchange.post(url, asked)
-    took = (time.perf_counter() - begun) * 1000
-    output = first.output  # an error where the stream has no proper end
-    found = [
-        Finding("Round trip", "stream", "ok", f"{len(first.events)} events, a proper end ({took:.0f} ms)")
-    ]
-    usage = first.events[-1]["response"].get("usage")
-    if usage:
-        told = f"{usage['input_tokens']} tokens read, {usage['output_tokens']} written"
-        found.append(Finding("Round trip", "usage", "ok", told))
-    else:
-        remedy = "Clients that show or bill usage see none."
-        found.append(Finding("Round trip", "usage", "warn", "the backend does not count", remedy))
-    if not any(item["type"] == "function_call" for item in output):
-        remedy = "Agents need a model that calls tools; try another with --model."
-        return [
-            *found,
-            Finding("Round trip", "tool", "warn", "the model answered without calling it", remedy),
-        ]
-    call = first.item("function_call")
-    result = json.dumps(exchange.get_weather(str(json.loads(call["arguments"]).get("city"))))
-    second = exchange.post(url, exchange.follow_up(asked, first, result))
-    said = "answered" if exchange.spoken(second) else "said nothing"
-    return [*found, Finding("Round trip", "tool", "ok", f"{call['name']} was called, and the model {said}")]

@@ -12,9 +12,10 @@ from typing import Any
 import click
 import psutil
 
+from wireloom.cli.client import running
 from wireloom.cli.options import Failure, SettingsCommand, warn_without_key
-from wireloom.cli.service.serve import env_file_option, files_options, serve, with_token
-from wireloom.config import Settings, flag_name, flag_of, load
+from wireloom.cli.service.serve import env_file_option, files_options, holds, serve, with_token
+from wireloom.config import Endpoint, Settings, flag_name, flag_of, load
 from wireloom.config.files.service import (
     Service,
     ServiceFiles,
@@ -92,7 +93,7 @@ def status(
     *,
     verbose: bool,
 ) -> None:
-    """Tell whether the gateway runs in the background; exit code 1 when it does not."""
+    """Show the gateway in the background, or the one that answers; exit code 1 when there is none."""
     tell(ServiceFiles.chosen(pid_file, log_file, state_file), verbose=verbose)
 
 
@@ -101,17 +102,21 @@ def begin(given: Mapping[str, Any], files: ServiceFiles) -> None:
     before = read_service(files.state)
     if before is not None and process_of(before) is not None:
         raise Failure(f"It runs already at {before.url}. `wireloom restart` starts it anew.")
+    settings = load(Settings, given)
+    gateway = running.find(settings.host, settings.port)
+    if gateway is not None:
+        raise Failure(holds(gateway))
     _launch(Service(dict(given), folder=os.getcwd()), files)
 
 
 def end(files: ServiceFiles) -> None:
     """End a service, if it runs."""
     service = read_service(files.state)
-    running = None if service is None else process_of(service)
-    if service is None or running is None:
+    process = None if service is None else process_of(service)
+    if service is None or process is None:
         click.echo("It does not run.")
         return
-    _end(running, service.drain_seconds)
+    _end(process, service.drain_seconds)
     files.pid.unlink(missing_ok=True)
     click.echo("Stopped.")
 
@@ -126,20 +131,21 @@ def begin_anew(given: Mapping[str, Any], files: ServiceFiles) -> None:
     anew = service.overridden(given)
     resume(anew)
     load(Settings, anew.given)  # what cannot be used leaves the running one alone
-    running = process_of(service)
-    if running is not None:
-        _end(running, service.drain_seconds)
+    process = process_of(service)
+    if process is not None:
+        _end(process, service.drain_seconds)
     _launch(anew, files)
 
 
 def tell(files: ServiceFiles, *, verbose: bool) -> None:
-    """Tell whether a service runs; raises ``Failure`` when it does not."""
+    """Tell whether a service runs, or another gateway; raises ``Failure`` when none does."""
     service = read_service(files.state)
-    running = None if service is None else process_of(service)
-    if service is None or running is None:
-        raise Failure("It does not run. `wireloom start` starts it.")
-    since = datetime.fromtimestamp(running.create_time()).strftime("%Y-%m-%d %H:%M:%S")
-    memory = running.memory_info().rss / 2**20
+    process = None if service is None else process_of(service)
+    if service is None or process is None:
+        _tell_of_others()
+        return
+    since = datetime.fromtimestamp(process.create_time()).strftime("%Y-%m-%d %H:%M:%S")
+    memory = process.memory_info().rss / 2**20
     facts = {"url": service.url, "pid": str(service.pid), "since": since, "memory": f"{memory:.0f} MB"}
     facts |= {"log": str(files.log), "state": str(files.state)}
     if verbose:
@@ -148,6 +154,21 @@ def tell(files: ServiceFiles, *, verbose: bool) -> None:
     click.echo("It runs.")
     for name, value in facts.items():
         click.echo(f"  {name:<{width}}  {value}")
+
+
+def _tell_of_others() -> None:
+    """Tell of a gateway that was not started by `wireloom start`; raises ``Failure`` where there is none."""
+    endpoint = load(Endpoint, {})
+    gateway = running.find(endpoint.host, endpoint.port)
+    if gateway is not None:
+        click.echo(
+            f"A gateway ({gateway.version}) answers at {gateway.root}; it was not started by `wireloom start`."
+        )
+        if gateway.pid:
+            click.echo(f"  pid  {gateway.pid}")
+        return
+    where = f", and none answers at {running.address(endpoint.host, endpoint.port)}" if endpoint.port else ""
+    raise Failure(f"No gateway was started by `wireloom start`{where}. `wireloom start` starts one.")
 
 
 def redacted(service: Service) -> dict[str, str]:
@@ -179,15 +200,15 @@ def process_of(service: Service) -> psutil.Process | None:
     return process if same else None
 
 
-def _end(running: psutil.Process, drain_seconds: float) -> None:
-    family = running.children(recursive=True)
+def _end(process: psutil.Process, drain_seconds: float) -> None:
+    family = process.children(recursive=True)
     try:
-        running.terminate()
-        running.wait(drain_seconds + _STOP_SECONDS)
+        process.terminate()
+        process.wait(drain_seconds + _STOP_SECONDS)
     except psutil.NoSuchProcess:
         pass
     except psutil.TimeoutExpired:
-        running.kill()
+        process.kill()
     for child in family:  # of one that could not tidy up
         try:
             child.kill()

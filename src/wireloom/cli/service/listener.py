@@ -24,11 +24,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from wireloom.api.drain import Drain
 from wireloom.app import create_app, list_models
 from wireloom.cli.client.connect import root_url
+from wireloom.cli.service.lines import TerminalFormatter
 from wireloom.config import Settings
 from wireloom.config.files.service import Service, append_private, read_service, write_private, write_service
 from wireloom.errors import GatewayError
 
-WORDS = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 JSON: dict[str, Any] = {
     "fmt": ("levelname", "name", "message"),
     "rename_fields": {"levelname": "level", "name": "logger"},
@@ -153,15 +153,15 @@ class PrivateFile(RotatingFileHandler):
 
 
 def configure_logging(level: str, file: str | None = None) -> None:
-    """Log to standard error: words on a terminal, JSON elsewhere; of the libraries, warnings only.
+    """Log to standard error: short lines on a terminal, JSON elsewhere; of the libraries, warnings only.
 
     file: log there instead, as JSON.
     """
     handler: logging.Handler = logging.StreamHandler()
     if file is not None:
         handler = PrivateFile(file, maxBytes=_LOG_BYTES, backupCount=_LOG_FILES, encoding="utf-8")
-    words = file is None and sys.stderr.isatty()
-    handler.setFormatter(logging.Formatter(WORDS) if words else MsgspecFormatter(**JSON))
+    shown = file is None and sys.stderr.isatty()
+    handler.setFormatter(TerminalFormatter() if shown else MsgspecFormatter(**JSON))
     logging.basicConfig(level=level.upper(), handlers=[handler])
     for library in ("uvicorn", "httpx"):
         logging.getLogger(library).setLevel(logging.WARNING)

@@ -1,5 +1,6 @@
 """`wireloom serve`: check the settings, take the port, then load the gateway."""
 
+import os
 import socket
 import sys
 from collections.abc import Callable, Mapping
@@ -9,6 +10,8 @@ from typing import Any
 import click
 from pydantic import SecretStr
 
+from wireloom.cli.client import running
+from wireloom.cli.client.running import Running
 from wireloom.cli.lazy import resolve
 from wireloom.cli.options import Failure, SettingsCommand, warn_without_key
 from wireloom.config import Settings, config_file, load
@@ -125,7 +128,19 @@ def listen(host: str, port: int) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
     except OSError as error:
+        gateway = running.find(host, port)
+        if gateway is not None:
+            raise Failure(holds(gateway)) from error
+        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
         raise Failure(
-            f"Cannot listen on {host} port {port}: {error.strerror or error}. "
+            f"Cannot listen on {host} port {port}: {reason}. "
             "Stop what uses it, or choose another with --port (0 picks a free one) or --host."
         ) from error
+
+
+def holds(gateway: Running) -> str:
+    """Return what is said where a gateway already has the address."""
+    return (
+        f"A gateway answers at {gateway.root} already: {gateway}. Stop it (`wireloom stop`, or Ctrl-C where it runs), or "
+        "choose another port with --port (0 picks a free one)."
+    )

@@ -21,11 +21,11 @@ from wireloom.translate.chat_face.completion import (
 )
 from wireloom.translate.hub.events import NEVER
 from wireloom.translate.rules.loss import How, Rule
+from wireloom.wire.json import Json
 
 if TYPE_CHECKING:
     from wireloom.translate.chat_upstream.chunk import ChatFrame
 
-Json: TypeAlias = dict[str, Any]
 
 _encode = msgspec.json.encode
 CONTENT, REFUSAL, THOUGHT = "content", "refusal", "reasoning_content"

@@ -9,6 +9,7 @@ from wireloom.errors import GatewayError
 from wireloom.translate.responses_upstream.events import End, end_of, failure
 from wireloom.translate.rules.loss import How
 from wireloom.translate.tools import table as tools
+from wireloom.wire.json import Json
 
 if TYPE_CHECKING:
     from wireloom_protocol import replies
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     Source: TypeAlias = replies.ChatCompletionResponseMessageAnnotation
     Tokens: TypeAlias = replies.ChatCompletionTokenLogprob
 
-Json: TypeAlias = dict[str, Any]
 FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter", "function_call"]
 
 CALLS: Mapping[str, str] = {name: form.chat for name, form in tools.CALLS.items() if form.chat is not None}

@@ -8,8 +8,7 @@ from typing import Any, TypeAlias
 from wireloom.errors import InvalidRequest
 from wireloom.translate.chat_face import members as chat_members
 from wireloom.translate.rules.loss import How, Losses, Rule, Severity, refused
-
-Json: TypeAlias = dict[str, Any]
+from wireloom.wire.json import Json
 
 
 class Items:

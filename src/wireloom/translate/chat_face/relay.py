@@ -8,7 +8,7 @@ inside an answer with status 200, are errors.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from wireloom_protocol import hot
@@ -19,13 +19,13 @@ from wireloom.translate.chat_upstream.usage import usage
 from wireloom.translate.hub.endings import INCOMPLETE
 from wireloom.translate.hub.items import is_json
 from wireloom.translate.upstream_errors import cut_off
+from wireloom.wire.json import Json
 from wireloom.wire.sse import DONE
 from wireloom_runtime.operations import Encoded
 
 if TYPE_CHECKING:
     from wireloom.translate.chat_upstream.chunk import ChatCompletion, ChatFrame
 
-Json: TypeAlias = dict[str, Any]
 
 # Members that may be null and have to be there, so that clients made from the contract can read them.
 CHOICE: Json = {"logprobs": None}
@@ -65,7 +65,7 @@ class ChatRelay:
         """Names of the functions that were called."""
         self.lost: list[str] = []
         """What of the answer was not passed on: nothing."""
-        self.spoke = False
+        self.has_output = False
         """Whether anything of an answer was said."""
         self.response: Json = {"status": "in_progress", "usage": None}
         """How the answer is, for the log and the counters."""
@@ -126,7 +126,7 @@ class ChatRelay:
         if choice.finish_reason:
             look_at(choice.finish_reason)
             known.finish_reason = choice.finish_reason
-        self.spoke = self.spoke or _says(choice.delta)
+        self.has_output = self.has_output or _says(choice.delta)
         calls = choice.delta.tool_calls if choice.delta else None
         return known.broken(calls) if calls else False
 
@@ -136,7 +136,7 @@ class ChatRelay:
         Args:
             made: JSON of a `chat.completion` object.
         """
-        self.spoke = True
+        self.has_output = True
         try:
             read = _read_counts(made)
         except msgspec.ValidationError:  # the client may make of it what it can
@@ -159,7 +159,7 @@ class ChatRelay:
 
 
 def _status(reasons: Iterable[str | None]) -> str:
-    return "incomplete" if any(INCOMPLETE.get(reason or "stop") for reason in reasons) else "completed"
+    return "incomplete" if any(reason and INCOMPLETE.get(reason) for reason in reasons) else "completed"
 
 
 def _says(delta: hot.ChatCompletionStreamResponseDelta | msgspec.UnsetType | None) -> bool:
@@ -231,7 +231,7 @@ class _Choice:
         """Say in the fragments of the last chunk which calls they are of."""
         for call, fragment in zip(self._fragments, calls, strict=False):
             fragment["index"] = call.index
-            if fragment.get("function", {}).get("name") and not fragment.get("id"):
+            if fragment.get("function", {}).get("name"):
                 fragment["id"] = call.call_id
             if "id" in fragment:
                 fragment.setdefault("type", "function")

@@ -13,8 +13,7 @@ from wireloom.errors import InvalidRequest
 from wireloom.translate.chat_face.messages import Items, unknown
 from wireloom.translate.hub.include import LOGPROBS
 from wireloom.translate.rules.loss import How, Losses, Refuse, Rule, Severity, refused
-
-Json: TypeAlias = dict[str, Any]
+from wireloom.wire.json import Json
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 from wireloom_protocol import hot
@@ -12,8 +12,7 @@ from wireloom.errors import UpstreamError
 from wireloom.translate.hub.items import is_json
 from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.tools.base import Tools
-
-Json: TypeAlias = dict[str, Any]
+from wireloom.wire.json import Json
 
 
 class State:
@@ -234,7 +233,11 @@ class _Call:
     @property
     def whole(self) -> bool:
         """Whether the arguments are a JSON value already."""
-        return is_json(self.arguments) if self.name == self._echo else self._stream.whole(self._number)
+        return (
+            is_json(self.arguments)
+            if self.name == self._echo
+            else self._stream.arguments_complete(self._number)
+        )
 
     def feed(self, call_id: str, name: str, arguments: Any) -> None:
         """Take a fragment; each of its parts may be empty."""

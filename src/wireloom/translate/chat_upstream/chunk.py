@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 from wireloom_protocol import hot
 
 from wireloom.errors import UpstreamError
 from wireloom.translate.upstream_errors import upstream_error
+from wireloom.wire.json import Json
 
 if TYPE_CHECKING:
     from wireloom_protocol import replies
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     ChatFrame: TypeAlias = Encoded[replies.ChatCompletionStreamEvent]
     ChatCompletion: TypeAlias = Encoded[replies.CreateChatCompletionResponse]
 
-Json: TypeAlias = dict[str, Any]
 
 _decode = msgspec.json.Decoder(hot.CreateChatCompletionStreamResponse).decode
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 from wireloom_protocol import responses as m
 
 from wireloom.providers.profile import Profile
 from wireloom.translate.rules.loss import Losses, Severity
 from wireloom.translate.tools.base import Tools
-
-Json: TypeAlias = dict[str, Any]
+from wireloom.wire.json import Json
 
 
 @dataclass(slots=True)

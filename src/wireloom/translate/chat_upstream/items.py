@@ -10,7 +10,7 @@ from wireloom_protocol import responses as m
 
 from wireloom.errors import InvalidRequest
 from wireloom.providers.profile import Profile
-from wireloom.translate.chat_upstream.messages import ChatMessages, Json
+from wireloom.translate.chat_upstream.messages import ChatMessages
 from wireloom.translate.conversation.hosted_calls import HOSTED
 from wireloom.translate.conversation.notes import SUMMARY
 from wireloom.translate.conversation.parts import PARTS, agent_text
@@ -19,6 +19,7 @@ from wireloom.translate.rules.loss import How, Losses, Rule, Severity, refused
 from wireloom.translate.tools.base import Tools
 from wireloom.translate.tools.flatten import place
 from wireloom.translate.tools.table import CALLS, OUTPUTS
+from wireloom.wire.json import Json
 
 
 def messages(

@@ -7,7 +7,7 @@ import re
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any, TypeAlias
+from typing import Any
 
 from wireloom.errors import InvalidRequest
 from wireloom.providers.profile import Profile
@@ -18,8 +18,7 @@ from wireloom.translate.options import Unseal
 from wireloom.translate.rules.loss import Losses, Severity
 from wireloom.translate.tools.base import HistoryCall, Tools, flat_name
 from wireloom.translate.tools.table import OUTPUTS
-
-Json: TypeAlias = dict[str, Any]
+from wireloom.wire.json import Json
 
 
 class ChatMessages:

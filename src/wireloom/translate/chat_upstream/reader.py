@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from operator import attrgetter
-from typing import Any, TypeAlias
+from typing import Any
 
 from wireloom_protocol import hot
 
@@ -19,9 +19,8 @@ from wireloom.translate.hub.logprobs import logprob
 from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.tools.base import Tools
 from wireloom.translate.upstream_errors import cut_off
+from wireloom.wire.json import Json
 from wireloom.wire.sse import DONE
-
-Json: TypeAlias = dict[str, Any]
 
 # Members of a delta that few deltas have.
 RARE = ("refusal", "tool_calls", "function_call", "annotations", "extra_content", "reasoning_details")
@@ -104,7 +103,7 @@ class ChatReader:
         """
         self._release()
         reason = self._finish_reason
-        if reason is None and not (self.done and self._stream.spoke):
+        if reason is None and not (self.done and self._stream.has_output):
             raise cut_off()
         look_at(reason)
         self.called += self._calls.close()
@@ -115,7 +114,7 @@ class ChatReader:
             )
         again = self._calls.echoes() if incomplete is None else []
         if again:
-            said = self._stream.said()
+            said = self._stream.answer_text()
             again[0]["content"], self._sent_back = said[self._sent_back :], len(said)
             if self._thought is not None:
                 again[0][self._thought_field] = "".join(self._thought)
@@ -124,7 +123,7 @@ class ChatReader:
             self._usage, self._finish_reason, self.done = None, None, False
             return again
         if incomplete is None and self._state:
-            self._stream.keep(self._state.value())
+            self._stream.append_state(self._state.value())
         self._stream.finish(usage(self._usage, self._used), incomplete)
         return []
 
@@ -188,13 +187,13 @@ class ChatReader:
     def _spoken(self, content: str, known: list[Json]) -> None:
         """Text whose tokens are known; those of a thought have no place."""
         if self._tags is None or self._tags.decided:
-            self._stream.spoken(content, known)
+            self._stream.text_with_logprobs(content, known)
             return
         thought, text = self._tags.feed(content)
         self._held = known if self._tags.opened else self._held + known
         self._stream.reasoning(thought)
         if text:
-            self._stream.spoken(text, self._held)
+            self._stream.text_with_logprobs(text, self._held)
             self._held = []
 
     def _part(self, part: Json) -> None:
@@ -220,7 +219,7 @@ class ChatReader:
         if self._tags is not None:
             thought, text = self._tags.close()
             self._stream.reasoning(thought)
-            self._stream.spoken(text, self._held if text else [])
+            self._stream.text_with_logprobs(text, self._held if text else [])
             self._held = []
 
     def _say(self, thought: str, text: str) -> None:

@@ -10,7 +10,7 @@ import msgspec
 from wireloom_protocol import responses as m
 
 from wireloom.providers.profile import Profile
-from wireloom.translate.chat_upstream.draft import Draft, Json
+from wireloom.translate.chat_upstream.draft import Draft
 from wireloom.translate.chat_upstream.items import messages
 from wireloom.translate.chat_upstream.tool_choice import choose_tools
 from wireloom.translate.conversation.effort import updated
@@ -20,6 +20,7 @@ from wireloom.translate.rules.loss import How, Losses, Refuse, Rule, Severity, r
 from wireloom.translate.tools.base import Tools
 from wireloom.translate.tools.flatten import flatten
 from wireloom.translate.tools.table import BRINGERS
+from wireloom.wire.json import Json
 
 Apply: TypeAlias = "Callable[[Draft, str, Any], None]"
 
@@ -160,7 +161,7 @@ def _text(build: Draft, path: str, value: m.ResponseTextParam) -> None:
 
 def _json_schema(build: Draft, path: str, form: m.TextResponseFormatJsonSchema) -> None:
     profile = build.profile
-    schema = form.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude={"type"})
+    schema = form.model_dump(by_alias=True, exclude_unset=True, exclude={"type"})
     if profile.json_schema:
         build.body["response_format"] = {"type": "json_schema", "json_schema": schema}
         return

@@ -8,13 +8,13 @@ the text of a message that is hidden or blocked never leaves.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from wireloom_protocol import app_server_hot as hot
 
 from wireloom.translate.codex.answer_display import unknown_mode, withheld
+from wireloom.wire.json import Json
 
-Json: TypeAlias = dict[str, Any]
 Take: TypeAlias = Callable[[str, Json], None]
 
 KIND = "agentMessage"

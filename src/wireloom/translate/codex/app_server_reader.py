@@ -15,7 +15,7 @@ from typing import Any, TypeAlias, TypeVar
 from wireloom_protocol import app_server_hot as hot
 
 from wireloom.errors import UpstreamError, UpstreamRefused
-from wireloom.translate.codex import app_server_ignored
+from wireloom.translate.codex import app_server_fields
 from wireloom.translate.codex.agent_messages import DELTA, DONE, KIND, AgentMessages
 from wireloom.translate.codex.app_server_news import (
     ERROR,
@@ -40,9 +40,9 @@ from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.responses_upstream.reader import ResponsesReader
 from wireloom.translate.rules.loss import How, Rule
 from wireloom.translate.tools.base import Tools
+from wireloom.wire.json import Json
 from wireloom.wire.lenient import Lenient
 
-Json: TypeAlias = dict[str, Any]
 M = TypeVar("M")
 
 # How often Codex may begin a model call anew before it is taken to be lost; it goes on for ever without a network.
@@ -251,7 +251,7 @@ class AppServerReader:
         reason = incomplete(error.message, error.additionalDetails)
         if reason is not None:
             self._cut(reason)
-        elif self._stream.spoke or self._retries > RETRIES:
+        elif self._stream.has_output or self._retries > RETRIES:
             # The text that was sent cannot be taken back, and would be sent again.
             raise failure(hot.TurnError(error.additionalDetails or error.message, None, error.codexErrorInfo))
         else:
@@ -322,14 +322,12 @@ NOTIFICATIONS: Mapping[str, NotificationRule] = {
         )
     ),
     "account/rateLimits/updated": Rule(How.NATIVE, None, "by the connection: headers of later answers"),
-    **{
-        method: Rule(How.IGNORED, None, reason) for method, reason in app_server_ignored.NOTIFICATIONS.items()
-    },
+    **{method: Rule(How.IGNORED, None, reason) for method, reason in app_server_fields.NOTIFICATIONS.items()},
 }
 
 ITEMS: Mapping[str, ItemRule] = {
     "message": Rule(How.NATIVE, _R._said, "those of the assistant"),
     "reasoning": Rule(How.NATIVE, _R._reasoned, "what is encrypted is sealed"),
     "function_call": Rule(How.NATIVE, _R._called, "under a call id of the gateway's own"),
-    **{kind: Rule(How.IGNORED, _no_item, reason) for kind, reason in app_server_ignored.RAW_ITEMS.items()},
+    **{kind: Rule(How.IGNORED, _no_item, reason) for kind, reason in app_server_fields.RAW_ITEMS.items()},
 }

@@ -17,8 +17,7 @@ from wireloom.translate.options import Options
 from wireloom.translate.responses_upstream.tools import offer
 from wireloom.translate.rules.loss import How, Losses, Rule, Severity
 from wireloom.translate.tools.base import Tools
-
-Json: TypeAlias = dict[str, Any]
+from wireloom.wire.json import Json
 
 PROFILE = Profile(
     name="codex",

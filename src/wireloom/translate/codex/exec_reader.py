@@ -12,11 +12,11 @@ from wireloom.translate.codex.errors import incomplete, spoken
 from wireloom.translate.hub.endings import INCOMPLETE
 from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.rules.loss import How, Rule
+from wireloom.wire.json import Json
 
 if TYPE_CHECKING:
     from wireloom_protocol import replies
 
-Json: TypeAlias = dict[str, Any]
 
 RETRY = "Reconnecting"
 """How news of another try begins."""
@@ -106,7 +106,7 @@ class ExecReader:
     def _troubled(self, event: Json) -> None:
         """News of another try, which would say again what has been said, or of an answer that was cut short."""
         said = str(event.get("message") or "")
-        if incomplete(said) is not None or (said.startswith(RETRY) and self._stream.spoke):
+        if incomplete(said) is not None or (said.startswith(RETRY) and self._stream.has_output):
             self._ended(said)
 
     def _ended(self, said: str) -> None:

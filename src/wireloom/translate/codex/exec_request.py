@@ -18,8 +18,7 @@ from wireloom.translate.rules.loss import How, Losses, Rule, Severity, refused
 from wireloom.translate.tools.base import Tools
 from wireloom.translate.tools.flatten import place
 from wireloom.translate.tools.table import CALLS, OUTPUTS
-
-Json: TypeAlias = dict[str, Any]
+from wireloom.wire.json import Json
 
 INSTRUCTIONS = "You are a helpful assistant."
 """What a request without instructions is run with, since `codex exec` refuses to go without any."""

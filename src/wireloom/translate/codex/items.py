@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 from wireloom_protocol import responses as m
 
@@ -16,8 +16,7 @@ from wireloom.translate.responses_upstream.items import Items
 from wireloom.translate.rules.loss import Losses, refused
 from wireloom.translate.tools.base import Tools
 from wireloom.translate.tools.flatten import place
-
-Json: TypeAlias = dict[str, Any]
+from wireloom.wire.json import Json
 
 # First bytes of the pictures that Codex reads; it puts a remark in the place of any other.
 PICTURES: Sequence[tuple[bytes, ...]] = ((b"\x89PNG",), (b"\xff\xd8\xff",), (b"GIF8",), (b"RIFF", b"WEBP"))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 from jsonschema import exceptions, validators
 
-Json: TypeAlias = dict[str, Any]
+from wireloom.wire.json import Json
 
 # What reaches the model of a schema (measured with CLI 0.169.0); `const` arrives as an enumeration of one.
 SCHEMA_VALUES = frozenset({"items", "additionalProperties"})
@@ -43,7 +43,7 @@ class Schema:
         """
         try:
             value = msgspec.json.decode(arguments or "{}")
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        except (msgspec.MsgspecError, RecursionError):
             return "no JSON"
         if self._validator is None:
             return None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from wireloom.translate.rules.loss import How, Rule
+from wireloom.wire.json import Json
 
-Json: TypeAlias = dict[str, Any]
 Answer: TypeAlias = Callable[[float], Json | None]
 
 

@@ -11,8 +11,7 @@ from wireloom_protocol import responses as m
 from wireloom.providers.profile import Profile
 from wireloom.translate.hub.stored_items import AGENT_TEXTS
 from wireloom.translate.rules.loss import How, Losses, Rule, refused
-
-Json: TypeAlias = dict[str, Any]
+from wireloom.wire.json import Json
 
 
 @dataclass(frozen=True, slots=True)

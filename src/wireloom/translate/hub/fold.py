@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from wireloom.translate.hub.items import Event
+from wireloom.translate.hub.sequence import Event
 
 if TYPE_CHECKING:
     from wireloom_protocol import replies

@@ -2,88 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
 import msgspec
 from wireloom_protocol import hot
 
-if TYPE_CHECKING:
-    from wireloom_protocol import replies
-
-Event: TypeAlias = "replies.ResponseStreamEvent | hot.HotEvent"
-Json: TypeAlias = dict[str, Any]
-
-
-class Part:
-    """A stretch of text inside the open item: its deltas and its final form.
-
-    Args:
-        kind: name of the content part (`output_text`, `refusal`, `reasoning_text`) or `summary_text`.
-        item_id: id of its item.
-        output_index: position of its item.
-        index: position among its item's parts.
-    """
-
-    __slots__ = ("annotations", "chunks", "event", "index", "kind", "logprobs", "stems")
-
-    def __init__(self, kind: str, item_id: str, output_index: int, index: int) -> None:
-        self.kind = kind
-        self.index = index
-        self.chunks: list[str] = []
-        self.annotations: list[Json] = []
-        self.logprobs: list[Json] = []
-        self.stems, make = TEXTS[kind]
-        # A delta and its sequence number -> the event that tells it.
-        self.event: Callable[..., hot.HotEvent] = partial(make, item_id, output_index, index)
-
-    def content(self, text: str) -> Json:
-        """The part as the contract has it."""
-        if self.kind == "refusal":
-            return {"type": "refusal", "refusal": text}
-        if self.kind == "output_text":
-            return {
-                "type": "output_text",
-                "text": text,
-                "annotations": list(self.annotations),
-                "logprobs": list(self.logprobs),
-            }
-        return {"type": self.kind, "text": text}
-
-
-class Stems:
-    """The names of a part's events.
-
-    Args:
-        text: stem of its delta and done events.
-        part: stem of its own added and done events.
-        index: name of its index.
-    """
-
-    __slots__ = ("index", "part", "text")
-
-    def __init__(self, text: str, part: str, index: str) -> None:
-        self.text = text
-        self.part = part
-        self.index = index
-
-
-_CONTENT = ("response.content_part", "content_index")
-
-# Part kind -> the names of its events, and the struct of its delta.
-TEXTS: Mapping[str, tuple[Stems, Any]] = {
-    "output_text": (
-        Stems("response.output_text", *_CONTENT),
-        partial(hot.ResponseTextDeltaEvent, logprobs=[]),
-    ),
-    "refusal": (Stems("response.refusal", *_CONTENT), hot.ResponseRefusalDeltaEvent),
-    "reasoning_text": (Stems("response.reasoning_text", *_CONTENT), hot.ResponseReasoningTextDeltaEvent),
-    "summary_text": (
-        Stems("response.reasoning_summary_text", "response.reasoning_summary_part", "summary_index"),
-        hot.ResponseReasoningSummaryTextDeltaEvent,
-    ),
-}
+from wireloom.translate.hub.sequence import EventSequence
+from wireloom.wire.json import Json
 
 
 class Item:
@@ -97,9 +22,9 @@ class Item:
         self.item = item
         self.output_index = -1
         self.pending: list[tuple[str, str, list[Json]]] = []
-        """Kinds, texts and log probabilities that wait until the item is open."""
+        """Part kinds, texts and log probabilities that wait until the item is open."""
         self.closed = False
-        """Whether nothing is added to it any more, while it waits."""
+        """Whether later text goes to another item, although this one still waits."""
 
     @property
     def complete(self) -> bool:
@@ -107,12 +32,12 @@ class Item:
         return True
 
     def opening(self) -> Json:
-        """The item as it is announced: with nothing in it, whatever it holds by the time this is sent."""
-        told = {key: value for key, value in self.item.items() if key != "encrypted_content"}
-        return {key: [] if isinstance(value, list) else value for key, value in told.items()}
+        """The item as `output_item.added` shows it: empty, also if it waited and has content by now."""
+        shown = {key: value for key, value in self.item.items() if key != "encrypted_content"}
+        return {key: [] if isinstance(value, list) else value for key, value in shown.items()}
 
     def end_as(self, status: str) -> None:
-        """Write down how it ended: `completed` or `incomplete`."""
+        """Set its final status: `completed` or `incomplete`."""
         self.item["status"] = status
 
     def text(self) -> str:
@@ -129,7 +54,7 @@ class WholeItem(Item):
         return dict(self.item)
 
     def end_as(self, status: str) -> None:
-        """See `Item.end_as`: one that says itself how it ended keeps that."""
+        """See `Item.end_as`: an item that came with a final status keeps it."""
         if self.item["status"] == "in_progress":
             self.item["status"] = status
 
@@ -138,7 +63,10 @@ class CallItem(Item):
     """A call while its arguments arrive.
 
     Args:
-        item: id and name are in it.
+        item_id: id of the item.
+        call_id: links the client's output to the call.
+        name: the tool's name as the client gave it.
+        namespace: the tool's namespace, or None.
     """
 
     kind: ClassVar[str]
@@ -163,23 +91,32 @@ class CallItem(Item):
         return is_json("".join(self.chunks))
 
     def settled(self) -> CallItem:
-        """The call as it can be told now that its arguments have ended."""
+        """The item to emit, now that the arguments have ended."""
         return self
 
     def feed(self, fragment: str) -> str:
-        """What of a fragment of the arguments is told at once."""
+        """Take a fragment of the arguments; return the delta that it becomes."""
         return fragment
 
     def rest(self, *, whole: bool) -> str:
-        """What is told when the arguments have ended; `whole` unless they were cut short."""
+        """The last delta.
+
+        Args:
+            whole: False if the arguments were cut short.
+        """
         return ""
 
-    def event(self, delta: str, output_index: int, sequence: int) -> hot.HotEvent:
-        """The event that tells a delta."""
+    def emit(self, delta: str, sequence: EventSequence) -> None:
+        """Emit a delta, unless it is empty."""
+        if delta:
+            sequence.add(self.event(delta, self.output_index, sequence.number))
+
+    def event(self, delta: str, output_index: int, number: int) -> hot.HotEvent:
+        """The event of a delta."""
         raise NotImplementedError
 
     def end(self) -> list[tuple[str, Json]]:
-        """Fill the item and give the events, by type, that come before its last one."""
+        """Fill the item; return type and members of the events between the last delta and `output_item.done`."""
         raise NotImplementedError
 
 
@@ -193,24 +130,24 @@ class FunctionCall(CallItem):
     def __init__(self, *at: Any) -> None:
         super().__init__(*at)
         self.item["arguments"] = ""
-        self._said: list[str] = []
+        self._arguments: list[str] = []
 
     def feed(self, fragment: str) -> str:
         """See `CallItem.feed`: each fragment as it is."""
-        self._said.append(fragment)
+        self._arguments.append(fragment)
         return fragment
 
     def rest(self, *, whole: bool) -> str:
-        """See `CallItem.rest`: some upstreams send nothing for no arguments, and clients parse what they get."""
-        return self.feed("{}") if whole and not "".join(self._said).strip() else ""
+        """See `CallItem.rest`: some upstreams send an empty text for no arguments, which clients cannot parse."""
+        return self.feed("{}") if whole and not "".join(self._arguments).strip() else ""
 
-    def event(self, delta: str, output_index: int, sequence: int) -> hot.HotEvent:
+    def event(self, delta: str, output_index: int, number: int) -> hot.HotEvent:
         """See `CallItem.event`."""
-        return hot.ResponseFunctionCallArgumentsDeltaEvent(self.item["id"], output_index, sequence, delta)
+        return hot.ResponseFunctionCallArgumentsDeltaEvent(self.item["id"], output_index, number, delta)
 
     def end(self) -> list[tuple[str, Json]]:
         """See `CallItem.end`."""
-        self.item["arguments"] = arguments = "".join(self._said)
+        self.item["arguments"] = arguments = "".join(self._arguments)
         done = {"name": self.item["name"], "arguments": arguments}
         return [("response.function_call_arguments.done", done)]
 

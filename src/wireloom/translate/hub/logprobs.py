@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wireloom.translate.hub.items import Json
+from wireloom.wire.json import Json
 
 
 def logprob(token: Json) -> Json:

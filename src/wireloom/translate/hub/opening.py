@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from wireloom_protocol import responses as m
+
+from wireloom.wire.json import Json
 
 if TYPE_CHECKING:
     from wireloom_protocol import replies
 
 T = TypeVar("T")
-Json: TypeAlias = dict[str, Any]
 
 FUNCTION_NULLS: Json = {"description": None, "parameters": None, "strict": None}
 

@@ -10,10 +10,11 @@ from pydantic import BaseModel
 from wireloom_protocol import responses as m
 from wireloom_protocol.operations import KNOWN
 
+from wireloom.wire.json import Json
+
 if TYPE_CHECKING:
     from wireloom_protocol import replies
 
-Json = dict[str, Any]
 
 STATUSES: Final = ("in_progress", "completed", "incomplete")
 DONE: Final = {"status": "completed"}

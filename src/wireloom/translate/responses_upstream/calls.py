@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 
@@ -11,8 +11,7 @@ from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.responses_upstream.output import Told
 from wireloom.translate.tools.base import Tools
 from wireloom.translate.tools.custom import CustomCall
-
-Json: TypeAlias = dict[str, Any]
+from wireloom.wire.json import Json
 
 # Type of a call -> the member that holds what it is called with.
 SAID = {"function_call": "arguments", "custom_tool_call": "input"}

@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from enum import Enum
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from wireloom.errors import GatewayError, UpstreamError
 from wireloom.translate.upstream_errors import upstream_error
+from wireloom.wire.json import Json
 
 if TYPE_CHECKING:
     from wireloom_protocol import replies
-
-Json: TypeAlias = dict[str, Any]
 
 
 def decoded(data: bytes) -> Json:

@@ -19,8 +19,7 @@ from wireloom.translate.rules.loss import How, Losses, Rule, Severity, refused
 from wireloom.translate.tools.base import HistoryCall, Tools, flat_name
 from wireloom.translate.tools.flatten import place
 from wireloom.translate.tools.table import CALLS, OUTPUTS, TOOL_OF
-
-Json: TypeAlias = dict[str, Any]
+from wireloom.wire.json import Json
 
 
 class Items:

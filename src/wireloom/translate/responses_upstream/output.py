@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from wireloom_protocol import responses as m
 
-Json: TypeAlias = dict[str, Any]
+from wireloom.wire.json import Json
 
 _ITEM: TypeAdapter[Any] = TypeAdapter(m.InputItem, config=ConfigDict(hide_input_in_errors=True))
 

@@ -22,12 +22,12 @@ from wireloom.translate.rules.loss import How, Rule
 from wireloom.translate.tools.base import Tools
 from wireloom.translate.tools.table import CALLS, OUTPUTS
 from wireloom.translate.upstream_errors import cut_off
+from wireloom.wire.json import Json
 from wireloom.wire.sse import DONE
 
 if TYPE_CHECKING:
     from wireloom_protocol import replies
 
-Json: TypeAlias = dict[str, Any]
 
 # Names that other documents and older servers have for events of the contract.
 ALIASES: Mapping[str, str] = {
@@ -163,9 +163,8 @@ class ResponsesReader:
 
     def _part_done(self, event: Json) -> None:
         part = event.get("part")
-        kind = str(part.get("type")) if isinstance(part, dict) else ""
-        if kind in PARTS:
-            self._text_done(kind, event)
+        if isinstance(part, dict) and str(part.get("type")) in PARTS:
+            self._text_done(part["type"], event)
 
     def _annotation(self, event: Json) -> None:
         item = self._ledger.spoken("message", event)
@@ -221,7 +220,7 @@ class ResponsesReader:
                 self._rest(item, kind, texts)
         secret = json.get("encrypted_content")
         if isinstance(secret, str) and secret:
-            self._stream.reasoned({"encrypted": secret})
+            self._stream.attach_state({"encrypted": secret})
 
     def _whole_message(self, item: Told, json: Json) -> None:
         content = json.get("content")
@@ -252,7 +251,7 @@ class ResponsesReader:
         self._place = place
         item.add(kind, index, text)
         if known and kind == "output_text":
-            self._stream.spoken(text, known)
+            self._stream.text_with_logprobs(text, known)
         else:
             self._verbs[kind](text)
 

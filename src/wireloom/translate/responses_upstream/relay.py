@@ -10,15 +10,14 @@ sign of life had to be put between. A stream that breaks off is an error, after 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
 
+from wireloom.translate.hub.relay import relay
 from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.responses_upstream.events import decoded, failure
 from wireloom.translate.tools.table import FORMS
 from wireloom.translate.upstream_errors import cut_off, upstream_error
+from wireloom.wire.json import Json
 from wireloom.wire.sse import DONE
-
-Json: TypeAlias = dict[str, Any]
 
 OWN = ("id", "model", "store", "previous_response_id", "conversation")
 """Members of a response that say what the gateway has made of it."""
@@ -86,9 +85,9 @@ class ResponseRelay:
             if kind == "response.output_item.done" and isinstance(item.get("name"), str):
                 self.called.append(item["name"])
         if self._error is not None and kind == "response.failed":
-            self._stream.relay(self._error)
+            relay(self._stream, self._error)
         self._error = None
-        self._stream.relay(event)
+        relay(self._stream, event)
 
     def _claim(self, kind: str, response: Json) -> None:
         response.pop("conversation", None)

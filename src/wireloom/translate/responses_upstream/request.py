@@ -16,8 +16,7 @@ from wireloom.translate.responses_upstream.items import Items
 from wireloom.translate.responses_upstream.tools import offer
 from wireloom.translate.rules.loss import How, Losses, Rule, Severity, refused
 from wireloom.translate.tools.base import Tools
-
-Json: TypeAlias = dict[str, Any]
+from wireloom.wire.json import Json
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,7 @@ from wireloom.translate.rules.members import LEFT_OUT
 from wireloom.translate.tools.base import Tools
 from wireloom.translate.tools.flatten import flatten
 from wireloom.translate.tools.table import CHOSEN_BY
-
-Json: TypeAlias = dict[str, Any]
+from wireloom.wire.json import Json
 
 FUNCTION_MEMBERS = frozenset({"type", "name", "description", "parameters", "strict"})
 

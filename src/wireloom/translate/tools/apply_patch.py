@@ -8,7 +8,6 @@ from typing import Any
 from wireloom_protocol import responses as m
 
 from wireloom.translate.hub import stored_items as stored
-from wireloom.translate.hub.items import Json
 from wireloom.translate.rules.loss import How, Rule
 from wireloom.translate.tools.base import (
     CallForm,
@@ -22,6 +21,7 @@ from wireloom.translate.tools.base import (
     texts,
 )
 from wireloom.translate.tools.schemas import TEXT
+from wireloom.wire.json import Json
 
 OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "create_file": ("type", "path", "diff"),

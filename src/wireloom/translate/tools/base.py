@@ -16,9 +16,10 @@ import msgspec
 
 from wireloom.errors import InvalidRequest
 from wireloom.providers.profile import Profile
-from wireloom.translate.hub.items import CallItem, FunctionCall, Json, is_json
+from wireloom.translate.hub.items import CallItem, FunctionCall, is_json
 from wireloom.translate.hub.stored_items import Form
 from wireloom.translate.rules.loss import Losses, Rule, Severity
+from wireloom.wire.json import Json
 
 EMPTY_PARAMETERS: Json = {"type": "object", "properties": {}}
 

@@ -9,7 +9,7 @@ from wireloom_protocol import hot
 from wireloom_protocol import responses as m
 
 from wireloom.translate.hub import stored_items as stored
-from wireloom.translate.hub.items import CallItem, Json
+from wireloom.translate.hub.items import CallItem
 from wireloom.translate.rules.loss import How, Rule, Severity
 from wireloom.translate.tools.base import (
     CallForm,
@@ -21,6 +21,7 @@ from wireloom.translate.tools.base import (
     plain_output,
 )
 from wireloom.translate.tools.free_input import INPUT, FreeInput, unwrap, wrap
+from wireloom.wire.json import Json
 
 INPUT_DESCRIPTION = "The tool's input, exactly as the tool takes it."
 
@@ -95,9 +96,9 @@ class CustomCall(CallItem):
         self._input.append(text)
         return text
 
-    def event(self, delta: str, output_index: int, sequence: int) -> hot.HotEvent:
+    def event(self, delta: str, output_index: int, number: int) -> hot.HotEvent:
         """See `CallItem.event`."""
-        return hot.ResponseCustomToolCallInputDeltaEvent(sequence, output_index, self.item["id"], delta)
+        return hot.ResponseCustomToolCallInputDeltaEvent(number, output_index, self.item["id"], delta)
 
     def end(self) -> list[tuple[str, Json]]:
         """See `CallItem.end`."""

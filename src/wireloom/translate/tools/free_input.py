@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias
 
 import msgspec
 
 from wireloom.translate.hub.items import is_json
-
-Json: TypeAlias = dict[str, Any]
+from wireloom.wire.json import Json
 
 # The field that carries free-form input, and those that models are known to use in its place.
 INPUT = "input"

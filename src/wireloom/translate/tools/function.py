@@ -5,7 +5,7 @@ from __future__ import annotations
 from wireloom_protocol import responses as m
 
 from wireloom.translate.hub import stored_items as stored
-from wireloom.translate.hub.items import FunctionCall, Json
+from wireloom.translate.hub.items import FunctionCall
 from wireloom.translate.rules.loss import How, Rule, Severity
 from wireloom.translate.rules.members import LEFT_OUT
 from wireloom.translate.tools.base import (
@@ -19,6 +19,7 @@ from wireloom.translate.tools.base import (
     plain_output,
     plain_schema,
 )
+from wireloom.wire.json import Json
 
 # Members of a tool that no Chat function has -> their names in the models.
 _NOT_IN_CHAT = {name: name for name in ("output_schema", "defer_loading", "allowed_callers")} | {

@@ -7,7 +7,6 @@ from typing import Any
 from wireloom_protocol import responses as m
 
 from wireloom.translate.hub import stored_items as stored
-from wireloom.translate.hub.items import Json
 from wireloom.translate.rules.loss import How, Rule
 from wireloom.translate.tools.base import (
     CallForm,
@@ -21,6 +20,7 @@ from wireloom.translate.tools.base import (
     texts,
 )
 from wireloom.translate.tools.schemas import TEXT, TIMEOUT
+from wireloom.wire.json import Json
 
 DEFINITION: Json = {
     "description": "Run a command on the user's machine and get its output.",

@@ -8,7 +8,6 @@ from typing import Any
 from wireloom_protocol import responses as m
 
 from wireloom.translate.hub import stored_items as stored
-from wireloom.translate.hub.items import Json
 from wireloom.translate.rules.loss import How, Rule, refused
 from wireloom.translate.tools.base import (
     CallForm,
@@ -23,6 +22,7 @@ from wireloom.translate.tools.base import (
     texts,
 )
 from wireloom.translate.tools.schemas import TEXT, TIMEOUT
+from wireloom.wire.json import Json
 
 DEFINITION: Json = {
     "description": "Run shell commands on the user's machine and get the output of each.",

@@ -8,7 +8,6 @@ from typing import Any
 from wireloom_protocol import responses as m
 
 from wireloom.translate.hub import stored_items as stored
-from wireloom.translate.hub.items import Json
 from wireloom.translate.rules.loss import How, Rule, Severity
 from wireloom.translate.tools.base import (
     EMPTY_PARAMETERS,
@@ -23,6 +22,7 @@ from wireloom.translate.tools.base import (
     call_arguments,
     plain_schema,
 )
+from wireloom.wire.json import Json
 
 SERVER_CALL = "call_tool_search"
 """Stands for the id of a search that a server carried out: it has none."""

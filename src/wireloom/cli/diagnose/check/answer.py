@@ -6,9 +6,9 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
-Json: TypeAlias = dict[str, Any]
+from wireloom.wire.json import Json
 
 DONE = "[DONE]"
 LOSS_HEADER = "x-wireloom-loss"

@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from wireloom.cli.diagnose.check.answer import Answer, Json, events
+from wireloom.cli.diagnose.check.answer import Answer, events
+from wireloom.wire.json import Json
 
 FIRST_ESTIMATE = 400
 """Tokens that a request to a model is expected to take before any was sent."""

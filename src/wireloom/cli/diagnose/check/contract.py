@@ -16,7 +16,8 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, UnknownType, best_match
 from referencing.exceptions import Unresolvable
 
-from wireloom.cli.diagnose.check.answer import DONE, Answer, Json, frames
+from wireloom.cli.diagnose.check.answer import DONE, Answer, frames
+from wireloom.wire.json import Json
 
 METHODS = ("get", "put", "post", "delete", "patch")
 MOST_ERRORS = 3

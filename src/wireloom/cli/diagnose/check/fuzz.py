@@ -22,13 +22,14 @@ from schemathesis.errors import SchemathesisError
 from schemathesis.specs.openapi.checks import ignored_auth
 
 from wireloom.cli.diagnose.acceptance import acceptable
-from wireloom.cli.diagnose.check.answer import Answer, Json
+from wireloom.cli.diagnose.check.answer import Answer
 from wireloom.cli.diagnose.check.bounds import ASKING, OutOfBounds
 from wireloom.cli.diagnose.check.cases.base import FACES, FEW_TOKENS, MARK, WORD
 from wireloom.cli.diagnose.check.deployment import AGENT, ANSWER_SECONDS
 from wireloom.cli.diagnose.check.report import Result, joined
 from wireloom.cli.diagnose.check.rules import chat_stream, stream
 from wireloom.cli.diagnose.check.run import Check
+from wireloom.wire.json import Json
 
 # More than any answer has: each event is looked at, the connection never cut.
 MAX_EVENTS = 100_000

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from wireloom.cli.diagnose.check.answer import Answer, Json
+from wireloom.cli.diagnose.check.answer import Answer
 from wireloom.cli.diagnose.check.deployment import Deployment
 from wireloom.cli.diagnose.check.rules import errors, headers
 from wireloom.cli.diagnose.check.rules.errors import Refusal
+from wireloom.wire.json import Json
 
 MARK = "wireloom_check"
 """Key of the metadata that marks everything the check stores."""

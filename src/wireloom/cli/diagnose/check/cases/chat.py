@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wireloom.cli.diagnose.check.answer import Answer, Json
+from wireloom.cli.diagnose.check.answer import Answer
 from wireloom.cli.diagnose.check.cases.base import (
     LONG,
     LONGER,
@@ -21,6 +21,7 @@ from wireloom.cli.diagnose.check.cases.base import (
 )
 from wireloom.cli.diagnose.check.cases.responses import QUESTION, refused_model, task
 from wireloom.cli.diagnose.check.rules import chat, chat_stream, errors
+from wireloom.wire.json import Json
 
 CREATE = "createChatCompletion"
 WHOLE, STREAMED, CALLS = "a whole completion", "a streamed completion", "the calls of a completion"

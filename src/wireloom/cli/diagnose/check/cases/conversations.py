@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from wireloom.cli.diagnose.check.answer import Json
 from wireloom.cli.diagnose.check.cases.base import NOTE, WORD, Case, Probe, Skipped
 from wireloom.cli.diagnose.check.cases.responses import CREATE, WHOLE, body, finished, reads_more
 from wireloom.cli.diagnose.check.rules import errors, lists, response
+from wireloom.wire.json import Json
 
 BEGUN, ADDED, ENDED = "a conversation", "its items", "a deleted conversation"
 FIRST_TEXTS = (NOTE, "two, zwei, deux: \u4e8c \U0001f642")

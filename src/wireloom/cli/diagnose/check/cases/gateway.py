@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wireloom.cli.diagnose.check.answer import Json
 from wireloom.cli.diagnose.check.cases.base import Broken, Case, Probe
 from wireloom.cli.diagnose.check.rules import errors, lists
+from wireloom.wire.json import Json
 
 MOST_MODELS = 3
 """Of the models that are listed, so many are retrieved."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from wireloom.cli.diagnose.check.answer import Answer, Json
+from wireloom.cli.diagnose.check.answer import Answer
 from wireloom.cli.diagnose.check.cases.base import (
     FEW_TOKENS,
     LONG,
@@ -22,6 +22,7 @@ from wireloom.cli.diagnose.check.cases.base import (
     Skipped,
 )
 from wireloom.cli.diagnose.check.rules import errors, response, stream, usage
+from wireloom.wire.json import Json
 
 CREATE = "createResponse"
 # Names of the values that cases keep for later ones.

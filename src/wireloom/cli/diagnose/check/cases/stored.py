@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wireloom.cli.diagnose.check.answer import Json
 from wireloom.cli.diagnose.check.cases.base import WORD, Case, Probe
 from wireloom.cli.diagnose.check.cases.responses import (
     CONTINUED,
@@ -18,6 +17,7 @@ from wireloom.cli.diagnose.check.cases.responses import (
     task,
 )
 from wireloom.cli.diagnose.check.rules import errors, lists, response
+from wireloom.wire.json import Json
 
 DELETED = "a deleted response"
 OLDEST_FIRST = {"order": "asc"}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from wireloom.cli.diagnose.check.answer import Json
 from wireloom.cli.diagnose.check.rules import usage
 from wireloom.cli.diagnose.check.rules.response import cut
+from wireloom.wire.json import Json
 
 LIMITS = ("max_completion_tokens", "max_tokens")
 LENGTH = "length"

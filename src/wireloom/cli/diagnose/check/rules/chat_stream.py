@@ -6,8 +6,9 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from wireloom.cli.diagnose.check.answer import DONE, Frame, Json, frames
+from wireloom.cli.diagnose.check.answer import DONE, Frame, frames
 from wireloom.cli.diagnose.check.rules import chat, usage
+from wireloom.wire.json import Json
 
 CONSTANT = ("id", "object", "created", "model")
 """Members that are the same in every chunk."""

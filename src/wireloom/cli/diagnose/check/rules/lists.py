@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from wireloom.cli.diagnose.check.answer import Json
 from wireloom.cli.diagnose.check.rules.response import content_texts
+from wireloom.wire.json import Json
 
 
 def entries(listed: Json) -> list[Json]:

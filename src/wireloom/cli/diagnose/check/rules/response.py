@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from wireloom.cli.diagnose.check.answer import Json
 from wireloom.cli.diagnose.check.rules import usage
+from wireloom.wire.json import Json
 
 FINISHED = ("completed", "incomplete")
 LIMIT = "max_output_tokens"

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from wireloom.cli.diagnose.check.answer import DONE, Frame, Json, frames
+from wireloom.cli.diagnose.check.answer import DONE, Frame, frames
+from wireloom.wire.json import Json
 
 TERMINAL: Final[Mapping[str, str]] = {
     "response.completed": "completed",

@@ -1,0 +1,35 @@
+"""Profiles of the user's own: what differs from another profile."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from wireloom.providers.profile import Profile
+
+BASE = "base"
+"""Key that names the profile to start from."""
+_IDENTITY = frozenset({"name", "title", "hosts", "ports"})
+# What is listed is added to the list of the profile that it starts from.
+_ADDED = ("accepted", "dropped")
+
+
+def derived(name: str, values: Mapping[str, Any], base: Profile) -> Profile:
+    """Return a profile that is another one but for some values.
+
+    The table `responses` is changed key by key; what is listed in `accepted` and `dropped` is added. Another `base_url`
+    leaves the variable of the key behind: a key never goes to a server that it was not meant for.
+
+    :param name: what `--provider` is given.
+    :param values: keys of a profile, as in its TOML file; `base` and `name` are ignored.
+    :param base: where it is silent.
+    :raises pydantic.ValidationError: a key is unknown or has a wrong value.
+    """
+    own = {key: value for key, value in values.items() if key not in (BASE, "name")}
+    start = base.model_dump(exclude=set(_IDENTITY))
+    if own.get("base_url", start["base_url"]) != start["base_url"]:
+        start["api_key_env"] = None
+    for key in _ADDED:
+        if isinstance(own.get(key), list):
+            own[key] = [*start[key], *own[key]]
+    if isinstance(own.get("responses"), Mapping):
+        own["responses"] = {**start["responses"], **own["responses"]}
+    return Profile.model_validate({"title": name, **start, **own, "name": name})
