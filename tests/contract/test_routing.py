@@ -95,7 +95,6 @@ def test_other_methods_are_refused_with_those_there_are(path: str, client: httpx
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
         "/v1",
         "/v1/",
         "/v1/response",

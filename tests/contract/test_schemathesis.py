@@ -29,7 +29,7 @@ pytestmark = pytest.mark.contract
 # The same examples everywhere unless a run asks for others, so that a failure here is a failure there.
 SEED = int(os.environ.get("WIRELOOM_FUZZ_SEED", "1"))
 # As many as cover the forms of a request; `nox -s fuzz` looks for what is rare.
-EXAMPLES = int(os.environ.get("WIRELOOM_FUZZ_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("WIRELOOM_FUZZ_EXAMPLES", "30"))
 SECONDS = 30.0
 # More than any answer of the upstream gives: each event is looked at, the connection never cut.
 MAX_EVENTS = 100_000
