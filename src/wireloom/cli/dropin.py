@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from wireloom.cli.client import connect
+from wireloom.cli.client import connect, running
 from wireloom.cli.lazy import resolve
 from wireloom.cli.options import Misuse, tell_failures
 from wireloom.cli.service import background
@@ -24,6 +24,7 @@ from wireloom.config.files.token import KEY_BYTES
 from wireloom.config.layers import variable
 from wireloom.config.tools import TOOLS
 from wireloom.config.words import Tool
+from wireloom.errors import GatewayError
 
 _SECRET = frozenset({"api_key", "token"})
 _EXAMPLES = """\b
@@ -154,13 +155,31 @@ def _relay(tool: Tool, _: str | None, flags: Mapping[str, Any], more: Mapping[st
         following = f"wireloom as codex-relay --print-config --port PORT{bind}{upstream}"
         serve(given, name_models=True, next_command=following)
         return
-    settings = load(Settings, given)
-    catalog = None
-    if more["model_catalog"]:
-        path = Path(os.path.abspath(os.path.expanduser(more["model_catalog"])))
-        catalog = resolve("wireloom.cli.client.codex:write_catalogue")(path, settings)
+    _print_config(load(Settings, given), more["model_catalog"])
+
+
+def _print_config(settings: Settings, catalog: str | None) -> None:
+    """Print the block for Codex, with a model of the relay that runs or of the upstream, where one of them tells it."""
+    setup = "wireloom.cli.client.codex"
+    model, file = settings.model, None
+    if catalog:
+        models = resolve(f"{setup}:upstream_models")(settings)
+        path = Path(os.path.abspath(os.path.expanduser(catalog)))
+        file = resolve(f"{setup}:write_catalogue")(path, models)
+        model = model or str(models[0]["slug"])
+    elif model is None:
+        model = running.some_model(settings) or _listed_upstream(settings)
     url = connect.base_url(settings.host, settings.port)
-    click.echo(connect.codex(url, settings.model, with_key=not settings.no_auth, catalog=catalog))
+    click.echo(connect.codex(url, model, with_key=not settings.no_auth, catalog=file))
+
+
+def _listed_upstream(settings: Settings) -> str | None:
+    """The first model that the upstream lists, None where it does not tell."""
+    try:
+        models = resolve("wireloom.cli.client.codex:upstream_models")(settings)
+    except GatewayError:
+        return None
+    return str(models[0]["slug"]) if models else None
 
 
 # -- codex-api-proxy -------------------------------------------------------------------------------------------
@@ -234,7 +253,10 @@ def _gateway(tool: Tool, action: str | None, flags: Mapping[str, Any], more: Map
         shown = action == "show" or sys.stdout.isatty()
         click.echo(
             connect.openai_sdk(
-                url, "MODEL", key if shown else "what `wireloom as codex-gateway token` prints"
+                url,
+                running.some_model(endpoint),
+                key if shown else None,
+                command="wireloom as codex-gateway token",
             )
         )
 

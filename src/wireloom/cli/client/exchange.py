@@ -10,6 +10,7 @@ from wireloom.wire.sse import EventReader
 
 _TIMEOUT_SECONDS = 30.0
 _END = b"[DONE]"
+_LONGEST_MESSAGE = 500
 
 QUESTION: Json = {
     "model": "demo",
@@ -98,11 +99,12 @@ def get(url: str, key: str | None = None, *, seconds: float = _TIMEOUT_SECONDS) 
 
 
 def message_of(data: bytes) -> str:
-    """Return what an error in JSON says, for people; the JSON itself is never shown."""
+    """Return what an error says, for people: its message or its text, never JSON or a page."""
     try:
         return str(json.loads(data)["error"]["message"])
     except (ValueError, LookupError, TypeError):
-        return "an error without words"
+        text = data.decode(errors="replace").strip()[:_LONGEST_MESSAGE]
+    return "an error without words" if not text or text[0] in "{[<" else text
 
 
 def _asked(
