@@ -122,6 +122,24 @@ def test_misuse_ends_with_2_and_one_message(arguments: tuple[str, ...], words: s
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("serv",), "No such command 'serv'. Did you mean serve?"),
+        (("launch", "codx"), "No such command 'codx'. Did you mean codex?"),
+        (("launch", "claude"), "No such command 'claude'. There is codex."),
+        (("as", "litellm"), "There are codex-api-proxy, codex-gateway, codex-openai-proxy, codex-relay."),
+        (("history", "lst"), "Did you mean ls?"),
+        (("config", "chek"), "Did you mean check?"),
+        (("service", "unti"), "Did you mean unit?"),
+        (("xyzzy",), "No such command 'xyzzy'. `wireloom --help` lists those there are."),
+    ],
+)
+def test_commands_that_are_not_there(arguments: tuple[str, ...], said: str, invoke: Invoke) -> None:
+    result = invoke(*arguments)
+    assert (result.exit_code, said in result.stderr) == (2, True), result.stderr
+
+
 @pytest.mark.parametrize("name", ["token", "api_key"])
 def test_a_key_on_the_command_line_is_warned_of_and_never_shown(name: str, invoke: Invoke) -> None:
     result = invoke("serve", "--port", "abc", "--provider", "deepseek", flag_name(name), SECRET)

@@ -7,6 +7,7 @@ from types import TracebackType
 
 import click
 
+from wireloom.cli.groups import SuggestingGroup
 from wireloom.cli.lazy import resolve
 
 DEFAULT_COMMAND = "serve"
@@ -56,7 +57,7 @@ variable over the file.
 """
 
 
-class _Wireloom(click.Group):
+class _Wireloom(SuggestingGroup):
     """The commands of the table."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:

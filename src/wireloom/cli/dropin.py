@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from wireloom.cli.client import connect, running
+from wireloom.cli.groups import SuggestingGroup
 from wireloom.cli.lazy import resolve
 from wireloom.cli.options import Misuse, tell_failures
 from wireloom.cli.service import background
@@ -36,7 +37,7 @@ Examples:
 """
 
 
-@click.group("as", epilog=_EXAMPLES)
+@click.group("as", cls=SuggestingGroup, epilog=_EXAMPLES)
 def group() -> None:
     """Run with the command line, variables, files and defaults of another tool; see docs/migrate.md."""
 

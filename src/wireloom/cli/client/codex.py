@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from wireloom.cli.client import connect, running
+from wireloom.cli.groups import SuggestingGroup
 from wireloom.cli.lazy import resolve
 from wireloom.cli.options import Failure, SettingsCommand, warn_without_key
 from wireloom.config import ConfigError, Endpoint, Settings, config_file, flag_name, load
@@ -27,7 +28,7 @@ Examples:
 """
 
 
-@click.group("config")
+@click.group("config", cls=SuggestingGroup)
 def group() -> None:
     """Check the settings, or print the configuration of a client."""
 

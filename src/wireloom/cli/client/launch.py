@@ -13,6 +13,7 @@ import click
 from wireloom.cli.client import connect, running
 from wireloom.cli.client.codex import ENDPOINT, base_url
 from wireloom.cli.client.running import Running
+from wireloom.cli.groups import SuggestingGroup
 from wireloom.cli.options import Failure, SettingsCommand
 from wireloom.config import ConfigError, Endpoint, load
 from wireloom.config.files.toml import toml
@@ -28,7 +29,7 @@ Examples:
 """
 
 
-@click.group("launch")
+@click.group("launch", cls=SuggestingGroup)
 def group() -> None:
     """Start a client against this gateway."""
 
