@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from wireloom.config.codex_fields import CodexFields
+from wireloom.config.extras import install_command
 from wireloom.config.files.keyring import in_keyring
 from wireloom.config.flags import Flag
 from wireloom.config.layers import OF_UPSTREAMS, not_set, variable
@@ -214,10 +215,10 @@ class BackendFields(CodexFields, BaseModel):
     def _is_in_the_keyring(cls, entry: str | None) -> str | None:
         if entry is not None and in_keyring(entry) is None:
             message = (
-                "the keyring holds no key of that name, or is not there. pip install 'wireloom[keyring]' and "
-                "`keyring set SERVICE USER` put one in."
+                "the keyring holds no key of that name, or the extra keyring is missing: "
+                f"{install_command('keyring')}, then keyring set SERVICE USER."
             )
-            raise Mistakes(Mistake((), message))
+            raise Mistakes(Mistake((), plain(message)))
         return entry
 
     @property

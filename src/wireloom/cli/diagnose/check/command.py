@@ -14,6 +14,7 @@ from wireloom.cli.diagnose.check.report import WRITERS, Report, summary
 from wireloom.cli.lazy import resolve
 from wireloom.cli.options import Failure, SettingsCommand
 from wireloom.config import Endpoint, load
+from wireloom.config.extras import install_command
 
 _EXAMPLES = """\b
 Examples:
@@ -48,7 +49,7 @@ _DEFAULT = Bounds()
     "--fuzz/--no-fuzz",
     default=True,
     show_default=True,
-    help="Send also valid requests that are made from the contract. Needs the extra: wireloom[check].",
+    help="Also send valid requests generated from the contract. Needs the extra check: pip install '.[check]'.",
 )
 @click.option("--max-requests", default=_DEFAULT.requests, show_default=True, help="Requests at most.")
 @click.option(
@@ -120,5 +121,5 @@ def _fuzz() -> Any:
         return resolve("wireloom.cli.diagnose.check.fuzz:run")
     except ModuleNotFoundError as error:
         raise Failure(
-            f"{error.name} is not installed. pip install 'wireloom[check]' brings it; --no-fuzz checks without it."
+            f"Generated requests need the extra check: {install_command('check')}\nWithout it: wireloom check --no-fuzz URL"
         ) from error
