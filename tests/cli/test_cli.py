@@ -61,7 +61,7 @@ def test_help_of_serve_lists_exactly_the_settings() -> None:
         param.name: param for param in command.params if isinstance(param, click.Option) and not param.hidden
     }
     files = {"pid_file", "log_file", "state_file", "env_file"}
-    assert options.keys() == Settings.model_fields.keys() | {"debug"} | files
+    assert options.keys() == Settings.model_fields.keys() | {"debug", "help_all"} | files
     for name, field in Settings.model_fields.items():
         option = options[name]
         aliases = flag_of(Settings, name).aliases
@@ -72,6 +72,9 @@ def test_help_of_serve_lists_exactly_the_settings() -> None:
     assert options["strict"].secondary_opts == ["--no-strict"]
     assert options["no_auth"].secondary_opts == []
     assert options["token"].multiple
+    wire = options["upstream_wire"].type
+    assert isinstance(wire, click.Choice)
+    assert tuple(wire.choices) == ("chat", "responses")
     for name in ("backend", "log_level"):
         choice = options[name].type
         assert isinstance(choice, click.Choice)
@@ -79,7 +82,7 @@ def test_help_of_serve_lists_exactly_the_settings() -> None:
 
 
 def test_help_of_serve_shows_every_flag_and_default(invoke: Invoke) -> None:
-    text = " ".join(invoke("serve", "--help").output.split())
+    text = " ".join(invoke("serve", "--help-all").output.split())
     assert [name for name in Settings.model_fields if flag_name(name) not in text] == []
     for default in ("127.0.0.1", "4444", "300", "chat", "info"):
         assert f"default: {default}]" in text

@@ -40,7 +40,14 @@ def check(given: Mapping[str, Any]) -> None:
     click.echo(f"{config_file()} can be used." if config_file().exists() else "The settings can be used.")
 
 
-@group.command("codex", cls=SettingsCommand, kind=Settings, names=(*ENDPOINT, *_UPSTREAM), epilog=_EXAMPLES)
+@group.command(
+    "codex",
+    cls=SettingsCommand,
+    kind=Settings,
+    names=(*ENDPOINT, *_UPSTREAM),
+    connects=True,
+    epilog=_EXAMPLES,
+)
 @click.option(
     "--catalog",
     metavar="FILE",

@@ -39,6 +39,7 @@ def group() -> None:
     cls=SettingsCommand,
     kind=Endpoint,
     names=ENDPOINT,
+    connects=True,
     epilog=_EXAMPLES,
     context_settings={"allow_interspersed_args": False},
 )

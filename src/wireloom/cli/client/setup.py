@@ -89,14 +89,14 @@ def _demo_model(settings: Settings) -> str | None:
     return "demo" if settings.backend == "demo" and not settings.backends else None
 
 
-@click.command("show", cls=SettingsCommand, kind=Endpoint, names=("host", "port", "model"))
+@click.command("show", cls=SettingsCommand, kind=Endpoint, names=("host", "port", "model"), connects=True)
 def show(given: Mapping[str, Any]) -> None:
     """Print how to set up an OpenAI SDK: address and token, from the settings."""
     endpoint = load(Endpoint, given)
     click.echo(_sdk(endpoint, running.some_model(endpoint), shown=True))
 
 
-@click.command("env", cls=SettingsCommand, kind=Endpoint, names=("host", "port"))
+@click.command("env", cls=SettingsCommand, kind=Endpoint, names=("host", "port"), connects=True)
 def env(given: Mapping[str, Any]) -> None:
     """Print exports for a shell: eval "$(wireloom env)"."""
     endpoint = load(Endpoint, given)

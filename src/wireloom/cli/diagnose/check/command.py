@@ -29,7 +29,12 @@ _DEFAULT = Bounds()
 
 
 @click.command(
-    "check", cls=SettingsCommand, kind=Endpoint, names=("model", "token", "no_auth"), epilog=_EXAMPLES
+    "check",
+    cls=SettingsCommand,
+    kind=Endpoint,
+    names=("model", "token", "no_auth"),
+    connects=True,
+    epilog=_EXAMPLES,
 )
 @click.argument("url")
 @click.option("--backend", metavar="NAME", help="Ask a model of this backend, where there are several.")
@@ -43,7 +48,7 @@ _DEFAULT = Bounds()
 @click.option(
     "--served-contract",
     is_flag=True,
-    help="Hold the deployment to the contract that it serves, not to that of this release.",
+    help="Test the gateway against its own OpenAPI document, not that of this release.",
 )
 @click.option(
     "--fuzz/--no-fuzz",
@@ -71,7 +76,7 @@ _DEFAULT = Bounds()
 @click.option("--report", type=click.Choice(list(WRITERS)), default="text", show_default=True)
 @click.option("--output", metavar="FILE", help="Write the report there.")
 def command(given: Mapping[str, Any], url: str, report: str, output: str | None, **options: Any) -> None:
-    """Check the gateway at URL against the contract of this release; exit code 1 unless it passes.
+    """Test the running gateway at URL against the contract of this release; exit code 1 unless it passes.
 
     Each operation gets a few requests. Every answer is held to the contract's schemas and to the rules that no schema
     holds: the grammar of streams, deltas that are the final text, stored objects, usage, models, errors by status,
