@@ -99,7 +99,7 @@ def settings() -> str:
         "(`$WIRELOOM_CONFIG`, else `$XDG_CONFIG_HOME/wireloom/config.toml`), the file over the default.\n\n"
         + table(("flag", "variable", "key in the file", "default", "meaning"), rows())
         + "".join(_entry(*told) for told in TABLES)
-        + "\nKeys of the config file may be written with hyphens, as flags are: `api-key-env`. Put keys for clients and upstreams into variables "
+        + "\nKeys of the config file may be written with hyphens, as flags are (`api-key-env`). Put secrets into variables "
         "or the file: shells remember flags, and the process list shows them at first.\n"
     )
 
