@@ -225,6 +225,19 @@ def sdks(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def style(session: nox.Session) -> None:
+    """Print how the code reads, in figures beside their goals; with `-- --names` the names of more than one file."""
+    session.run("python", "-m", "tests.style", *session.posargs)
+
+
+@nox.session(default=False)
+def instructions(session: nox.Session) -> None:
+    """Count the instructions of a request and of a token; valgrind comes from the system. `-- --write` keeps them."""
+    install(session, "test")
+    session.run("python", "-m", "benchmarks.instructions", *session.posargs)
+
+
+@nox.session(default=False)
 def live(session: nox.Session) -> None:
     """Ask the real providers whose key or URL is in the environment; the others are skipped."""
     install(session, "test")

@@ -1,6 +1,7 @@
 """What a request goes on from, where the store holds what this version does not know."""
 
 import json
+import logging
 import secrets
 from typing import Any
 
@@ -170,6 +171,7 @@ async def test_nothing_is_kept_of_a_turn_that_asks_for_nothing_to_be_kept() -> N
 async def test_a_conversation_that_ends_while_it_is_answered_is_noted(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level(logging.WARNING, "wireloom")
     history = Memory()
     await history.begin("one", Conversation("conv_1", 1, {}), [])
     chain = Continuations(history, new_id)
@@ -182,6 +184,32 @@ async def test_a_conversation_that_ends_while_it_is_answered_is_noted(
     await chain.keep(begun, response, "one")
     assert response["store"] is False
     assert caplog.messages[1].startswith("b is not kept: ")
+
+
+async def test_a_kept_response_has_its_output_once() -> None:
+    history = Memory()
+    chain = Continuations(history, new_id)
+    response = answered("a", "re: 1", status="completed")
+    await chain.keep(await chain.begin(asked("1"), "one"), response, "one")
+    kept = await history.response("one", "a")
+    assert kept is not None
+    assert json.loads(kept.response) == {
+        "id": "a",
+        "created_at": 1,
+        "store": True,
+        "status": "completed",
+    }
+    assert [json.loads(item) for item in kept.outputs] == response["output"]
+
+
+async def test_a_kept_item_has_the_members_that_the_client_sent() -> None:
+    history = Memory()
+    chain = Continuations(history, lambda prefix: f"{prefix}_new")
+    given = [{"type": "message", "role": "user", "content": "hi"}]
+    await chain.keep(await chain.begin(asked(given), "one"), answered("a", "re: 1"), "one")
+    inputs = await history.inputs("one", "a")
+    assert inputs is not None
+    assert [json.loads(item) for item in inputs] == [{**given[0], "id": "msg_new"}]
 
 
 class FullStore(Memory):
@@ -199,6 +227,7 @@ async def test_a_store_that_cannot_be_read_is_a_failure_to_try_again() -> None:
 
 
 async def test_an_answer_that_could_not_be_read_again_is_not_kept(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, "wireloom")
     history = Memory()
     chain = Continuations(history, new_id)
     begun = await chain.begin(asked("1"), "one")

@@ -2622,6 +2622,7 @@ class Readiness(Deferred):
     )
     status: Literal["ready"]
     backends: Map[str, str]
+    problems: Omittable[Map[str, str]] = None
 
 
 class Counters(Deferred):

@@ -336,7 +336,7 @@ class OperationsApi(Protocol[Caller_contra]):
     ) -> Reply[replies.About]:
         """GET /: Report what answers here.
 
-        Contract: openapi/gateway.yaml 0.1.0, operation `about`.
+        Contract: openapi/gateway.yaml 0.2.0, operation `about`.
         """
         ...
 
@@ -347,7 +347,7 @@ class OperationsApi(Protocol[Caller_contra]):
     ) -> Reply[replies.Health]:
         """GET /health: Report that the process answers.
 
-        Contract: openapi/gateway.yaml 0.1.0, operation `health`.
+        Contract: openapi/gateway.yaml 0.2.0, operation `health`.
         """
         ...
 
@@ -358,7 +358,7 @@ class OperationsApi(Protocol[Caller_contra]):
     ) -> Reply[replies.Readiness]:
         """GET /ready: Report whether the gateway can serve requests now.
 
-        Contract: openapi/gateway.yaml 0.1.0, operation `ready`.
+        Contract: openapi/gateway.yaml 0.2.0, operation `ready`.
         """
         ...
 
@@ -369,6 +369,6 @@ class OperationsApi(Protocol[Caller_contra]):
     ) -> Reply[replies.Counters]:
         """GET /metrics: Report the counters since the start.
 
-        Contract: openapi/gateway.yaml 0.1.0, operation `metrics`.
+        Contract: openapi/gateway.yaml 0.2.0, operation `metrics`.
         """
         ...

@@ -2026,6 +2026,7 @@ class Readiness(TypedDict):
 
     status: Literal["ready"]
     backends: dict[str, str]
+    problems: NotRequired[dict[str, str]]
 
 
 class Counters(TypedDict):

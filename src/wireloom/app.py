@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import Match
 from starlette.types import Scope
 from wireloom_protocol import routes
 
-from wireloom.api import failures
 from wireloom.api.auth import Keys
 from wireloom.api.chat import ChatCompletions
 from wireloom.api.conversations import Conversations
 from wireloom.api.drain import Drain
-from wireloom.api.edge import HttpEdge, exchange_of, is_codex
+from wireloom.api.edge import HttpEdge
 from wireloom.api.guard import ANY, Guard
+from wireloom.api.handlers import METHODS, answer_failures
 from wireloom.api.models import Models, catalogue
 from wireloom.api.observe.genai import PROVIDERS
 from wireloom.api.observe.meters import Meters
@@ -32,30 +29,39 @@ from wireloom.api.operations import Operations, mount_documents
 from wireloom.api.responses import Responses
 from wireloom.backends.base import Backend
 from wireloom.backends.http.catalogue import Catalogue, of_profile
-from wireloom.config import BackendEntry, Settings, is_loopback
+from wireloom.config import DEFAULT, BackendEntry, Settings, is_loopback
 from wireloom.config.codex import codex_setup
 from wireloom.config.files.folders import private_folder
 from wireloom.config.files.seal_key import seal_keys
 from wireloom.config.history import history_file, history_limits
 from wireloom.config.tables import KeyEntry
-from wireloom.errors import GatewayError, InvalidRequest, NotFound
-from wireloom.exchange import Exchange
+from wireloom.errors import UNNAMED
+from wireloom.exchange import ATTEMPTS_HEADER, BACKEND_HEADER, MODEL_HEADER, Exchange
 from wireloom.gateway import Gateway
 from wireloom.history.base import History
-from wireloom.routing.quotas import Quota
+from wireloom.routing.quotas import LIMIT_HEADERS, Quota
 from wireloom.routing.routing import Named, Route, Routing
 from wireloom.seal import Sealer
+from wireloom.translate.rules.loss import LOSS_HEADER
 
 if TYPE_CHECKING:
     from wireloom_protocol import replies
 
-log = logging.getLogger("wireloom")
-
 AnyBackend: TypeAlias = Settings | BackendEntry
 MEGABYTE = 2**20
-METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+GENERIC = "generic"
+"""Name of the profile of a server that is not known."""
 # Headers of answers that scripts of allowed pages may read.
-EXPOSED = ("x-request-id", "x-wireloom-loss", "retry-after")
+EXPOSED = (
+    "x-request-id",
+    "retry-after",
+    "x-should-retry",
+    LOSS_HEADER,
+    BACKEND_HEADER,
+    MODEL_HEADER,
+    ATTEMPTS_HEADER,
+    *LIMIT_HEADERS,
+)
 # Loaded by path and only when chosen, so that what is off costs nothing.
 BACKENDS = {
     "chat": ("wireloom.backends.http.chat", "ChatBackend"),
@@ -125,7 +131,7 @@ def create_app(settings: Settings) -> FastAPI:
     meters = Meters(", ".join(entry.backend for entry in settings.named.values()), gateway.limits)
     app.include_router(routes.operations_router(Operations(gateway, meters, drain), edge))
     mount_documents(app)
-    _answer_failures(app)
+    answer_failures(app)
     _surround(app, settings, keys, meters, None if telemetry is None else telemetry.ended)
     app.state.drain = drain
     return app
@@ -239,7 +245,7 @@ async def open_backend(name: str, settings: AnyBackend) -> AsyncIterator[Backend
         yield backend
 
 
-async def _upstream(_: str, settings: AnyBackend, slots: Any, stack: AsyncExitStack) -> Backend:
+async def _upstream(name: str, settings: AnyBackend, slots: Any, stack: AsyncExitStack) -> Backend:
     """A backend that asks a server."""
     url = settings.upstream
     if settings.backend == "demo":
@@ -248,6 +254,9 @@ async def _upstream(_: str, settings: AnyBackend, slots: Any, stack: AsyncExitSt
     upstream = _load(*UPSTREAM)(
         url,
         None if key is None else key.get_secret_value(),
+        title=title_of(name, settings),
+        key_place=key_place(settings),
+        takes_keys=settings.pass_key,
         idle_seconds=settings.idle_timeout_seconds,
         total_seconds=settings.total_seconds,
     )
@@ -261,6 +270,38 @@ async def _upstream(_: str, settings: AnyBackend, slots: Any, stack: AsyncExitSt
         pass_key=settings.pass_key,
     )
     return backend
+
+
+def title_of(name: str, settings: AnyBackend) -> str:
+    """A backend as messages name it: by its provider, else by its own name, where it has one.
+
+    Args:
+        name: the backend's, as the settings have it.
+        settings: what describes it.
+    """
+    profile = settings.upstream_profile
+    if settings.backend == "demo":
+        return "The scripted model"
+    if profile.name == GENERIC:
+        return UNNAMED if name == DEFAULT else f"Backend {name}"
+    title = profile.title.partition(" (")[0]
+    return title if name in (DEFAULT, profile.name) else f"{title} ({name})"
+
+
+def key_place(settings: AnyBackend) -> str:
+    """Where the key of a backend is set, as it goes after "the key" in a sentence.
+
+    Args:
+        settings: what describes the backend.
+    """
+    if settings.api_key_file is not None:
+        return f"in {settings.api_key_file}"
+    if settings.api_key_keyring is not None:
+        return f"in the keyring ({settings.api_key_keyring})"
+    if settings.api_key is not None:
+        return "of --api-key (WIRELOOM_API_KEY)"
+    variable = settings.api_key_env or settings.upstream_profile.api_key_env
+    return f"in {variable}" if variable else "(--api-key-env)"
 
 
 async def _codex(name: str, settings: AnyBackend, slots: Any, _: AsyncExitStack) -> Backend:
@@ -307,53 +348,3 @@ async def backend_states(settings: Settings) -> dict[str, str]:
     """
     async with open_routing(settings) as routing:
         return await routing.ready()
-
-
-def _answer_failures(app: FastAPI) -> None:
-    """Every exception that reaches the application leaves it as the OpenAI error object."""
-
-    async def known(request: Request, error: Exception) -> Response:
-        assert isinstance(error, GatewayError)
-        return failures.response(error, exchange_of(request.scope), codex=is_codex(request))
-
-    async def routed(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        path = request.url.path
-        if error.status_code != 405:
-            return failures.response(NotFound(f"There is no {path} here."), exchange_of(request.scope))
-        upgrade = "upgrade" in request.headers
-        if upgrade:  # the status at which the Codex CLI goes over to plain HTTP without further tries
-            refused = InvalidRequest("WebSocket is not served here.", code="upgrade_required", status=426)
-        else:
-            refused = InvalidRequest(
-                f"{path} has no {request.method}.", code="method_not_allowed", status=405
-            )
-        response = failures.response(refused, exchange_of(request.scope))
-        response.headers["allow"] = ", ".join(methods(request))
-        if upgrade:
-            response.headers["upgrade"] = "HTTP/1.1"
-        return response
-
-    async def unknown(request: Request, error: Exception) -> Response:
-        log.error("%s failed", exchange_of(request.scope).request_id, exc_info=error)
-        response = failures.response(failures.internal(), exchange_of(request.scope))
-        response.headers["connection"] = (
-            "close"  # as the server does after an exception; a client has to know
-        )
-        return response
-
-    app.add_exception_handler(GatewayError, known)
-    app.add_exception_handler(HTTPException, routed)
-    app.add_exception_handler(Exception, unknown)
-
-
-def methods(request: Request) -> list[str]:
-    """The methods that are served at a request's path."""
-    return [
-        method
-        for method in METHODS
-        if any(
-            route.matches({**request.scope, "method": method})[0] is Match.FULL
-            for route in request.app.routes
-        )
-    ]

@@ -16,11 +16,11 @@ from wireloom_protocol import responses as m
 
 from wireloom.archive import Archive
 from wireloom.backends.base import Ask, Caller, Metered, ModelInfo, Relayed, Relays, Turn
-from wireloom.backends.slots import Slots
 from wireloom.continuation import Continuation, Continuations
-from wireloom.errors import Forbidden, NotFound, Unavailable
+from wireloom.errors import NotFound, Unavailable, did_you_mean
 from wireloom.history.base import History
-from wireloom.routing.fallback import Attempts, Budget, FallbackRelay, FallbackTurn
+from wireloom.routing.admission import Admission
+from wireloom.routing.fallback import Attempts, FallbackRelay, FallbackTurn
 from wireloom.routing.quotas import Quota, SharedRelay, SharedTurn
 from wireloom.routing.routing import Place, Routing
 from wireloom.seal import NONCE_BYTES, Sealer
@@ -114,8 +114,7 @@ class Gateway:
     ) -> None:
         self._routing: Routing | None = None
         self._sealer = sealer
-        self._quotas = dict(quotas or {})
-        self._budget = Budget()
+        self._admission = Admission(quotas or {})
         self.strict = strict
         self._now = now
         self._continuations = Continuations(history, new_id)
@@ -152,7 +151,7 @@ class Gateway:
             InvalidRequest: something that cannot be carried and must not be left out, or is not stored here.
         """
         places = await self._places(body.model, body.prompt_cache_key, caller)
-        self._admit(places[0], caller)
+        self._admission.admit(places[0], caller, others=len(places) > 1)
         begun = await self._continuations.begin(body, caller.principal)
         ask = self._ask(begun, caller, places[0])
         response = opening(body, new_id("resp"), int(self._now()))
@@ -166,7 +165,7 @@ class Gateway:
         turn = places[0].at.backend.turn(ask, stream)
         if len(places) > 1:
             turn = self._with_others(turn, places, ask, begun, stream)
-        slots = self._slots(caller)
+        slots = self._admission.slots(caller)
         if slots is not None:
             turn = SharedTurn(turn, slots, caller.exchange)
         keep = partial(self._continuations.keep, begun, response, caller.principal) if begun.keeps else None
@@ -187,39 +186,14 @@ class Gateway:
         def told() -> bool:
             return stream.has_output or stream.ended
 
-        attempts = Attempts(places, begin, told, self._budget, self.routing.now, ask.caller.exchange)
+        attempts = Attempts(
+            places, begin, told, self._admission.budget, self.routing.now, ask.caller.exchange
+        )
         return FallbackTurn(attempts, first)
 
     async def _places(self, model: str, affinity: str | None, caller: Caller) -> list[Place]:
-        """Where a request goes, as far as its key opens that.
-
-        Raises:
-            Forbidden: the key does not open this model.
-        """
-        places = await self.routing.places(model, affinity, caller.upstream_key)
-        quota = self._quotas.get(caller.principal)
-        if quota is None:
-            return places
-        permitted = [place for place in places if quota.permits(model, place)]
-        if not permitted:
-            raise Forbidden("This key may not use this model.", code="model_not_allowed", param="model")
-        return permitted
-
-    def _admit(self, place: Place, caller: Caller) -> None:
-        """Count a request, and note where it goes.
-
-        Raises:
-            Limited: the key has had its requests.
-        """
-        if caller.principal in self._quotas:
-            self._quotas[caller.principal].spend()
-        if self.routing.several:
-            caller.exchange.backend = place.at.name
-        self._budget.request()
-
-    def _slots(self, caller: Caller) -> Slots | None:
-        quota = self._quotas.get(caller.principal)
-        return None if quota is None else quota.slots
+        """Where a request goes, as far as its key opens that; see `Admission.places`."""
+        return await self._admission.places(self.routing, model, affinity, caller)
 
     def limits(self) -> Mapping[str, str]:
         """Headers that tell how the account of a backend is, where one has limits."""
@@ -239,7 +213,7 @@ class Gateway:
         relaying = [(place, place.at.backend) for place in places if isinstance(place.at.backend, Relays)]
         if not relaying or relaying[0][0] is not places[0]:
             return None
-        self._admit(places[0], caller)
+        self._admission.admit(places[0], caller, others=len(relaying) > 1)
         asked = body.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
         def begin(place: Place) -> Relayed:
@@ -251,8 +225,8 @@ class Gateway:
             relayed = begin(places[0])
         else:
             able = [place for place, _ in relaying]
-            relayed = FallbackRelay(able, begin, self._budget, self.routing.now, caller.exchange)
-        slots = self._slots(caller)
+            relayed = FallbackRelay(able, begin, self._admission.budget, self.routing.now, caller.exchange)
+        slots = self._admission.slots(caller)
         return relayed if slots is None else SharedRelay(relayed, slots, caller.exchange)
 
     async def compact(
@@ -306,9 +280,11 @@ class Gateway:
         asked = body.model_dump(mode="json", by_alias=True, exclude_unset=True)
         request = _request(body, asked, input=asked.get("input") or "")
         place = (await self._places(request.model, request.prompt_cache_key, caller))[0]
-        self._admit(place, caller)
+        self._admission.admit(place, caller)
         ask = self._ask(await self._continuations.begin(request, caller.principal), caller, place)
         tokens, how = await place.at.backend.count(ask)
+        if how == "upstream":
+            caller.exchange.answers()
         _report_aside(asked, request, ask.losses)
         if how != "upstream":
             # Of the answer, not of the request: there is nothing to refuse.
@@ -345,7 +321,7 @@ class Gateway:
             GatewayError: see `Routing.models`.
         """
         found = await self.routing.models(caller.upstream_key)
-        quota = self._quotas.get(caller.principal)
+        quota = self._admission.quota(caller)
         if quota is None:
             return found
         permitted = []
@@ -361,10 +337,13 @@ class Gateway:
         Raises:
             NotFound: there is none of that name.
         """
-        for info in await self.models(caller):
+        found = await self.models(caller)
+        for info in found:
             if info.id == name:
                 return info
-        raise NotFound(f"There is no model {name!r} here.", code="model_not_found", param="model")
+        near = did_you_mean(name, (info.id for info in found))
+        hint = "GET /v1/models lists those there are." if near is None else f"Did you mean {near}?"
+        raise NotFound(f"There is no model {name!r} here. {hint}", code="model_not_found", param="model")
 
 
 def _items(given: Any) -> list[Any]:

@@ -155,16 +155,22 @@ def parse_keys(text: str) -> list[bytes]:
         written = line.partition("#")[0].strip()
         if not written:
             continue
-        try:
-            key = b64decode(written.translate(str.maketrans("-_", "+/")), validate=True)
-        except ValueError:
-            key = b""
-        if len(key) != KEY_BYTES:
+        key = _read_key(written)
+        if key is None:
             raise ValueError(f"line {number} is not a key, which is {KEY_BYTES} bytes in base64")
         keys.append(key)
     if not keys:
         raise ValueError("there is no key")
     return keys
+
+
+def _read_key(written: str) -> bytes | None:
+    """The key that a line holds, in either alphabet of base64; None if it holds none."""
+    try:
+        key = b64decode(written.translate(str.maketrans("-_", "+/")), validate=True)
+    except ValueError:
+        return None
+    return key if len(key) == KEY_BYTES else None
 
 
 def _derived(key: bytes, use: str, length: int) -> bytes:

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.support.live import Handler, RawUpstream, answer, gateway, raw
+from wireloom.routing import routing
 
 FACES: dict[str, dict[str, Any]] = {
     "responses": {"input": "x"},
@@ -23,6 +24,12 @@ DONE = b"data: [DONE]\n\n"
 def chunk(text: str, finish: str | None = None) -> bytes:
     told = {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": finish}]}
     return b"data: %b\n\n" % json.dumps({"id": "c", "object": "chat.completion.chunk", **told}).encode()
+
+
+@pytest.fixture(autouse=True)
+def long_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backend that failed rests longer than any test takes."""
+    monkeypatch.setattr(routing, "FIRST_REST_SECONDS", 60.0)
 
 
 def writes(*parts: bytes) -> Handler:
@@ -190,7 +197,7 @@ async def test_keys_open_what_they_say(face: str) -> None:
     assert (models(first), models(second)) == (["y"], ["y"])
     assert [r.status_code for r in (refused, also, allowed, unknown)] == [403, 403, 200, 401]
     assert refused.json()["error"] == {
-        "message": "This key may not use this model.",
+        "message": "Key narrow may not use a/x; it may use: b/*.",
         "type": "permission_error",
         "param": "model",
         "code": "model_not_allowed",

@@ -44,8 +44,9 @@ async def test_names_on_loopback(host: str | None, status: int) -> None:
     async with raw(replies) as (url, upstream), gateway(url) as base:
         async with httpx.AsyncClient(timeout=20) as client:
             response = await client.post(f"{base}/v1/responses", json=BODY, headers=headers)
+            again = await client.get(f"{base}/v1/models", headers=headers)
             health = await client.get(f"{base}/health", headers=headers)
-    assert response.status_code == status
+    assert response.status_code == again.status_code == status
     assert health.status_code == 200
     if status == 421:
         assert response.json()["error"]["code"] == "host_not_allowed"

@@ -14,6 +14,7 @@ from wireloom.errors import (
     GatewayError,
     InvalidRequest,
     Limited,
+    NotFound,
     Unavailable,
     UpstreamError,
     UpstreamLimited,
@@ -88,12 +89,16 @@ def routing() -> Routing:
         ("b/x", ["b: x"]),
         ("b/alias", ["b: y"]),
         ("b/", ["a: b/"]),
-        ("c/x", ["a: c/x"]),
         ("fast", ["b: y", "a: x"]),
     ],
 )
 async def test_a_name_goes_where_it_says(routing: Routing, model: str, places: list[str]) -> None:
     assert told(await routing.places(model)) == places
+
+
+async def test_a_backend_that_there_is_not(routing: Routing) -> None:
+    with pytest.raises(NotFound, match=r"^No backend c; there are a, b\.$"):
+        await routing.places("c/x")
 
 
 async def test_a_single_backend_gets_every_name() -> None:
@@ -173,7 +178,7 @@ async def test_one_that_does_not_tell_is_left_out_and_all_are_an_error() -> None
     assert await routing.ready() == {"a": "ready", "b": "upstream_unreachable"}
     with pytest.raises(UpstreamError):
         await Routing([down, named("c", Listed(failure=UpstreamError("no")))]).models()
-    with pytest.raises(Unavailable, match=r"b: upstream_unreachable, c: upstream_error"):
+    with pytest.raises(Unavailable, match=r"No backend is ready. b: no. c: no."):
         await Routing([down, named("c", Listed(failure=UpstreamError("no")))]).ready()
     with pytest.raises(UpstreamError):
         await Routing([down]).ready()

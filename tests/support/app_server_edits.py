@@ -11,7 +11,7 @@ from wireloom.translate.codex import app_server_fields
 Json = dict[str, Any]
 TRANSLATE = "src/wireloom/translate"
 READER = f"{TRANSLATE}/codex/app_server_reader.py"
-IGNORED = f"{TRANSLATE}/codex/app_server_ignored.py"
+IGNORED = f"{TRANSLATE}/codex/app_server_fields.py"
 FIELDS = f"{TRANSLATE}/codex/app_server_fields.py"
 ERRORS = f"{TRANSLATE}/codex/errors.py"
 DISPLAY = f"{TRANSLATE}/codex/answer_display.py"

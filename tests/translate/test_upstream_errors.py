@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from wireloom.errors import UpstreamError, UpstreamLimited, UpstreamRefused
 from wireloom.translate.upstream_errors import LONGEST, upstream_error
 
+SILENCE = "The upstream answered 400 without saying why."
+
 
 def error(message: str = "It broke.", **more: Any) -> dict[str, Any]:
     return {"error": {"message": message, **more}}
@@ -38,11 +40,11 @@ def error(message: str = "It broke.", **more: Any) -> dict[str, Any]:
         ),
         ([error("no", code=1234, status="BAD")], "no", "1234", None),
         ("no", "no", "upstream_error", None),
-        ({}, "The upstream failed without saying why.", "upstream_error", None),
-        ({"error": {}}, "The upstream failed without saying why.", "upstream_error", None),
-        ([], "The upstream failed.", "upstream_error", None),
-        (None, "The upstream failed.", "upstream_error", None),
-        (7, "The upstream failed.", "upstream_error", None),
+        ({}, SILENCE, "upstream_error", None),
+        ({"error": {}}, SILENCE, "upstream_error", None),
+        ([], SILENCE, "upstream_error", None),
+        (None, "The upstream answered 400 with no JSON.", "upstream_error", None),
+        (7, SILENCE, "upstream_error", None),
     ],
 )
 def test_every_form_of_an_error_is_read(body: Any, message: str, code: str, param: str | None) -> None:
@@ -50,11 +52,72 @@ def test_every_form_of_an_error_is_read(body: Any, message: str, code: str, para
     assert (found.message, found.code, found.param, found.status) == (message, code, param, 400)
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>secret</html>", b"secret", b"\xff", b"[" * 100_000])
-def test_what_is_no_json_is_not_repeated(body: bytes) -> None:
-    found = upstream_error(500, body)
-    assert found.message == "The upstream failed without saying why in JSON."
+@pytest.mark.parametrize(
+    ("body", "kind", "form"),
+    [
+        (b"", "", "with an empty body"),
+        (b" \n", "application/json", "with an empty body"),
+        (b"<html>secret</html>", "", "with HTML"),
+        (b"secret", "text/html", "with HTML"),
+        (b"secret", "text/plain", "with text/plain"),
+        (b"secret", "a b/\nc", "with no JSON"),
+        (b"secret", "application/json", "with no JSON"),
+        (b"\xff", "", "with no JSON"),
+        (b"[" * 100_000, "", "with no JSON"),
+    ],
+)
+def test_what_is_no_json_is_not_repeated(body: bytes, kind: str, form: str) -> None:
+    found = upstream_error(500, body, kind=kind)
+    assert found.message == found.cause == f"The upstream answered 500 {form}."
     assert (found.code, found.status) == ("upstream_error", 500)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (404, error("The model `x` does not exist or you do not have access to it.", code="model_not_found")),
+        (403, error("Project does not have access to model `x`", code="model_not_found")),
+        (400, error("Model Not Exist", type="invalid_request_error", code="invalid_request_error")),
+        (404, error("Not found the model x or Permission denied", type="resource_not_found_error")),
+        (400, {"object": "error", "message": "Invalid model: x", "type": "invalid_model", "code": "1500"}),
+        (400, error("x is not a valid model ID", code=400)),
+        (404, error("No endpoints found for x.", code=404)),
+        (400, error("Unknown Model, please check the model code.", code="1211")),
+        (404, error("The model `x` does not exist.", type="NotFoundError", code=404)),
+        (404, error("model 'x' not found", type="not_found_error")),
+        (404, {"error": 'model "x" not found, try pulling it first'}),
+        (404, error("The model x does not exist or your team t does not have access to it.")),
+        (404, [error("models/x is not found for API version v1beta", code=404)]),
+        (404, error("Model not found, inaccessible, and/or not deployed")),
+        (200, error("model 'x' not found", code=404)),
+    ],
+)
+def test_an_unknown_model_in_each_provider_s_words(status: int, body: Any) -> None:
+    found = upstream_error(status, json.dumps(body).encode())
+    assert (type(found), found.status, found.code, found.param) == (
+        UpstreamRefused,
+        404,
+        "model_not_found",
+        "model",
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (400, "This model does not support images"),
+        (400, "messages[0]: the tool call was not found"),
+        (404, "Not Found"),
+        (500, "model 'x' not found"),
+    ],
+)
+def test_what_is_no_unknown_model(status: int, message: str) -> None:
+    assert upstream_error(status, json.dumps(error(message)).encode()).code != "model_not_found"
+
+
+def test_an_input_that_a_moderator_stopped_is_no_matter_of_the_key() -> None:
+    found = upstream_error(403, json.dumps(error("Your input was flagged by moderation")).encode())
+    assert (found.status, found.code) == (403, "content_policy_violation")
 
 
 @pytest.mark.parametrize(
@@ -122,10 +185,19 @@ def test_the_wait_an_upstream_asks_for_is_kept(status: int, kept: float | None) 
         ("my own s3cret is bad", "my own *** is bad"),
         ("masked sk-****abcd is bad", "masked *** is bad"),
         ("the skill sk-1 and keyboard", "the skill sk-1 and keyboard"),
+        ("Your api key: ****-bad is invalid", "Your api key: *** is invalid"),
+        ("key abcd****wxyz is bad", "key *** is bad"),
     ],
 )
 def test_keys_are_not_repeated(message: str, shown: str) -> None:
     assert upstream_error(401, json.dumps(error(message)).encode(), secret="s3cret").message == shown
+
+
+def test_the_end_of_a_long_key_is_not_repeated() -> None:
+    body = json.dumps(error("The key that ends in wxyz is bad; see wxy and lastwxyz")).encode()
+    assert upstream_error(401, body, secret="0123456789abcdefwxyz").message == (
+        "The key that ends in *** is bad; see wxy and lastwxyz"
+    )
 
 
 def test_a_long_message_is_cut() -> None:

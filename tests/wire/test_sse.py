@@ -10,7 +10,7 @@ from wireloom_protocol import hot
 
 from tests.support import cuts
 from wireloom.wire import sse
-from wireloom.wire.sse import BOM, COMMENT, DONE, EventReader, EventTooLarge, encode
+from wireloom.wire.sse import BOM, COMMENT, DONE_EVENT, EventReader, EventTooLarge, encode
 
 FRAMES: dict[str, tuple[bytes, list[bytes]]] = {
     "nothing": (b"", []),
@@ -154,4 +154,4 @@ def test_no_events_are_no_bytes() -> None:
 
 
 def test_the_end_is_an_event_and_a_sign_of_life_is_none() -> None:
-    assert read([COMMENT + DONE + COMMENT]) == [b"[DONE]"]
+    assert read([COMMENT + DONE_EVENT + COMMENT]) == [b"[DONE]"]

@@ -180,7 +180,7 @@ def parameter(adapter: TypeAdapter[T], name: str, value: str | list[str]) -> T:
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
-        said = error.errors(include_url=False, include_context=False, include_input=False)[0]["msg"][:300]
+        said = error.errors()[0]["msg"][:300]
         raise InvalidRequest(f"{name}: {said}.", param=name) from error
 
 

@@ -53,7 +53,7 @@ class ChatCompletions(ChatApi[Caller]):
         if relayed is None:
             return await self._translated(caller, body)
         if body.stream:
-            fail = partial(_failed, relayed.left)
+            fail = partial(_failed, relayed.left, caller)
             return EventStream(relayed.events(), lambda: relayed.queued, _alive, _alive, fail)
         return Reply.encoded(await relayed.whole())
 
@@ -80,7 +80,7 @@ class ChatCompletions(ChatApi[Caller]):
                 legacy=legacy,
             )
             batches = _chunked(run, chunks, asked, caller)
-            fail = partial(_failed, partial(_rest, run, chunks))
+            fail = partial(_failed, partial(_rest, run, chunks), caller)
             return EventStream(batches, lambda: run.turn.queued, _alive, _alive, fail, headers)
         with _told_as(asked):
             response = await folded(run.events())
@@ -115,9 +115,10 @@ def _alive() -> list[ChatFrame]:
     return [sse.COMMENT]
 
 
-def _failed(left: Callable[[], list[ChatFrame]], error: Exception) -> list[ChatFrame]:
+def _failed(left: Callable[[], list[ChatFrame]], caller: Caller, error: Exception) -> list[ChatFrame]:
     """What came before a failure, and the failure."""
-    return [*left(), failures.chunk(error if isinstance(error, GatewayError) else failures.internal())]
+    known = error if isinstance(error, GatewayError) else failures.internal()
+    return [*left(), failures.chunk(known, caller.exchange)]
 
 
 def _rest(run: Run, chunks: ChatChunks) -> list[ChatFrame]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from ipaddress import ip_address
 from typing import Any, TypeVar
 
 import msgspec
@@ -31,6 +32,8 @@ WHILE_CLOSING = frozenset({"health", "ready", "metrics"})
 # What the collectors of Prometheus ask for.
 PLAIN_TEXT = "text/plain; version=0.0.4; charset=utf-8"
 NEVER = 10.0**9
+# Headers by which a proxy says for whom it asks.
+FORWARDED = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-real-ip"})
 
 
 class HttpEdge(Edge[Caller]):
@@ -162,7 +165,7 @@ class HttpEdge(Edge[Caller]):
             if isinstance(result, EventStream):
                 handed_over = True
                 return EventResponse(result, caller, presence, self._heartbeat)
-            headers = {"x-request-id": caller.request_id, **result.headers}
+            headers = {"x-request-id": caller.request_id, **caller.exchange.headers(), **result.headers}
             accept = request.headers.get("accept", "")
             if result.page is not None and "text/html" in accept:
                 return Response(result.page, media_type="text/html", headers=headers)
@@ -196,8 +199,19 @@ def exchange_of(scope: Scope) -> Exchange:
     state = scope.setdefault("state", {})
     if "exchange" not in state:
         state["exchange"] = Exchange(f"req_{secrets.token_hex(12)}")
+        state["exchange"].inside = _is_inside(scope)
     found: Exchange = state["exchange"]
     return found
+
+
+def _is_inside(scope: Scope) -> bool:
+    """Whether a client is on this machine; what a proxy on this machine passes on may come from anywhere."""
+    host = (scope.get("client") or ("",))[0]
+    try:
+        loopback = ip_address(host).is_loopback
+    except ValueError:
+        return False
+    return loopback and not any(name in FORWARDED for name, _ in scope["headers"])
 
 
 def is_codex(request: Request) -> bool:

@@ -12,6 +12,7 @@ from fastapi import Response
 from starlette.types import Receive, Scope, Send
 
 from wireloom.api.drain import stopping
+from wireloom.api.failures import internal
 from wireloom.api.presence import Presence
 from wireloom.backends.base import Caller
 from wireloom.errors import GatewayError
@@ -101,7 +102,7 @@ class EventResponse(Response):
             raise error
         if not known:
             log.error("%s failed inside a stream", self._caller.request_id, exc_info=error)
-        self._caller.exchange.error = error.code if isinstance(error, GatewayError) else GatewayError.code
+        self._caller.exchange.failed(error if isinstance(error, GatewayError) else internal())
         await self._write(self._stream.fail(error))
 
     async def _write(self, events: Sequence[Any]) -> None:
@@ -116,6 +117,8 @@ class EventResponse(Response):
         if not self._started:
             self._started = True
             self._caller.exchange.mark(FIRST_EVENT)
+            # Not before: who answers is known when the first of several backends does.
+            self.headers.update(self._caller.exchange.headers(begun=True))
             await self._send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
 
     def _look(self) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from fastapi.responses import Response
 
-from wireloom.errors import GatewayError
+from wireloom.errors import SETUP, GatewayError
 from wireloom.exchange import Exchange
 from wireloom.wire import sse
 
@@ -37,8 +37,6 @@ FINAL_CODES = frozenset({"context_length_exceeded", "insufficient_quota", "serve
 OVERLOADED = frozenset({503, 529})
 # Soon over, although the status says overloaded: a gateway that starts anew answers the next try.
 PASSING = frozenset({"shutting_down"})
-# Faults of the set-up: they stay until somebody mends it.
-LASTING = frozenset({"upstream_invalid", "upstream_redirect"})
 
 
 def internal() -> GatewayError:
@@ -54,28 +52,31 @@ def response(error: GatewayError, exchange: Exchange, *, codex: bool = False) ->
         exchange: the request, of which it is noted.
         codex: whether the client is the Codex CLI, which repeats most statuses however hopeless.
     """
-    exchange.error = error.code
-    headers = {"x-request-id": exchange.request_id}
+    exchange.failed(error)
+    headers = {"x-request-id": exchange.request_id, **exchange.headers()}
     if error.retry_after is not None:
         headers["retry-after"] = str(math.ceil(error.retry_after))
     status = _codex_status(error) if codex else error.status
     if status == 401:
         headers["www-authenticate"] = "Bearer"
+    if error.code in SETUP:
+        headers["x-should-retry"] = "false"
     return Response(
-        msgspec.json.encode({"error": error.body()}),
+        msgspec.json.encode({"error": error.body(inside=exchange.inside)}),
         status_code=status,
         media_type="application/json",
         headers=headers,
     )
 
 
-def chunk(error: GatewayError) -> Encoded[replies.ChatCompletionStreamEvent]:
+def chunk(error: GatewayError, exchange: Exchange) -> Encoded[replies.ChatCompletionStreamEvent]:
     """The failure as the last event of a chat completion.
 
     Args:
         error: what went wrong.
+        exchange: the request.
     """
-    return sse.data_only({"error": error.body()})
+    return sse.data_only({"error": error.body(inside=exchange.inside)})
 
 
 def _codex_status(error: GatewayError) -> int:
@@ -84,19 +85,22 @@ def _codex_status(error: GatewayError) -> int:
     Of a 404 the CLI believes only that the model is unknown.
     """
     passing = error.status >= 500 or error.status == 429
-    if (passing and error.code not in LASTING) or error.code == "model_not_found":
+    if (passing and error.code not in SETUP) or error.code == "model_not_found":
         return error.status
     return 400
 
 
-def event(error: GatewayError, *, codex: bool) -> tuple[replies.Error, replies.ResponseErrorCode]:
+def event(
+    error: GatewayError, *, codex: bool, inside: bool = False
+) -> tuple[replies.Error, replies.ResponseErrorCode]:
     """The failure as the error object of an `error` event and the code of `response.failed`.
 
     Args:
         error: what went wrong.
         codex: whether the client is the Codex CLI.
+        inside: whether the client is on this machine.
     """
-    body = error.body()
+    body = error.body(inside=inside)
     code = RESPONSE_CODES.get(error.code, "server_error")
     if not codex or code in FINAL_CODES:
         return body, code
@@ -107,5 +111,5 @@ def event(error: GatewayError, *, codex: bool) -> tuple[replies.Error, replies.R
         return body, "rate_limit_exceeded"
     if error.status in OVERLOADED and error.code not in PASSING:
         return body, "server_is_overloaded"
-    passing = error.status >= 500 and error.code not in LASTING
+    passing = error.status >= 500 and error.code not in SETUP
     return body, "server_error" if passing else "invalid_prompt"

@@ -17,8 +17,9 @@ from wireloom.api.drain import Drain
 from wireloom.api.front import LINKS, page
 from wireloom.api.observe.meters import Meters
 from wireloom.backends.base import Caller
-from wireloom.errors import NotFound
+from wireloom.errors import GatewayError, NotFound
 from wireloom.gateway import Gateway
+from wireloom.routing.routing import states_of
 from wireloom_runtime.operations import Reply
 
 CONTRACT_PATH = "/openapi.json"
@@ -61,7 +62,18 @@ class Operations(OperationsApi[Caller]):
     async def ready(self, caller: Caller) -> Reply[replies.Readiness]:
         """See the contract's ready."""
         self._drain.refuse()
-        return Reply({"status": "ready", "backends": await self._gateway.routing.ready()})
+        readiness = await self._gateway.routing.readiness()
+        inside = caller.exchange.inside
+        try:
+            states = states_of(readiness)
+        except GatewayError as error:
+            # Whoever asks has shown no key: where the upstreams are is no affair of another machine's.
+            raise error if inside else error.veiled() from error
+        told: replies.Readiness = {"status": "ready", "backends": states}
+        problems = {name: failure.inside for name, failure in readiness.items() if failure is not None}
+        if inside and problems:
+            told["problems"] = problems
+        return Reply(told)
 
     async def metrics(self, caller: Caller) -> Reply[replies.Counters]:
         """See the contract's metrics."""

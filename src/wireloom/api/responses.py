@@ -97,7 +97,7 @@ def _stream(
 
     def fail(error: Exception) -> list[Event]:
         known = error if isinstance(error, GatewayError) else failures.internal()
-        stream.fail(*failures.event(known, codex=caller.codex))
+        stream.fail(*failures.event(known, codex=caller.codex, inside=caller.exchange.inside))
         return stream.take()
 
     return EventStream(run.events(), lambda: run.turn.queued, start, beat, fail, headers)

@@ -95,19 +95,20 @@ class Attempts(Generic[T]):
         if self.told() or failed + 1 == len(self.places) or not self.budget.take():
             raise error
         then = self.places[failed + 1]
+        try:
+            begun = self.begin(then)
+        except InvalidRequest:  # what this place cannot do is no answer to why the other did not
+            raise error from None
         log.warning(
             "%s: %s did not answer (%s), %s is asked",
             self.exchange.request_id,
             place.at.name,
-            error.code,
+            error.cause or error.code,
             then.at.name,
         )
         self.exchange.passed_over.append(place.at.name)
-        self.exchange.backend = then.at.name
-        try:
-            return self.begin(then)
-        except InvalidRequest:  # what this place cannot do is no answer to why the other did not
-            raise error from None
+        self.exchange.ask(then.at.name, then.model, others=failed + 2 < len(self.places))
+        return begun
 
 
 class FallbackTurn:

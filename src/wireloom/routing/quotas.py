@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from wireloom.translate.chat_upstream.chunk import ChatCompletion, ChatFrame
 
 MINUTE = 60.0
+# As OpenAI calls them: how many in a minute, how many are left, and after how long all are there again.
+LIMIT_HEADERS = ("x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests")
 
 
 class Quota:
@@ -64,6 +67,35 @@ class Quota:
         """Whether a model's name is one of those it may use."""
         return not self._models or any(fnmatchcase(model, pattern) for pattern in self._models)
 
+    @property
+    def narrow(self) -> bool:
+        """Whether there is anything that it may not use."""
+        return bool(self._backends or self._models)
+
+    def opens(self) -> str:
+        """The models that it may use, in words."""
+        backends = sorted(self._backends)
+        if not self._models:
+            return ", ".join(f"{name}/*" for name in backends)
+        models = ", ".join(sorted(self._models))
+        return f"{models} (at {', '.join(backends)})" if backends else models
+
+    def _refill(self, per_minute: int) -> float:
+        """Give back what the time since the last look is worth; requests in a second."""
+        now, rate = self._now(), per_minute / MINUTE
+        self._left = min(self._left + (now - self._seen) * rate, float(per_minute))
+        self._seen = now
+        return rate
+
+    def limits(self) -> dict[str, str]:
+        """Headers that tell how many requests are left, under the names by which OpenAI sends them."""
+        if self._per_minute is None:
+            return {}
+        rate = self._refill(self._per_minute)
+        full = math.ceil((self._per_minute - self._left) / rate)
+        values = (str(self._per_minute), str(int(self._left)), f"{full}s")
+        return dict(zip(LIMIT_HEADERS, values, strict=True))
+
     def spend(self) -> None:
         """Count a request; the minute's are refilled one by one.
 
@@ -72,9 +104,7 @@ class Quota:
         """
         if self._per_minute is None:
             return
-        now, rate = self._now(), self._per_minute / MINUTE
-        self._left = min(self._left + (now - self._seen) * rate, float(self._per_minute))
-        self._seen = now
+        rate = self._refill(self._per_minute)
         if self._left < 1:
             raise Limited(
                 f"This key may make {self._per_minute} requests in a minute.",

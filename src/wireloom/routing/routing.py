@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from wireloom.backends.base import Backend, Metered, ModelInfo
 from wireloom.backends.http.catalogue import Catalogue
-from wireloom.errors import GatewayError, Unavailable
+from wireloom.errors import LONGEST_NAME, GatewayError, NotFound, NotReady, did_you_mean
 
 log = logging.getLogger("wireloom.routing.routing")
 
@@ -89,10 +89,12 @@ class Place:
     Args:
         at: the backend.
         model: its name upstream.
+        aside: what to tell besides if the backend does not know the model, or None.
     """
 
     at: Named
     model: str
+    aside: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,9 @@ class Routing:
             model: as the client names it.
             affinity: what the requests of one conversation share, so that they go to one place.
             upstream_key: see `Caller`.
+
+        Raises:
+            NotFound: it begins with the name of a backend that there is not.
         """
         route = self._routes.get(model)
         if route is None:
@@ -166,7 +171,27 @@ class Routing:
         if not having:
             known = await asyncio.gather(*(self._list(each, upstream_key) for each in self._named.values()))
             having = [each for each, names in zip(self._named.values(), known, strict=True) if model in names]
-        return (having[0] if len(having) == 1 else self._default).place(model)
+        if having:
+            return (having[0] if len(having) == 1 else self._default).place(model)
+        aside = self._aside(model)
+        if aside is not None and self._slashless():
+            end = "" if aside.endswith("?") else "."
+            raise NotFound(f"N{aside[1:]}{end}", code="model_not_found", param="model")
+        return replace(self._default.place(model), aside=aside)
+
+    def _aside(self, model: str) -> str | None:
+        """That a name begins with a backend that there is not, or None where it does not seem to name one."""
+        name, slash, rest = model.partition("/")
+        if not (slash and name and rest):
+            return None
+        near = did_you_mean(name, self._named)
+        which = f"there are {', '.join(self._named)}" if near is None else f"did you mean {near}?"
+        return f"no backend {name[:LONGEST_NAME]}; {which}"
+
+    def _slashless(self) -> bool:
+        """Whether the default backend is known to have no names with a slash, as those of other servers' models have."""
+        _, names = self._listed.get(self._default.name, (0.0, frozenset()))
+        return bool(names) and not any("/" in name for name in names)
 
     def _prefixed(self, model: str) -> Place | None:
         name, slash, rest = model.partition("/")
@@ -213,7 +238,7 @@ class Routing:
         for name, infos in zip(self._named, found, strict=True):
             if isinstance(infos, GatewayError):
                 failures.append(infos)
-                log.warning("The backend %s lists no models (%s).", name, infos.code)
+                log.warning("The backend %s lists no models (%s).", name, infos.cause or infos.code)
             elif isinstance(infos, BaseException):
                 raise infos
             else:
@@ -228,23 +253,24 @@ class Routing:
             first = next((listed[each] for each in route.to if each in listed), None)
             yield ModelInfo(name) if first is None else replace(first, id=name)
 
+    async def readiness(self) -> dict[str, GatewayError | None]:
+        """Name of each backend -> None if it is ready, or why it is not."""
+        asked = (each.backend.ready() for each in self._named.values())
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        states: dict[str, GatewayError | None] = {}
+        for name, failure in zip(self._named, found, strict=True):
+            if failure is not None and not isinstance(failure, GatewayError):
+                raise failure
+            states[name] = failure
+        return states
+
     async def ready(self) -> dict[str, str]:
         """Name of each backend -> `ready`, or the code of why it is not.
 
         Raises:
             GatewayError: none of them is.
         """
-        asked = (each.backend.ready() for each in self._named.values())
-        found = await asyncio.gather(*asked, return_exceptions=True)
-        states: dict[str, str] = {}
-        for name, failure in zip(self._named, found, strict=True):
-            if failure is not None and not isinstance(failure, GatewayError):
-                raise failure
-            states[name] = "ready" if failure is None else failure.code
-        if "ready" not in states.values():
-            failures = [failure for failure in found if isinstance(failure, GatewayError)]
-            raise failures[0] if len(failures) == 1 else _none(states)
-        return states
+        return states_of(await self.readiness())
 
     def limits(self) -> Mapping[str, str]:
         """Headers that tell how the account of a backend is, where one has limits."""
@@ -254,9 +280,19 @@ class Routing:
         return {}
 
 
-def _none(states: Mapping[str, str]) -> Unavailable:
-    told = ", ".join(f"{name}: {code}" for name, code in states.items())
-    return Unavailable(f"No backend is ready ({told}).")
+def states_of(readiness: Mapping[str, GatewayError | None]) -> dict[str, str]:
+    """Name of each backend -> `ready`, or the code of why it is not.
+
+    Args:
+        readiness: see `Routing.readiness`.
+
+    Raises:
+        GatewayError: none of them is ready.
+    """
+    failures = {name: failure for name, failure in readiness.items() if failure is not None}
+    if len(failures) == len(readiness):
+        raise next(iter(failures.values())) if len(failures) == 1 else NotReady(failures)
+    return {name: "ready" if failure is None else failure.code for name, failure in readiness.items()}
 
 
 def _weight(place: Place, affinity: str | None) -> bytes:

@@ -46,14 +46,16 @@ def exchange(operation: str, status: int, *moments: str) -> Exchange:
 
 
 def meters(backend: str = "a, app-server") -> Meters:
-    """What is counted after five requests, of which one has not ended."""
+    """Return the counters after five requests, of which one has not ended."""
     counting = Meters(backend, lambda: {"x-codex-primary-used-percent": "12"})
     for _ in range(5):
         counting.begun()
     whole = exchange(
         "createResponse", 200, READ, QUEUED, ADMITTED, UPSTREAM, FIRST_EVENT, FIRST_CONTENT, ENDED
     )
-    whole.answer, whole.backend, whole.passed_over = Answered(), "x", ["y", "z"]
+    whole.answer, whole.passed_over = Answered(), ["y", "z"]
+    whole.ask("x", "m")
+    whole.mark(UPSTREAM)
     counting.ended(whole)
     counting.ended(exchange("", 404))
     for _ in range(2):
@@ -72,11 +74,11 @@ PHASES = {
 """Phase -> how long it took in seconds."""
 
 
-def test_every_number_is_told_under_its_name_and_labels() -> None:
+def test_every_metric_has_its_name_and_labels() -> None:
     text = meters().text()
     lines = {line for line in text.splitlines() if not line.startswith("#")}
-    told = {line for line in lines if "_bucket{" not in line and "_created" not in line}
-    assert told == {
+    result = {line for line in lines if "_bucket{" not in line and "_created" not in line}
+    assert result == {
         f'wireloom_info{{backend="a, app-server",version="{version("wireloom")}"}} 1.0',
         "wireloom_requests_open 1.0",
         'wireloom_requests_total{operation="createResponse",outcome="ok",status="200"} 1.0',

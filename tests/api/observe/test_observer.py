@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.support.live import Handler, answer, gateway, raw
 from wireloom.api.observe.meters import Meters
 from wireloom.api.observe.observer import Observer, line, summary
-from wireloom.exchange import ENDED, Exchange
+from wireloom.exchange import ENDED, UPSTREAM, Exchange
 
 PROMPT, SAID = "canary-prompt", "canary-answer"
 CHAT = {"model": "m", "messages": [{"role": "user", "content": PROMPT}]}
@@ -107,7 +107,7 @@ async def test_an_answer_leaves_a_line(
     (line,) = lines()
     assert response.status_code == line["status"] == 200
     assert {name: line[name] for name in expected} == expected
-    assert (line["key"], line["backend"], line["model"]) == ("mine", "chat", "m")
+    assert (line["key"], line["backend"], line["model"]) == ("mine", "default", "m")
     assert line["request_id"] == response.headers["x-request-id"]
     assert line["tokens"] == TOKENS
     reached = {"read", "translate", "queue", "upstream_first_byte", "total"}
@@ -231,22 +231,23 @@ def test_the_windows_of_an_account() -> None:
 
 
 def test_a_line_has_what_is_known_and_nothing_else() -> None:
-    seconds = iter((0.0, 0.25))
+    seconds = iter((0.0, 0.25, 0.25))
     exchange = Exchange("req_1", lambda: next(seconds))
     exchange.mark(ENDED)
     exchange.status = 404
-    assert line(exchange, "chat") == {
+    assert line(exchange) == {
         "request_id": "req_1",
-        "backend": "chat",
         "stream": False,
         "status": 404,
         "outcome": "refused",
         "ms": {"total": 250.0},
     }
-    exchange.operation, exchange.principal, exchange.backend = "compactResponse", "mine", "b"
+    exchange.operation, exchange.principal = "compactResponse", "mine"
+    exchange.ask("b", "theirs")
+    exchange.mark(UPSTREAM)
     exchange.model, exchange.error, exchange.lost = "m" * 101, "e" * 101, "lost"
     exchange.passed_over = ["a"]
-    told = line(exchange, "chat")
+    told = line(exchange)
     assert {name: value for name, value in told.items() if name not in ("request_id", "status", "ms")} == {
         "operation": "compactResponse",
         "key": "mine",

@@ -69,6 +69,33 @@ async def test_a_process_is_started_spoken_to_and_ended(
     assert "sk-secret" not in caplog.text
 
 
+async def test_an_app_server_is_greeted_and_spares_unread_notifications() -> None:
+    fake = FakeAppServer()
+
+    async def opened() -> Channel:
+        return fake
+
+    async with kept(opened) as server:
+        await server.connection()
+    (hello,) = fake.named("initialize")
+    assert hello["clientInfo"]["name"] == "wireloom"
+    assert hello["capabilities"] == {
+        "experimentalApi": True,
+        "optOutNotificationMethods": [
+            "thread/started",
+            "thread/status/changed",
+            "thread/settings/updated",
+            "thread/tokenUsage/updated",
+            "item/reasoning/summaryPartAdded",
+            "serverRequest/resolved",
+            "remoteControl/status/changed",
+            "configWarning",
+            "warning",
+        ],
+    }
+    assert len(fake.named("initialized")) == 1
+
+
 async def test_a_process_that_stays_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wireloom.backends.codex.channels.END_SECONDS", 0.1)
     channel = await Pipes.open(program("stay"), {}, tmp_path)

@@ -121,6 +121,8 @@ ODD_COUNTS = (
     b"[]",
     b"{",
     b"\xff",
+    b'{"count": "\xff"}',
+    b"[" * 100_000,
     b"{}",
     b'{"count": "9"}',
     b'{"count": true}',

@@ -9,12 +9,12 @@ from wireloom.cli.client.exchange import message_of
     ("data", "said"),
     [
         (b'{"error": {"message": "Model Not Exist"}}', "Model Not Exist"),
-        (b'{"detail": "x"}', "an error without words"),
-        (b'["x"]', "an error without words"),
-        (b"<html></html>", "an error without words"),
-        (b"", "an error without words"),
+        (b'{"detail": "x"}', "an error without a message"),
+        (b'["x"]', "an error without a message"),
+        (b"<html></html>", "an error without a message"),
+        (b"", "an error without a message"),
         (b" it broke\n", "it broke"),
-        (b"x" * 1000, "x" * 500),
+        (b"x" * 1000, "x" * 200),
         (b"\xff", "\N{REPLACEMENT CHARACTER}"),
     ],
 )

@@ -29,7 +29,7 @@ from wireloom.translate.hub.fold import fold
 from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.rules.loss import How
 from wireloom.translate.tools.table import CALL_ITEMS
-from wireloom.wire.sse import DONE, encode
+from wireloom.wire.sse import DONE_EVENT, encode
 
 Json: TypeAlias = dict[str, Any]
 MODEL = "100%\\"
@@ -52,7 +52,7 @@ COUNTED: replies.ResponseUsage = {
 def chunks(told: list[Any], **options: Any) -> ToldCompletion:
     """What a client reads of events."""
     writer = ChatChunks("chatcmpl-1", 1_700_000_000, MODEL, **options)
-    text = b"".join(writer.feed(told)) + DONE
+    text = b"".join(writer.feed(told)) + DONE_EVENT
     read = check(events(text.decode()), include_usage=options.get("include_usage", False))
     assert read.model == MODEL
     return read
@@ -396,7 +396,7 @@ def test_a_response_without_usage_ends_without_a_chunk_of_it() -> None:
     assert writer.feed(stream.take())[-1] == framed([choice({}, "stop")], usage=None)
 
 
-def test_what_came_before_a_failure_is_still_there() -> None:
+def test_frames_before_a_failure_are_kept() -> None:
     stream = new_stream()
     stream.text("a")
     stream.fail(ERROR, "upstream_error")

@@ -11,7 +11,7 @@ from tests.support.transcripts import TRANSCRIPTS, Transcript
 from wireloom.errors import GatewayError
 from wireloom.translate.chat_face.relay import ChatRelay, folded, whole
 from wireloom.translate.chat_upstream import chunk as chat_chunk
-from wireloom.wire.sse import DONE, EventReader
+from wireloom.wire.sse import DONE_EVENT, EventReader
 
 Json: TypeAlias = dict[str, Any]
 CALLS = [ToolCall("c1", "add", '{"a": 1}'), ToolCall("c2", "sub", '{"b": 2}')]
@@ -36,7 +36,7 @@ def relayed(*data: bytes, model: str | None = None, done: bool = True) -> bytes:
     for each in (*data, *([b"[DONE]"] if done else [])):
         relay.feed(each)
     relay.close()
-    return b"".join(relay.take()) + DONE
+    return b"".join(relay.take()) + DONE_EVENT
 
 
 def read(*data: bytes, **options: Any) -> ToldCompletion:
@@ -50,7 +50,7 @@ def test_a_whole_stream_leaves_as_it_came() -> None:
     turn = Turn(text="Hello there", reasoning="hm", tool_calls=CALLS, usage=Usage())
     sent = [*opening(turn, "m", 1, include_usage=True), *closing(turn, "m", 1, include_usage=True)]
     data = [json.dumps({**each, "x_extension": {"b": 1, "a": [None]}}).encode() for each in sent]
-    assert relayed(*data) == b"".join(b"data: " + each + b"\n\n" for each in data) + DONE
+    assert relayed(*data) == b"".join(b"data: " + each + b"\n\n" for each in data) + DONE_EVENT
 
 
 def test_data_of_several_lines_stays_data() -> None:
@@ -132,6 +132,15 @@ def test_a_second_whole_call_on_an_index_is_another_call() -> None:
     ]
 
 
+def test_an_id_that_comes_with_a_broken_index_stays() -> None:
+    told = read(
+        chunk({"role": "assistant"}),
+        chunk({"tool_calls": [fragment("{}", id="mine", name="f")]}),
+        chunk({}, "tool_calls"),
+    )
+    assert [call["id"] for call in told.calls] == ["mine"]
+
+
 def test_calls_without_ids_get_some() -> None:
     told = read(
         chunk({"role": "assistant"}),
@@ -181,7 +190,7 @@ def test_every_answer_without_a_reason_gets_one_at_the_end() -> None:
     assert told[4:] == [HEAD | {"model": "mine", "choices": [end]} for end in ends]
 
 
-def test_an_end_has_what_the_chunks_had() -> None:
+def test_an_end_has_the_members_of_the_chunks() -> None:
     data = b'{"choices": [{"delta": {"content": "a"}}]}'
     end = {"index": 0, "delta": {}, "finish_reason": "stop"}
     assert events(relayed(data).decode()) == [
@@ -222,7 +231,7 @@ COUNTED = {"prompt_tokens": 3, "completion_tokens": 5}
     ("finish", "status"),
     [("stop", "completed"), ("tool_calls", "completed"), ("length", "incomplete"), (None, "completed")],
 )
-def test_how_an_answer_ended_and_what_it_cost_is_for_the_log(finish: str | None, status: str) -> None:
+def test_status_and_usage_of_an_answer_are_kept_for_the_log(finish: str | None, status: str) -> None:
     relay = ChatRelay(None, str)
     assert relay.response == {"status": "in_progress", "usage": None}
     call = {"tool_calls": [fragment("{}", id="x", name="f", index=0)]}

@@ -80,8 +80,8 @@ def test_members_that_the_contract_does_not_have_are_reported() -> None:
     }
     made, losses = asked(strict=True, messages=[HELLO, answer])
     assert made.body["input"][1]["content"][0]["text"] == "hi"
-    assert [(loss.path, loss.severity) for loss in losses.items] == [
-        ("messages[1].annotations", Severity.IMMATERIAL)
+    assert [(loss.path, loss.action, loss.severity) for loss in losses.items] == [
+        ("messages[1].annotations", "dropped", Severity.IMMATERIAL)
     ]
 
 
@@ -192,7 +192,8 @@ def test_kinds_that_only_one_server_knows_are_refused(field: Json, param: str) -
 )
 def test_other_losses_are_told(field: Json, path: str) -> None:
     losses = asked(**field)[1]
-    assert [(loss.path, loss.severity) for loss in losses.items] == [(path, Severity.DEGRADING)]
+    found = [(loss.path, loss.action, loss.severity) for loss in losses.items]
+    assert found == [(path, "dropped", Severity.DEGRADING)]
     with pytest.raises(InvalidRequest) as caught:
         asked(strict=True, **field)
     assert caught.value.param == path
@@ -203,7 +204,10 @@ def test_what_matters_to_nobody_is_for_the_log() -> None:
         prediction={"type": "content", "content": "x"},
         messages=[{"role": "assistant", "content": "a", "reasoning_details": [{"type": "x"}]}],
     )[1]
-    assert {loss.severity for loss in losses.items} == {Severity.IMMATERIAL}
+    assert [(loss.path, loss.action, loss.severity) for loss in losses.items] == [
+        ("messages[0].reasoning_details", "dropped", Severity.IMMATERIAL),
+        ("prediction", "dropped", Severity.IMMATERIAL),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -181,6 +181,7 @@ def test_a_refusal_is_text_for_a_client_that_shows_nothing_else() -> None:
         ({"reasoning_content": "a", "reasoning": "a", "reasoning_details": [{"text": "a"}]}, "a"),
         ({"reasoning_content": "", "reasoning": None, "reasoning_details": [{"text": "a"}]}, "a"),
         ({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "a"}, "?"]}]}, "a"),
+        ({"content": [{"thinking": [{"text": "a"}, {"other": 1}, {"text": "b"}]}]}, "ab"),
         ({"content": [{"type": "thinking", "thinking": "a"}]}, "a"),
         ({"content": "<think>a</think>"}, "a"),
         ({"content": [{"type": "reference", "reference_ids": [1]}]}, ""),
@@ -371,6 +372,13 @@ def test_nothing_after_the_end_is_read() -> None:
 
 
 # -- whole answers -------------------------------------------------------------------------------------------------
+
+
+def test_a_choice_without_a_delta_hides_no_other() -> None:
+    first: Json = {"index": 0, "delta": None, "finish_reason": None}
+    choices = [first, {"index": 1, "delta": {"content": "x"}}, {"index": None, "delta": {"content": "a"}}]
+    told = Session().read([json.dumps({"choices": choices}).encode(), STOP])
+    assert told.text == "a"
 
 
 def test_a_completion_is_one_chunk() -> None:

@@ -73,6 +73,13 @@ CARRIED: list[tuple[str, str, Any, Json, Lost]] = [
     ("generic", "service_tier", "default", {}, []),
     ("generic", "service_tier", "flex", {}, dropped("service_tier")),
     ("openai", "service_tier", "flex", {"service_tier": "flex"}, []),
+    (
+        "openai",
+        "text",
+        {"format": {"type": "json_schema", "name": "answer", "schema": SCHEMA}},
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "answer", "schema": SCHEMA}}},
+        [],
+    ),
     ("generic", "include", [], {}, []),
     (
         "generic",
@@ -82,6 +89,16 @@ CARRIED: list[tuple[str, str, Any, Json, Lost]] = [
         dropped("include[1]", IMMATERIAL),
     ),
     ("generic", "include", ["message.output_text.logprobs"], {"logprobs": True}, []),
+    *(
+        ("generic", "include", [name], {}, dropped("include[0]", IMMATERIAL))
+        for name in (
+            "file_search_call.results",
+            "web_search_call.action.sources",
+            "message.input_image.image_url",
+            "computer_call_output.output.image_url",
+            "code_interpreter_call.outputs",
+        )
+    ),
     ("generic", "user", "me", {"user": "me"}, []),
     ("vllm", "user", "me", {}, dropped("user", IMMATERIAL)),
     ("generic", "metadata", {"a": "b"}, {}, dropped("metadata", IMMATERIAL)),

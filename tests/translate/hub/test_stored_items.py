@@ -228,6 +228,29 @@ SENT: list[tuple[Json, Json]] = [
         {"status": "completed", "action": {"type": "search", "query": "q", "queries": ["q"]}},
     ),
     (
+        {"type": "tool_search_output", "call_id": "c", "tools": []},
+        {"call_id": "c", "execution": "client", "tools": [], "status": "completed"},
+    ),
+    (
+        {
+            "type": "tool_search_output",
+            "call_id": "c",
+            "execution": "client",
+            "tools": [{**TOOL, "defer_loading": None, "description": None}],
+        },
+        {"call_id": "c", "execution": "client", "tools": [TOOL], "status": "completed"},
+    ),
+    (
+        {
+            "type": "file_search_call",
+            "id": "i",
+            "status": "completed",
+            "queries": ["q"],
+            "results": [{"file_id": "f", "text": None, "filename": "n"}],
+        },
+        {"status": "completed", "queries": ["q"], "results": [{"file_id": "f", "filename": "n"}]},
+    ),
+    (
         {"type": "file_search_call", "id": "i", "status": "completed", "queries": [], "results": None},
         {"status": "completed", "queries": []},
     ),

@@ -282,6 +282,12 @@ def test_an_incomplete_response(reason: str | None, told_as: str) -> None:
     assert told.response["output"][-1]["status"] == "incomplete"
 
 
+@pytest.mark.parametrize("end", [{}, {"status": "in_progress"}, {"status": "incomplete"}])
+def test_the_type_of_the_last_event_marks_an_incomplete_answer(end: Json) -> None:
+    told = Session().read([*whole(message("a"))[:-1], {"type": "response.incomplete", "response": end}])
+    assert told.response["incomplete_details"] == {"reason": "max_output_tokens"}
+
+
 def test_a_call_that_was_cut_short_is_incomplete() -> None:
     item = call("add", '{"a": 1, "b')
     end = response([{**item, "status": "incomplete"}], "incomplete")
@@ -321,7 +327,7 @@ FAILURES: dict[str, tuple[Events, str, str]] = {
     "failed without words": (
         [{"type": "response.failed", "response": {}}],
         "upstream_error",
-        "The upstream failed without saying why.",
+        "The upstream reports an error without saying why.",
     ),
     "a code beside the error": (
         [
@@ -536,6 +542,66 @@ def test_an_item_without_an_id_gets_one() -> None:
     session.reader.close()
     ids = [each["id"] for each in session.stream.response["output"]]
     assert ids == ["item_0", "ws_1"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "part", "told"),
+    [
+        ("content_part", {"type": "output_text", "text": "hello"}, ("hello", "", "")),
+        ("content_part", {"type": "refusal", "refusal": "no"}, ("", "no", "")),
+        ("content_part", {"type": "reasoning_text", "text": "hm"}, ("", "", "hm")),
+        ("reasoning_summary_part", {"type": "summary_text", "text": "hm"}, ("", "", "hm")),
+        ("content_part", {"type": "invented", "text": "?"}, ("", "", "")),
+        ("content_part", {"type": ["output_text"], "text": "?"}, ("", "", "")),
+        ("content_part", "output_text", ("", "", "")),
+    ],
+)
+def test_the_end_of_a_part_alone_may_hold_the_text(kind: str, part: Any, told: tuple[str, str, str]) -> None:
+    event = {"type": f"response.{kind}.done", "item_id": "x", "output_index": 0, "part": part}
+    found = Session().read([event, {"type": "response.completed", "response": response([])}])
+    assert (found.text, found.refusal, found.reasoning) == told
+
+
+def test_the_secret_of_an_item_that_is_passed_on_is_sealed() -> None:
+    session = Session()
+    item = {"type": "compaction", "id": "cmp_1", "encrypted_content": "theirs"}
+    session.reader.feed(json.dumps(response([item])).encode())
+    session.reader.close()
+    assert session.sealed == [{"encrypted": "theirs"}]
+    assert session.stream.response["output"] == [item | {"encrypted_content": "sealed 1"}]
+
+
+@pytest.mark.parametrize("kind", ["added", "done"])
+@pytest.mark.parametrize("item", [None, "message", {}, {"id": "x"}, {"type": 5}])
+def test_an_item_without_a_type_is_passed_over(kind: str, item: Any) -> None:
+    event = {"type": f"response.output_item.{kind}", "output_index": 0, "item": item}
+    assert Session().read([event, *whole(message("a"))]).text == "a"
+
+
+def test_items_without_ids_end_by_their_indexes() -> None:
+    def item(text: str) -> Json:
+        return {"type": "message", "content": [{"type": "output_text", "text": text}]}
+
+    def event(kind: str, index: int, **members: Any) -> Json:
+        return {"type": f"response.{kind}", "output_index": index, **members}
+
+    events = [
+        event("output_item.added", 0, item=item("")),
+        event("output_item.added", 1, item=item("")),
+        event("output_text.delta", 0, delta="a"),
+        event("output_item.done", 0, item=item("a!")),
+        event("output_text.delta", 1, delta="b"),
+        event("output_item.done", 1, item=item("b!")),
+        {"type": "response.completed", "response": response([])},
+    ]
+    assert [text for _, text in Session().read(events).items] == ["a!", "b!"]
+
+
+def test_odd_parts_of_a_message_are_passed_over() -> None:
+    source = {"type": "url_citation", "url": "u", "title": "t", "start_index": 0, "end_index": 1}
+    parts = ["odd", {"type": "output_text", "text": "a", "annotations": [source]}, {"annotations": "odd"}]
+    found = Session().read([response([message("") | {"content": parts}])])
+    assert (found.text, found.annotations) == ("a", [source])
 
 
 def test_a_call_is_announced_as_soon_as_the_upstream_announces_it() -> None:

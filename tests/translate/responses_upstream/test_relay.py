@@ -90,6 +90,24 @@ def test_what_names_the_upstreams_state_is_replaced_everywhere() -> None:
     assert set(OWN) >= {"id", "model", "store"}
 
 
+@pytest.mark.parametrize("conversation", [None, {"id": "conv_1"}])
+def test_a_response_names_the_conversation_of_the_gateway_alone(conversation: Json | None) -> None:
+    session = Session()
+    own: Json = {"previous_response_id": "resp_0"}
+    if conversation is not None:
+        own["conversation"] = conversation
+    opened: Any = session.stream.response
+    opened |= own
+    relay = ResponseRelay(session.stream, str)
+    foreign = {"conversation": {"id": "conv_upstream"}, "previous_response_id": "resp_upstream"}
+    for event in whole(*ITEMS):
+        if "response" in event:
+            event["response"] |= foreign
+        relay.feed(json.dumps(event).encode())
+    last: Any = session.stream.response
+    assert {name: last[name] for name in foreign if name in last} == own
+
+
 def test_signs_of_life_do_not_break_the_numbers() -> None:
     session = Session()
     session.stream.start()

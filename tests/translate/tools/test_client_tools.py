@@ -128,7 +128,7 @@ def test_command_lines_are_read_from_the_arguments(arguments: Json, action: Json
 
 
 @pytest.mark.parametrize(
-    ("operation", "told"),
+    ("operation", "result"),
     [
         (
             {"type": "create_file", "path": "a", "diff": "+b", "x": 1},
@@ -146,8 +146,8 @@ def test_command_lines_are_read_from_the_arguments(arguments: Json, action: Json
         ({"path": "a"}, None),
     ],
 )
-def test_a_change_of_a_file_is_read_from_the_arguments(operation: Json, told: Json | None) -> None:
-    expected = None if told is None else {"operation": told}
+def test_a_change_of_a_file_is_read_from_the_arguments(operation: Json, result: Json | None) -> None:
+    expected = None if result is None else {"operation": result}
     assert ApplyPatchCall.fields({"operation": operation}) == expected
     assert ApplyPatchCall.fields(operation) == expected
     assert ApplyPatchCall.fields({"operation": "delete"}) is None

@@ -85,8 +85,8 @@ class Meters:
         self._open.dec()
         operation = exchange.operation or "none"
         self._requests.labels(operation, str(exchange.status), exchange.outcome).inc()
-        if exchange.backend is not None:
-            self._answered.labels(exchange.backend, exchange.outcome).inc()
+        if exchange.asked is not None:
+            self._answered.labels(exchange.asked, exchange.outcome).inc()
         for name in exchange.passed_over:
             self._passed_over.labels(name).inc()
         for kind, count in exchange.tokens.items():

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wireloom.api.edge import exchange_of
 from wireloom.api.observe.meters import Meters
-from wireloom.errors import GatewayError
+from wireloom.errors import LONGEST_NAME, GatewayError
 from wireloom.exchange import ENDED, Exchange
 
 log = logging.getLogger("wireloom.request")
@@ -19,8 +19,6 @@ log = logging.getLogger("wireloom.request")
 PROBES = frozenset({"/health", "/ready", "/metrics"})
 QUIET = frozenset({"", "health", "ready", "metrics"})
 FACES = {"createChatCompletion": "chat", "createResponse": "responses", "compactResponse": "responses"}
-# What a client or an upstream calls something is cut where it is repeated.
-LONGEST_NAME = 100
 # Bytes of a body that the log repeats at most, where it repeats any.
 LONGEST_CONTENT = 100_000
 
@@ -86,7 +84,7 @@ class Observer:
         if exchange.operation in QUIET and level == logging.INFO:
             level = logging.DEBUG
         if log.isEnabledFor(level):
-            told = line(exchange, self._meters.backend)
+            told = line(exchange)
             if said is not None:
                 told |= said.texts()
             log.log(level, summary(told), extra=told)
@@ -130,19 +128,18 @@ def _keep(kept: bytearray, more: bytes) -> None:
     kept += more[: LONGEST_CONTENT - len(kept)]
 
 
-def line(exchange: Exchange, backend: str) -> dict[str, Any]:
+def line(exchange: Exchange) -> dict[str, Any]:
     """What the log tells of a request: names, numbers and times in milliseconds, nothing that was said.
 
     Args:
         exchange: a request that has ended.
-        backend: what answered it.
     """
     told = {
         "request_id": exchange.request_id,
         "operation": exchange.operation or None,
         "key": exchange.principal or None,
         "face": FACES.get(exchange.operation),
-        "backend": exchange.backend or backend,
+        "backend": exchange.backend,
         "passed_over": exchange.passed_over or None,
         "model": None if exchange.model is None else exchange.model[:LONGEST_NAME],
         "stream": exchange.streamed,
@@ -150,6 +147,7 @@ def line(exchange: Exchange, backend: str) -> dict[str, Any]:
         "outcome": exchange.outcome,
         "terminal": exchange.terminal,
         "error": None if exchange.error is None else exchange.error[:LONGEST_NAME],
+        "cause": exchange.cause,
         "lost": exchange.lost,
         "tokens": exchange.tokens or None,
         "ms": {phase: round(seconds * 1000, 2) for phase, seconds in exchange.seconds().items()},
@@ -167,5 +165,5 @@ def summary(told: dict[str, Any]) -> str:
     parts += [ascii(told["model"])] if "model" in told else []
     parts += [f"{told['ms']['total']:.0f} ms"]
     # The code of an error may be an upstream's own.
-    parts += [f"{name} {ascii(told[name])[1:-1]}" for name in ("error", "lost") if name in told]
+    parts += [f"{name} {ascii(told[name])[1:-1]}" for name in ("error", "cause", "lost") if name in told]
     return " ".join(parts)

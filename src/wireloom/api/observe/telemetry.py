@@ -88,7 +88,7 @@ class Telemetry:
         model = exchange.model or OTHER
         common: dict[str, Any] = {
             genai.OPERATION: genai.CHAT,
-            genai.PROVIDER: self._providers.get(exchange.backend or "", self._default),
+            genai.PROVIDER: self._providers.get(exchange.asked or "", self._default),
         }
         if exchange.outcome not in ("ok", "incomplete"):
             common[genai.ERROR] = exchange.error or exchange.outcome

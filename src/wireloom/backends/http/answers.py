@@ -6,8 +6,8 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Protocol, TypeVar
 
-from wireloom.backends.http.client import Answer, map_exceptions
-from wireloom.errors import UpstreamError
+from wireloom.backends.http.client import Answer
+from wireloom.errors import UNNAMED, UpstreamError
 from wireloom.exchange import UPSTREAM, Exchange
 from wireloom.wire.sse import EventReader, EventTooLarge, is_event_stream
 
@@ -59,12 +59,22 @@ async def begun(answer: Answer, exchange: Exchange) -> tuple[bool, bytes, AsyncI
 
     Returns:
         Whether it is a stream of events, what was read, and what brings the rest.
+
+    Raises:
+        UpstreamError: it is a page.
     """
     source = aiter(answer)
-    with map_exceptions():
-        chunk = await anext(source, b"")
+    chunk = await anext(source, b"")
     exchange.mark(UPSTREAM)
-    return is_event_stream(answer.content_type, chunk), chunk, source
+    streamed = is_event_stream(answer.content_type, chunk)
+    if not streamed and chunk.lstrip()[:1] == b"<":
+        raise UpstreamError(
+            f"{UNNAMED} answered {answer.status} with HTML",
+            hint="Is --upstream the base URL of its API?",
+            answered=answer.status,
+            code="upstream_invalid",
+        )
+    return streamed, chunk, source
 
 
 class Writer(Protocol[T]):
@@ -87,15 +97,14 @@ async def batches(
         stream: what it speaks to.
     """
     wire = EventReader()
-    with map_exceptions():
-        while chunk:
-            _feed(reader, wire, chunk)
-            if reader.done:
-                break
-            events = stream.take()
-            if events:
-                yield events
-            chunk = await anext(source, b"")
+    while chunk:
+        _feed(reader, wire, chunk)
+        if reader.done:
+            break
+        events = stream.take()
+        if events:
+            yield events
+        chunk = await anext(source, b"")
     for data in wire.close():
         reader.feed(data)
 

@@ -81,7 +81,8 @@ class Catalogue:
             if not self._known:
                 raise
             log.warning(
-                "The upstream lists no models (%s), so only those of the settings are listed.", error.code
+                "The upstream lists no models (%s), so only those of the settings are listed.",
+                error.cause or error.code,
             )
             found = []
         return self._named(found)

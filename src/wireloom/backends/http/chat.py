@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
-from collections.abc import AsyncGenerator, Mapping
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -16,9 +19,10 @@ from wireloom.backends.http.answers import LINGER_SECONDS, batches, begun, repor
 from wireloom.backends.http.catalogue import of_profile
 from wireloom.backends.http.chat_relay import PATH, RelayTurn, outgoing
 from wireloom.backends.http.client import MAX_ANSWER_BYTES, Upstream
+from wireloom.backends.http.endpoint import Endpoint
 from wireloom.backends.http.token_count import count
 from wireloom.backends.slots import Slots
-from wireloom.errors import UpstreamError, UpstreamRefused
+from wireloom.errors import GatewayError, UpstreamError, UpstreamRefused
 from wireloom.providers.profile import Profile
 from wireloom.translate.chat_upstream import request as chat_upstream
 from wireloom.translate.chat_upstream.chunk import completion
@@ -33,6 +37,11 @@ log = logging.getLogger("wireloom.tools")
 LARGEST_WINDOW = 2**53
 # How often an upstream that searches by calling is asked within one response.
 MAX_ROUNDS = 16
+# Names of models for the answer to a request for an unknown one: how long that answer waits for them, how long they are
+# believed, and how long a list that could not be had is not asked for again.
+NAMES_SECONDS = 2.0
+NAMED_SECONDS = 300.0
+UNNAMED_SECONDS = 30.0
 
 
 def new_id(prefix: str) -> str:
@@ -71,12 +80,32 @@ class UpstreamBackend:
         self._extra = dict(extra_params or {})
         self._drop = drop_params
         self._pass_key = pass_key
+        self._names: tuple[str, ...] = ()
+        self._names_until = 0.0
 
     def _for(self, upstream_key: str | None) -> Upstream:
         """The server, asked with a client's own key where that is allowed."""
         if upstream_key is None or not self._pass_key:
             return self._upstream
         return self._upstream.with_key(upstream_key)
+
+    def _endpoint(self, path: str, model: str, caller: Caller) -> Endpoint:
+        """An operation, asked with a client's own key where that is allowed."""
+        key = caller.upstream_key
+        return Endpoint(self._for(key), path, model, partial(self._listed, key), caller.exchange.aside)
+
+    async def _listed(self, upstream_key: str | None) -> Sequence[str]:
+        """The names of its models as far as it tells; a list is kept for a while, unless a client's key opens it."""
+        own = self._for(upstream_key) is self._upstream
+        if own and self._names_until > time.monotonic():
+            return self._names
+        try:
+            async with asyncio.timeout(NAMES_SECONDS):
+                return [info.id for info in await self.models(upstream_key)]
+        except (GatewayError, TimeoutError):
+            if own:
+                self._names_until = time.monotonic() + UNNAMED_SECONDS
+            return ()
 
     def route(self, model: str) -> str:
         """See `Backend.route`."""
@@ -107,11 +136,17 @@ class UpstreamBackend:
 
     async def models(self, upstream_key: str | None = None) -> list[ModelInfo]:
         """See `Backend.models`."""
-        listed = await self._for(upstream_key).get(self._profile.models_path)
+        upstream, path = self._for(upstream_key), self._profile.models_path
+        listed = await upstream.get(path)
         data = listed.get("data", listed.get("models")) if isinstance(listed, dict) else listed
         if not isinstance(data, list):
-            raise UpstreamError("The upstream's list of models is none.", code="upstream_invalid")
-        return [info for entry in data if (info := self._model(entry)) is not None]
+            with upstream.failures("GET", path):
+                raise UpstreamError("The upstream's answer is no list of models", code="upstream_invalid")
+        found = [info for entry in data if (info := self._model(entry)) is not None]
+        if upstream is self._upstream:
+            self._names = tuple(info.id for info in found)
+            self._names_until = time.monotonic() + NAMED_SECONDS
+        return found
 
     async def ready(self) -> None:
         """See `Backend.ready`: the upstream answers, and takes the key where it is ours."""
@@ -154,15 +189,15 @@ class ChatBackend(UpstreamBackend):
         """See `Backend.turn`."""
         request = self._request(ask)
         reader = ChatReader(stream, request.tools, self._profile, codex=ask.caller.codex)
-        upstream = self._for(ask.caller.upstream_key)
-        return ChatTurn(upstream, self._slots, request.body, stream, reader, ask.caller)
+        endpoint = self._endpoint(PATH, ask.model, ask.caller)
+        return ChatTurn(endpoint, self._slots, request.body, stream, reader, ask.caller)
 
     def relay(self, body: dict[str, Any], model: str, caller: Caller) -> RelayTurn:
         """See `Relays.relay`."""
         sent = outgoing(body, model, denied=self._denied, extra=self._extra, dropped=self._drop)
         told = None if model == body["model"] else body["model"]
-        upstream = self._for(caller.upstream_key)
-        return RelayTurn(upstream, self._slots, sent, told, new_id, caller)
+        endpoint = self._endpoint(PATH, model, caller)
+        return RelayTurn(endpoint, self._slots, sent, told, new_id, caller)
 
 
 def _is_size(value: Any) -> bool:
@@ -188,7 +223,7 @@ class ChatTurn:
 
     def __init__(
         self,
-        upstream: Upstream,
+        endpoint: Endpoint,
         slots: Slots,
         body: dict[str, Any],
         stream: ResponseStream,
@@ -196,7 +231,7 @@ class ChatTurn:
         caller: Caller,
     ) -> None:
         self.queued = True
-        self._upstream = upstream
+        self._endpoint = endpoint
         self._slots = slots
         self._body = body
         self._stream = stream
@@ -207,25 +242,26 @@ class ChatTurn:
         """See `Turn.events`: every read of the upstream is one batch, however many events it brought."""
         async with await self._slots.take(self._caller.exchange):
             self.queued = False
-            for _ in range(MAX_ROUNDS):
-                answer = await self._upstream.post(PATH, msgspec.json.encode(self._body))
-                async with aclosing(answer):
-                    streamed, chunk, source = await begun(answer, self._caller.exchange)
-                    if streamed:
-                        async with aclosing(batches(chunk, source, self._reader, self._stream)) as told:
-                            async for events in told:
-                                yield events
-                    else:
-                        whole = await answer.read(MAX_ANSWER_BYTES, chunk, source)
-                        self._reader.feed(completion(whole))
-                    again = self._reader.close()
+            with self._endpoint.failures():
+                for _ in range(MAX_ROUNDS):
+                    answer = await self._endpoint.post(msgspec.json.encode(self._body))
+                    async with aclosing(answer):
+                        streamed, chunk, source = await begun(answer, self._caller.exchange)
+                        if streamed:
+                            async with aclosing(batches(chunk, source, self._reader, self._stream)) as told:
+                                async for events in told:
+                                    yield events
+                        else:
+                            whole = await answer.read(MAX_ANSWER_BYTES, chunk, source)
+                            self._reader.feed(completion(whole))
+                        again = self._reader.close()
+                        if not again:
+                            # Now: a client may leave with the last batch.
+                            report(self._reader, self._caller.request_id)
+                        yield self._stream.take()
+                        await answer.drain(LINGER_SECONDS)
                     if not again:
-                        # Now: a client may leave with the last batch.
-                        report(self._reader, self._caller.request_id)
-                    yield self._stream.take()
-                    await answer.drain(LINGER_SECONDS)
-                if not again:
-                    break
-                self._body["messages"] += again
-            else:
-                raise UpstreamError("The upstream does not stop searching.", code="upstream_invalid")
+                        break
+                    self._body["messages"] += again
+                else:
+                    raise UpstreamError("The upstream does not stop searching.", code="upstream_invalid")

@@ -10,7 +10,8 @@ import msgspec
 
 from wireloom.backends.base import Caller
 from wireloom.backends.http.answers import LINGER_SECONDS, batches, begun, report
-from wireloom.backends.http.client import MAX_ANSWER_BYTES, Upstream
+from wireloom.backends.http.client import MAX_ANSWER_BYTES
+from wireloom.backends.http.endpoint import Endpoint
 from wireloom.backends.slots import Slots
 from wireloom.translate.chat_face.relay import ChatRelay, folded, whole
 from wireloom.translate.chat_upstream.chunk import completion
@@ -71,7 +72,7 @@ class RelayTurn:
     """One request and its answer.
 
     Args:
-        upstream: the server.
+        endpoint: where the request goes.
         slots: how many requests it gets at once.
         body: JSON of the request.
         model: the model's name as the client knows it, or None where it is the upstream's own.
@@ -81,7 +82,7 @@ class RelayTurn:
 
     def __init__(
         self,
-        upstream: Upstream,
+        endpoint: Endpoint,
         slots: Slots,
         body: Json,
         model: str | None,
@@ -89,7 +90,7 @@ class RelayTurn:
         caller: Caller,
     ) -> None:
         self.queued = True
-        self._upstream = upstream
+        self._endpoint = endpoint
         self._slots = slots
         self._body = msgspec.json.encode(body)
         self._model = model
@@ -106,34 +107,36 @@ class RelayTurn:
         """See `Relayed.events`: every read of the upstream is one batch."""
         async with await self._slots.take(self._caller.exchange):
             self.queued = False
-            async with aclosing(await self._upstream.post(PATH, self._body)) as answer:
-                streamed, chunk, source = await begun(answer, self._caller.exchange)
-                relay = self._relay
-                if streamed:
-                    async with aclosing(batches(chunk, source, relay, relay)) as told:
-                        async for frames in told:
-                            yield frames
-                else:
-                    relay.feed(completion(await answer.read(MAX_ANSWER_BYTES, chunk, source)))
-                relay.close()
-                report(relay, self._caller.request_id)
-                yield relay.take()
-                await answer.drain(LINGER_SECONDS)
+            with self._endpoint.failures():
+                async with aclosing(await self._endpoint.post(self._body)) as answer:
+                    streamed, chunk, source = await begun(answer, self._caller.exchange)
+                    relay = self._relay
+                    if streamed:
+                        async with aclosing(batches(chunk, source, relay, relay)) as told:
+                            async for frames in told:
+                                yield frames
+                    else:
+                        relay.feed(completion(await answer.read(MAX_ANSWER_BYTES, chunk, source)))
+                    relay.close()
+                    report(relay, self._caller.request_id)
+                    yield relay.take()
+                    await answer.drain(LINGER_SECONDS)
 
     async def whole(self) -> ChatCompletion:
         """See `Relayed.whole`."""
         async with await self._slots.take(self._caller.exchange):
             self.queued = False
-            async with aclosing(await self._upstream.post(PATH, self._body)) as answer:
-                streamed, chunk, source = await begun(answer, self._caller.exchange)
-                if not streamed:
-                    data = await answer.read(MAX_ANSWER_BYTES, chunk, source)
-                    made = whole(data, self._model, self._new_id)
-                    self._relay.count(made)
-                else:
-                    made = await self._folded(chunk, source)
-                await answer.drain(LINGER_SECONDS)
-                return made
+            with self._endpoint.failures():
+                async with aclosing(await self._endpoint.post(self._body)) as answer:
+                    streamed, chunk, source = await begun(answer, self._caller.exchange)
+                    if not streamed:
+                        data = await answer.read(MAX_ANSWER_BYTES, chunk, source)
+                        made = whole(data, self._model, self._new_id)
+                        self._relay.count(made)
+                    else:
+                        made = await self._folded(chunk, source)
+                    await answer.drain(LINGER_SECONDS)
+                    return made
 
     async def _folded(self, chunk: bytes, source: Any) -> ChatCompletion:
         """One object out of a stream that nobody asked for."""

@@ -6,14 +6,17 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, contextmanager, suppress
 from copy import copy
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import msgspec
 
-from wireloom.backends.http.transport import Transport
-from wireloom.errors import GatewayError, UpstreamError
-from wireloom.translate.upstream_errors import upstream_error
+from wireloom.backends.http.connecting import why_unconnected
+from wireloom.backends.http.server import Server, shown
+from wireloom.backends.http.transport import CUT_BODY, CUT_HEAD, NO_ANSWER, Transport
+from wireloom.errors import UNNAMED, UpstreamError
+from wireloom.translate.upstream_errors import form, upstream_error
 
 CONNECT_SECONDS = 5.0
 WRITE_SECONDS = 30.0
@@ -27,6 +30,9 @@ class Upstream:
     Args:
         base_url: absolute URL with the API's version, such as `https://api.deepseek.com/v1`.
         api_key: sent as bearer token to this server only, or None.
+        title: its name in messages, such as `DeepSeek`.
+        key_place: where the key is set; see `Server`.
+        takes_keys: whether clients may bring a key, so that a missing one is theirs to bring.
         idle_seconds: silence after which an answer is given up.
         total_seconds: time after which a request is given up, 0 for never.
     """
@@ -36,11 +42,16 @@ class Upstream:
         base_url: str,
         api_key: str | None = None,
         *,
+        title: str = UNNAMED,
+        key_place: str = "(--api-key-env)",
+        takes_keys: bool = False,
         idle_seconds: float = 300.0,
         total_seconds: float = 0.0,
     ) -> None:
         self._base_url = httpx.URL(base_url.rstrip("/") + "/")
+        self.server = Server(title, base_url, api_key, key_place, brought=takes_keys and api_key is None)
         self._total = total_seconds or None
+        self._idle = idle_seconds
         # Requests go to the transport itself: a client would add cookies, redirects (which would carry the key to
         # another place), proxies from the environment and a third of the cost of a short answer.
         self._transport = Transport()
@@ -57,7 +68,6 @@ class Upstream:
         self._use(api_key)
 
     def _use(self, api_key: str | None) -> None:
-        self._api_key = api_key
         key = [] if api_key is None else [(b"authorization", f"Bearer {api_key}".encode())]
         self._getting = [*self._bare, *key]
         self._posting = [
@@ -70,6 +80,7 @@ class Upstream:
         """The same server, over the same connections, asked with another key."""
         other = copy(self)
         other._use(api_key)
+        other.server = replace(self.server, key=api_key, brought=True)
         return other
 
     async def post(self, path: str, body: bytes) -> Answer:
@@ -84,15 +95,15 @@ class Upstream:
         """
         deadline = None if self._total is None else asyncio.get_running_loop().time() + self._total
         request = self._request("POST", path, self._posting, body)
-        with map_exceptions():
+        with self.failures("POST", path):
             if deadline is None:
                 response = await self._transport.handle_async_request(request)
             else:
                 async with asyncio.timeout_at(deadline):
                     response = await self._transport.handle_async_request(request)
-        answer = Answer(response, deadline)
-        if answer.status >= 300:
-            raise await self._refusal(answer)
+            answer = Answer(response, deadline)
+            if answer.status >= 300:
+                raise await self._refusal(answer)
         return answer
 
     async def get(self, path: str, *, seconds: float = 10.0) -> Any:
@@ -103,10 +114,10 @@ class Upstream:
             seconds: how long to wait at most.
 
         Raises:
-            GatewayError: no answer, one that refuses, or one that is no JSON.
+            UpstreamError: no answer, one that refuses, or one that is no JSON.
         """
         request = self._request("GET", path, self._getting, b"")
-        with map_exceptions():
+        with self.failures("GET", path, seconds):
             async with asyncio.timeout(seconds):
                 async with aclosing(
                     Answer(await self._transport.handle_async_request(request), None)
@@ -114,12 +125,74 @@ class Upstream:
                     if answer.status >= 300:
                         raise await self._refusal(answer)
                     data = await answer.read(MAX_ANSWER_BYTES)
+            try:
+                return msgspec.json.decode(data)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+                shape = form(data, answer.content_type)
+                raise UpstreamError(
+                    f"{UNNAMED} answered {answer.status} {shape}",
+                    answered=answer.status,
+                    code="upstream_invalid",
+                ) from error
+
+    @contextmanager
+    def failures(self, method: str, path: str, seconds: float | None = None) -> Iterator[None]:
+        """Let whatever goes wrong with a request name this server, the request and the cause.
+
+        Args:
+            method: of the request.
+            path: of the request, below the base URL.
+            seconds: how long it may take, where that is not the setting's.
+
+        Raises:
+            UpstreamError: for every failure of the HTTP client, and for every one that does not name a server.
+        """
         try:
-            return msgspec.json.decode(data)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise UpstreamError(
-                f"{path}: the upstream's answer is no JSON.", code="upstream_invalid"
-            ) from error
+            yield
+        except UpstreamError as error:
+            named = self.server.named(error, self.server.asked(method, path))
+            if named is error:
+                raise
+            raise named from error
+        except (TimeoutError, httpx.HTTPError, httpx.InvalidURL) as error:
+            found = self._failure(error, seconds)
+            raise self.server.named(found, self.server.asked(method, path)) from error
+
+    def _failure(self, error: Exception, seconds: float | None) -> UpstreamError:
+        """A failure of the HTTP client as one of ours."""
+        if isinstance(error, TimeoutError):
+            limit = f"{seconds:g} s" if seconds is not None else f"{self._total:g} s (--timeout-seconds)"
+            return _late(f"No whole answer from the upstream within {limit}")
+        if isinstance(error, httpx.ConnectTimeout):
+            reason = f"no connection within {CONNECT_SECONDS:g} s"
+            return self.server.unreachable(reason, code="upstream_timeout", status=504)
+        if isinstance(error, httpx.ReadTimeout):
+            limit = f"{self._idle:g} s (--idle-timeout-seconds)"
+            return _late(f"No data from the upstream for {limit}")
+        if isinstance(error, httpx.TimeoutException):
+            return _late(f"{UNNAMED} did not take the request for {WRITE_SECONDS:g} s")
+        if isinstance(error, httpx.ConnectError):
+            return self.server.unreachable(*why_unconnected(error.__cause__))
+        if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
+            return self.server.unreachable("this is no address", "Is --upstream a URL?")
+        return self._broken(error)
+
+    def _broken(self, error: Exception) -> UpstreamError:
+        """A connection that ended before its answer did."""
+        reason = str(error)
+        if reason == NO_ANSWER:
+            fact, hint = f"{UNNAMED} closed the connection before it answered", None
+        elif reason in (CUT_HEAD, CUT_BODY):
+            fact, hint = f"{UNNAMED} closed the connection in the middle of its answer", None
+        elif isinstance(error.__cause__, OSError):
+            fact, hint = f"The connection to the upstream broke ({error.__cause__.strerror})", None
+        elif isinstance(error, httpx.DecodingError):
+            fact, hint = f"{UNNAMED} compressed its answer in another way than it says", None
+        else:
+            plain = self._base_url.scheme == "http"
+            fact = f"{UNNAMED} answered with something that is no HTTP"
+            hint = "Should --upstream begin with https://?" if plain else None
+        return UpstreamError(fact, hint=hint, code="upstream_incomplete")
 
     def _request(
         self, method: str, path: str, headers: list[tuple[bytes, bytes]], body: bytes
@@ -137,17 +210,21 @@ class Upstream:
         """Close every connection."""
         await self._transport.aclose()
 
-    async def _refusal(self, answer: Answer) -> GatewayError:
+    async def _refusal(self, answer: Answer) -> UpstreamError:
         try:
             data = await answer.read(MAX_ERROR_BYTES)
         finally:
             await answer.aclose()
-        if answer.status < 400:
-            return UpstreamError(
-                "The upstream redirects, which is not followed; set --upstream to where it points.",
-                code="upstream_redirect",
-            )
-        return upstream_error(answer.status, data, answer.retry_after, secret=self._api_key)
+        if answer.status >= 400:
+            kind = answer.content_type
+            return upstream_error(answer.status, data, answer.retry_after, secret=self.server.key, kind=kind)
+        target = f" to {shown(answer.location)}" if answer.location else ""
+        return UpstreamError(
+            f"{UNNAMED} answered {answer.status}",
+            hint=f"It redirects{target}, which is not followed: set --upstream to where it points.",
+            answered=answer.status,
+            code="upstream_redirect",
+        )
 
 
 class Answer:
@@ -163,13 +240,18 @@ class Answer:
         self.content_type = kind.strip().lower().decode("latin-1")
 
     @property
+    def location(self) -> str:
+        """Where a redirect points, or nothing."""
+        return self._headers.get(b"location", b"").decode("latin-1")
+
+    @property
     def retry_after(self) -> float | None:
         """Seconds the upstream asks to wait; a date is left to the client's own patience."""
         value = self._headers.get(b"retry-after", b"").decode("latin-1")
         return float(value) if value.replace(".", "", 1).isdecimal() else None
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        """What each read brings; failures are the HTTP client's, for `map_exceptions`."""
+        """What each read brings; failures are the HTTP client's, for `Upstream.failures`."""
         encoded = self._headers.get(b"content-encoding", b"identity") != b"identity"
         source = self._response.aiter_bytes() if encoded else self._response.stream
         assert not isinstance(source, httpx.SyncByteStream)
@@ -201,16 +283,17 @@ class Answer:
             source: what brings the rest.
 
         Raises:
-            GatewayError: it is longer than `limit` bytes, or did not arrive.
+            UpstreamError: it is longer than `limit` bytes.
         """
         parts, size = [begun], len(begun)
-        with map_exceptions():
-            async for chunk in source or self:
-                parts.append(chunk)
-                size += len(chunk)
-                if size > limit:
-                    await self.aclose()
-                    raise UpstreamError("The upstream's answer is too large.", code="upstream_invalid")
+        async for chunk in source or self:
+            parts.append(chunk)
+            size += len(chunk)
+            if size > limit:
+                await self.aclose()
+                raise UpstreamError(
+                    f"The upstream's answer is larger than {limit // 1024} kB.", code="upstream_invalid"
+                )
         return b"".join(parts)
 
     async def aclose(self) -> None:
@@ -218,22 +301,5 @@ class Answer:
         await self._response.aclose()
 
 
-@contextmanager
-def map_exceptions() -> Iterator[None]:
-    """Turn every exception of the HTTP client into one of ours."""
-    try:
-        yield
-    except TimeoutError as error:
-        raise UpstreamError("The upstream took too long.", code="upstream_timeout", status=504) from error
-    except httpx.ConnectTimeout as error:
-        raise UpstreamError(
-            "The upstream did not take the connection in time.", code="upstream_timeout", status=504
-        ) from error
-    except httpx.TimeoutException as error:
-        raise UpstreamError("The upstream fell silent.", code="upstream_timeout", status=504) from error
-    except httpx.ConnectError as error:
-        raise UpstreamError("The upstream cannot be reached.", code="upstream_unreachable") from error
-    except (httpx.TransportError, httpx.DecodingError) as error:
-        raise UpstreamError("The connection to the upstream broke.", code="upstream_incomplete") from error
-    except httpx.InvalidURL as error:
-        raise UpstreamError("The upstream's address is no URL.", code="upstream_unreachable") from error
+def _late(fact: str) -> UpstreamError:
+    return UpstreamError(fact, code="upstream_timeout", status=504)

@@ -20,7 +20,8 @@ import msgspec
 from wireloom.backends.base import Ask, Caller, Turn
 from wireloom.backends.http.answers import LINGER_SECONDS, batches, begun, report
 from wireloom.backends.http.chat import UpstreamBackend
-from wireloom.backends.http.client import MAX_ANSWER_BYTES, Upstream
+from wireloom.backends.http.client import MAX_ANSWER_BYTES
+from wireloom.backends.http.endpoint import Endpoint
 from wireloom.backends.http.token_count import post_for_count
 from wireloom.backends.slots import Slots
 from wireloom.errors import GatewayError, UpstreamError
@@ -63,8 +64,8 @@ class ResponsesBackend(UpstreamBackend):
         relay = (
             ResponseRelay(stream, close) if complete and not isinstance(stream, CompactionStream) else None
         )
-        upstream = self._for(ask.caller.upstream_key)
-        return ResponsesTurn(upstream, self._slots, request.body, stream, mending, relay, ask.caller)
+        endpoint = self._endpoint(PATH, ask.model, ask.caller)
+        return ResponsesTurn(endpoint, self._slots, request.body, stream, mending, relay, ask.caller)
 
     async def count(self, ask: Ask) -> tuple[int, str]:
         """See `Backend.count`: by the upstream where it can, else as for a request to a Chat endpoint."""
@@ -99,7 +100,7 @@ class ResponsesTurn:
     """One request to the upstream and its answer.
 
     Args:
-        upstream: the server.
+        endpoint: where the request goes.
         slots: how many requests it gets at once.
         body: JSON of the request.
         stream: what the answer is told to.
@@ -110,7 +111,7 @@ class ResponsesTurn:
 
     def __init__(
         self,
-        upstream: Upstream,
+        endpoint: Endpoint,
         slots: Slots,
         body: dict[str, Any],
         stream: ResponseStream,
@@ -119,7 +120,7 @@ class ResponsesTurn:
         caller: Caller,
     ) -> None:
         self.queued = True
-        self._upstream = upstream
+        self._endpoint = endpoint
         self._slots = slots
         self._body = body
         self._stream = stream
@@ -131,17 +132,18 @@ class ResponsesTurn:
         """See `Turn.events`: every read of the upstream is one batch, however many events it brought."""
         async with await self._slots.take(self._caller.exchange):
             self.queued = False
-            async with aclosing(await self._upstream.post(PATH, msgspec.json.encode(self._body))) as answer:
-                streamed, chunk, source = await begun(answer, self._caller.exchange)
-                # A whole response in place of a stream has to be told as one.
-                reader: Reader = self._relay if streamed and self._relay is not None else self._reader
-                if streamed:
-                    async with aclosing(batches(chunk, source, reader, self._stream)) as told:
-                        async for events in told:
-                            yield events
-                else:
-                    reader.feed(await answer.read(MAX_ANSWER_BYTES, chunk, source))
-                reader.close()
-                report(reader, self._caller.request_id)  # now: a client may leave with the last batch
-                yield self._stream.take()
-                await answer.drain(LINGER_SECONDS)
+            with self._endpoint.failures():
+                async with aclosing(await self._endpoint.post(msgspec.json.encode(self._body))) as answer:
+                    streamed, chunk, source = await begun(answer, self._caller.exchange)
+                    # A whole response in place of a stream has to be told as one.
+                    reader: Reader = self._relay if streamed and self._relay is not None else self._reader
+                    if streamed:
+                        async with aclosing(batches(chunk, source, reader, self._stream)) as told:
+                            async for events in told:
+                                yield events
+                    else:
+                        reader.feed(await answer.read(MAX_ANSWER_BYTES, chunk, source))
+                    reader.close()
+                    report(reader, self._caller.request_id)  # now: a client may leave with the last batch
+                    yield self._stream.take()
+                    await answer.drain(LINGER_SECONDS)

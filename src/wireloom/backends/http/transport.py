@@ -25,6 +25,10 @@ _HEAD = re.compile(
     re.VERBOSE,
 )
 _LAST_CHUNK = b"0\r\n\r\n"
+# Texts of the errors for a peer that hangs up.
+NO_ANSWER = "The server hung up without a response"
+CUT_HEAD = "incomplete head"
+CUT_BODY = "incomplete body"
 
 _Origin = tuple[str, str, int]
 _Parts = AsyncGenerator[bytes, None]
@@ -395,8 +399,8 @@ class _Exchange(httpx.AsyncByteStream):
         elif reply.until_close:
             reply.complete = True
         else:
-            part = "body" if reply.status else "head"
-            message = f"incomplete {part}" if reply.started else "The server hung up without a response"
+            cut = CUT_BODY if reply.status else CUT_HEAD
+            message = cut if reply.started else NO_ANSWER
             self._failure = httpx.RemoteProtocolError(message, request=self._request)
         self.wake()
 

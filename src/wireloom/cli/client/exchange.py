@@ -10,7 +10,7 @@ from wireloom.wire.sse import EventReader
 
 _TIMEOUT_SECONDS = 30.0
 _END = b"[DONE]"
-_LONGEST_MESSAGE = 500
+LONGEST_MESSAGE = 200
 
 QUESTION: Json = {
     "model": "demo",
@@ -99,12 +99,13 @@ def get(url: str, key: str | None = None, *, seconds: float = _TIMEOUT_SECONDS) 
 
 
 def message_of(data: bytes) -> str:
-    """Return what an error says, for people: its message or its text, never JSON or a page."""
+    """Return the message of an error for people: that of an error object, or a plain text, never JSON or HTML."""
     try:
         return str(json.loads(data)["error"]["message"])
     except (ValueError, LookupError, TypeError):
-        text = data.decode(errors="replace").strip()[:_LONGEST_MESSAGE]
-    return "an error without words" if not text or text[0] in "{[<" else text
+        text = data.decode(errors="replace").strip()
+        is_plain = bool(text) and text[0] not in "{[<"
+        return text[:LONGEST_MESSAGE] if is_plain else "an error without a message"
 
 
 def _asked(

@@ -159,7 +159,7 @@ class ChatRelay:
 
 
 def _status(reasons: Iterable[str | None]) -> str:
-    return "incomplete" if any(INCOMPLETE.get(reason or "stop") for reason in reasons) else "completed"
+    return "incomplete" if any(reason and INCOMPLETE.get(reason) for reason in reasons) else "completed"
 
 
 def _says(delta: hot.ChatCompletionStreamResponseDelta | msgspec.UnsetType | None) -> bool:
@@ -231,7 +231,7 @@ class _Choice:
         """Say in the fragments of the last chunk which calls they are of."""
         for call, fragment in zip(self._fragments, calls, strict=False):
             fragment["index"] = call.index
-            if fragment.get("function", {}).get("name") and not fragment.get("id"):
+            if fragment.get("function", {}).get("name"):
                 fragment["id"] = call.call_id
             if "id" in fragment:
                 fragment.setdefault("type", "function")

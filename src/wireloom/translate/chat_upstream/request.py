@@ -161,7 +161,7 @@ def _text(build: Draft, path: str, value: m.ResponseTextParam) -> None:
 
 def _json_schema(build: Draft, path: str, form: m.TextResponseFormatJsonSchema) -> None:
     profile = build.profile
-    schema = form.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude={"type"})
+    schema = form.model_dump(by_alias=True, exclude_unset=True, exclude={"type"})
     if profile.json_schema:
         build.body["response_format"] = {"type": "json_schema", "json_schema": schema}
         return

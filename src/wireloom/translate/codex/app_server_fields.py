@@ -208,3 +208,66 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     },
 }
 """Enumeration -> the consequence of each word."""
+
+# -- messages and items that add nothing to an answer, each with the reason ---------------------------------------
+
+_OWN_MESSAGE = "Codex does it by itself, under --agent alone"
+_STATE = "describes the thread, not the answer"
+_ACCOUNT_MESSAGE = "the login is Codex's own affair"
+_REMARK = "a remark for people at a terminal"
+
+NOTIFICATIONS: Mapping[str, str] = {
+    "item/reasoning/summaryPartAdded": "a part begins with its first text",
+    "thread/tokenUsage/updated": "each model call sends its usage, and earlier",
+    "turn/diff/updated": _OWN_MESSAGE,
+    "turn/plan/updated": _OWN_MESSAGE,
+    "item/plan/delta": _OWN_MESSAGE,
+    "item/commandExecution/outputDelta": _OWN_MESSAGE,
+    "item/commandExecution/terminalInteraction": _OWN_MESSAGE,
+    "item/fileChange/outputDelta": _OWN_MESSAGE,
+    "item/fileChange/patchUpdated": _OWN_MESSAGE,
+    "item/mcpToolCall/progress": _OWN_MESSAGE,
+    "mcpServer/startupStatus/updated": _OWN_MESSAGE,
+    "thread/started": _STATE,
+    "thread/status/changed": _STATE,
+    "thread/settings/updated": _STATE,
+    "thread/compacted": _STATE,
+    "thread/archived": _STATE,
+    "thread/closed": _STATE,
+    "serverRequest/resolved": _STATE,
+    "model/safetyBuffering/updated": _STATE,
+    "turn/moderationMetadata": "its form is the provider's own; the mark of a message stands in its item",
+    "account/updated": _ACCOUNT_MESSAGE,
+    "modelProvider/authRecoveryStarted": _ACCOUNT_MESSAGE,
+    "modelProvider/authRecoveryCompleted": _ACCOUNT_MESSAGE,
+    "model/verification": _ACCOUNT_MESSAGE,
+    "model/rerouted": "the response names the model that was asked for",
+    "warning": _REMARK,
+    "guardianWarning": _REMARK,
+    "configWarning": _REMARK,
+    "deprecationNotice": _REMARK,
+    "remoteControl/status/changed": "holds the host's name, which goes nowhere",
+}
+"""Notification -> the reason for which it is not read."""
+
+_ECHO = "it came from here"
+_AGENT_MESSAGE = "Codex ran it itself, under --agent alone"
+
+RAW_ITEMS: Mapping[str, str] = {
+    "function_call_output": _ECHO,
+    "additional_tools": _ECHO,
+    "configuration_update": _ECHO,
+    "agent_message": _AGENT_MESSAGE,
+    "local_shell_call": _AGENT_MESSAGE,
+    "custom_tool_call": _AGENT_MESSAGE,
+    "custom_tool_call_output": _AGENT_MESSAGE,
+    "tool_search_call": _AGENT_MESSAGE,
+    "tool_search_output": _AGENT_MESSAGE,
+    "web_search_call": _AGENT_MESSAGE,
+    "image_generation_call": _AGENT_MESSAGE,
+    "compaction": _AGENT_MESSAGE,
+    "compaction_trigger": _AGENT_MESSAGE,
+    "context_compaction": _AGENT_MESSAGE,
+    "other": "of a kind that Codex does not know itself",
+}
+"""Kind of a raw item -> the reason for which it is not passed on."""

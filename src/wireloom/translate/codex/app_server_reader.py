@@ -15,7 +15,7 @@ from typing import Any, TypeAlias, TypeVar
 from wireloom_protocol import app_server_hot as hot
 
 from wireloom.errors import UpstreamError, UpstreamRefused
-from wireloom.translate.codex import app_server_ignored
+from wireloom.translate.codex import app_server_fields
 from wireloom.translate.codex.agent_messages import DELTA, DONE, KIND, AgentMessages
 from wireloom.translate.codex.app_server_news import (
     ERROR,
@@ -322,14 +322,12 @@ NOTIFICATIONS: Mapping[str, NotificationRule] = {
         )
     ),
     "account/rateLimits/updated": Rule(How.NATIVE, None, "by the connection: headers of later answers"),
-    **{
-        method: Rule(How.IGNORED, None, reason) for method, reason in app_server_ignored.NOTIFICATIONS.items()
-    },
+    **{method: Rule(How.IGNORED, None, reason) for method, reason in app_server_fields.NOTIFICATIONS.items()},
 }
 
 ITEMS: Mapping[str, ItemRule] = {
     "message": Rule(How.NATIVE, _R._said, "those of the assistant"),
     "reasoning": Rule(How.NATIVE, _R._reasoned, "what is encrypted is sealed"),
     "function_call": Rule(How.NATIVE, _R._called, "under a call id of the gateway's own"),
-    **{kind: Rule(How.IGNORED, _no_item, reason) for kind, reason in app_server_ignored.RAW_ITEMS.items()},
+    **{kind: Rule(How.IGNORED, _no_item, reason) for kind, reason in app_server_fields.RAW_ITEMS.items()},
 }

@@ -65,7 +65,7 @@ def failure(event: Json) -> GatewayError:
     word = str(code)
     alike = (status for words, status in STATUSES if re.search(words, word))
     status = CODES[word] if word in CODES else next(alike, 200)
-    return upstream_error(status, msgspec.json.encode({"error": said}))
+    return upstream_error(status, msgspec.json.encode({"error": said}), reported=True)
 
 
 CODES: Mapping[str, int] = {

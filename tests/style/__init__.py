@@ -1,0 +1,1 @@
+"""Figures of how the code reads: a mirror, not a gate: `nox -s style`."""
