@@ -103,7 +103,7 @@ def test_the_codex_cli_stops_or_tries_again_as_the_failure_is(
 
 def test_the_last_chunk_of_a_completion_is_the_error() -> None:
     assert (
-        failures.chunk(error(500))
+        failures.chunk(error(500), Exchange("req_1"))
         == b"data: " + json.dumps({"error": error(500).body()}, separators=(",", ":")).encode() + b"\n\n"
     )
 

@@ -180,7 +180,7 @@ COMMON = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "ge
 
 
 def test_a_span_has_every_attribute_and_its_times() -> None:
-    (span,), _ = measured(exchange(requested={"gen_ai.request.seed": 3}, lost="lost", backend="b"))
+    (span,), _ = measured(exchange(requested={"gen_ai.request.seed": 3}, lost="lost", asked="b"))
     assert (span.name, span.kind, span.start_time, span.end_time) == (
         "chat m",
         SpanKind.CLIENT,
