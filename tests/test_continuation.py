@@ -202,6 +202,16 @@ async def test_a_kept_response_has_its_output_once() -> None:
     assert [json.loads(item) for item in kept.outputs] == response["output"]
 
 
+async def test_a_kept_item_has_the_members_that_the_client_sent() -> None:
+    history = Memory()
+    chain = Continuations(history, lambda prefix: f"{prefix}_new")
+    given = [{"type": "message", "role": "user", "content": "hi"}]
+    await chain.keep(await chain.begin(asked(given), "one"), answered("a", "re: 1"), "one")
+    inputs = await history.inputs("one", "a")
+    assert inputs is not None
+    assert [json.loads(item) for item in inputs] == [{**given[0], "id": "msg_new"}]
+
+
 class FullStore(Memory):
     """A store whose disk fails."""
 

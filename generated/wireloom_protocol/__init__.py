@@ -5,7 +5,7 @@ Importing this package imports none of its modules.
 
 from typing import Final
 
-__version__: Final = "0.1.0"
+__version__: Final = "0.2.0"
 """The release of wireloom that these contracts belong to."""
 CODEX_VERSION: Final = "0.171.0"
 """The release of the Codex CLI whose app-server contract is compiled."""

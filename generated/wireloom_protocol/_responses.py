@@ -2587,6 +2587,19 @@ class WebSearchToolCall(Deferred):
     ]
 
 
+class About(Deferred):
+    """
+    The server that answers: its name, its version, and paths to read on.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    name: Literal["wireloom"]
+    version: str
+    links: Map[str, str]
+
+
 class Health(Deferred):
     """
     The process answers.

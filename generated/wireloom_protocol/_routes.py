@@ -323,6 +323,15 @@ def operations_router(api: OperationsApi[Caller], edge: Edge[Caller]) -> APIRout
     router = APIRouter()
 
     # FastAPI's own GET route: a plain route would answer HEAD too, which the contract does not have.
+    @router.get("/", include_in_schema=False)
+    async def about(request: Request) -> Response:
+        caller = edge.admit(request, operation="about", secured=False)
+        answer = api.about(
+            caller,
+        )
+        return await edge.write(request, caller, answer)
+
+    # FastAPI's own GET route: a plain route would answer HEAD too, which the contract does not have.
     @router.get("/health", include_in_schema=False)
     async def health(request: Request) -> Response:
         caller = edge.admit(request, operation="health", secured=False)

@@ -82,6 +82,7 @@ OPERATIONS: Final = (
     ("POST", "/v1/conversations/{conversation_id}/items", "createConversationItems", True),
     ("GET", "/v1/conversations/{conversation_id}/items/{item_id}", "getConversationItem", True),
     ("DELETE", "/v1/conversations/{conversation_id}/items/{item_id}", "deleteConversationItem", True),
+    ("GET", "/", "about", False),
     ("GET", "/health", "health", False),
     ("GET", "/ready", "ready", False),
     ("GET", "/metrics", "metrics", True),
@@ -329,13 +330,24 @@ class OperationsApi(Protocol[Caller_contra]):
     """The operations of tag Operations. A handler class inherits it: `class Operations(OperationsApi[Caller])`."""
 
     @abstractmethod
+    async def about(
+        self,
+        caller: Caller_contra,
+    ) -> Reply[replies.About]:
+        """GET /: Report what answers here.
+
+        Contract: openapi/gateway.yaml 0.2.0, operation `about`.
+        """
+        ...
+
+    @abstractmethod
     async def health(
         self,
         caller: Caller_contra,
     ) -> Reply[replies.Health]:
         """GET /health: Report that the process answers.
 
-        Contract: openapi/gateway.yaml 0.1.0, operation `health`.
+        Contract: openapi/gateway.yaml 0.2.0, operation `health`.
         """
         ...
 
@@ -346,7 +358,7 @@ class OperationsApi(Protocol[Caller_contra]):
     ) -> Reply[replies.Readiness]:
         """GET /ready: Report whether the gateway can serve requests now.
 
-        Contract: openapi/gateway.yaml 0.1.0, operation `ready`.
+        Contract: openapi/gateway.yaml 0.2.0, operation `ready`.
         """
         ...
 
@@ -357,6 +369,6 @@ class OperationsApi(Protocol[Caller_contra]):
     ) -> Reply[replies.Counters]:
         """GET /metrics: Report the counters since the start.
 
-        Contract: openapi/gateway.yaml 0.1.0, operation `metrics`.
+        Contract: openapi/gateway.yaml 0.2.0, operation `metrics`.
         """
         ...

@@ -2000,6 +2000,16 @@ class WebSearchToolCall(TypedDict):
     action: WebSearchActionSearch | WebSearchActionOpenPage | WebSearchActionFind
 
 
+class About(TypedDict):
+    """
+    The server that answers: its name, its version, and paths to read on.
+    """
+
+    name: Literal["wireloom"]
+    version: str
+    links: dict[str, str]
+
+
 class Health(TypedDict):
     """
     The process answers.

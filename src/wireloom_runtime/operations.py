@@ -47,11 +47,14 @@ class Reply(Generic[Body_co]):
         headers: headers of the answer besides its content type.
         text: the same in plain text, for an operation whose contract declares `text/plain` as well; sent to
             clients that do not accept JSON.
+        page: the same as HTML, for an operation whose contract declares `text/html` as well; sent to clients that
+            accept it, as browsers do.
     """
 
     body: Body_co
     headers: Mapping[str, str] = field(default_factory=dict)
     text: str | None = None
+    page: str | None = None
 
     @classmethod
     def encoded(cls, body: Encoded[Body_co]) -> Reply[Body_co]:

@@ -1,4 +1,4 @@
-"""Inbound keys: who calls, what is refused, and the key that is for the upstream."""
+"""Inbound keys: the caller's name, refusals, and the key for the upstream."""
 
 import pytest
 

@@ -85,6 +85,11 @@ async def test_a_body_may_be_as_large_as_the_limit_and_no_larger(encoding: str) 
     assert refused.value.message == "The body is larger than 2 MiB, the most that is read here."
 
 
+async def test_a_body_of_the_largest_size_that_is_cut_short_is_refused() -> None:
+    with pytest.raises(InvalidRequest):
+        await bodies.read(parts(gzip.compress(b"x" * 100, mtime=0)[:-8]), "gzip", 100)
+
+
 async def test_the_limit_counts_for_the_packed_form_too() -> None:
     data = random.Random(1).randbytes(100)
     assert await bodies.read(parts(data[:50], data[50:]), "", 100) == data
@@ -210,6 +215,8 @@ def ask(**fields: Any) -> dict[str, Any]:
         (ask(temperature="hot"), "temperature", "invalid_type"),
         (ask(temperature=3), "temperature", "invalid_value"),
         (ask(max_output_tokens=0), "max_output_tokens", "invalid_value"),
+        (ask(max_output_tokens="many"), "max_output_tokens", "invalid_type"),
+        (ask(stream="maybe"), "stream", "invalid_type"),
         (ask(input=[{"type": "nonsense"}]), "input[0].type", "invalid_value"),
         (ask(input=[{"type": {}}]), "input[0].type", "invalid_value"),
         (ask(input=[{"type": []}]), "input[0].type", "invalid_value"),
@@ -266,7 +273,7 @@ def test_what_is_wrong_is_named(value: Any, param: str | None, code: str) -> Non
         (ask(input=[{"role": "user"}]), "input[0].content is missing."),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_said_in_a_sentence(value: Any, message: str) -> None:
+def test_the_message_of_a_refusal_is_a_sentence(value: Any, message: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         bodies.validate(ADAPTER, value)
     assert refused.value.message == message
@@ -384,7 +391,7 @@ APART = {"type": "unknown", "member": UNKNOWN}
         ),
     ],
 )
-def test_what_the_contract_does_not_know_is_set_apart(value: Any, prepared: Any) -> None:
+def test_unknown_members_of_unions_are_wrapped(value: Any, prepared: Any) -> None:
     given = copy.deepcopy(value)
     bodies.prepare(given)
     assert given == prepared

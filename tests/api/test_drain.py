@@ -66,7 +66,7 @@ async def test_an_idle_moment_before_the_end_does_not_count() -> None:
     assert later.stops == 1
 
 
-async def test_what_still_runs_is_stopped_and_may_say_so() -> None:
+async def test_requests_that_still_run_are_stopped_and_may_end() -> None:
     draining = Drain()
     quick, slow = Request(draining), Request(draining, last_words=0.05)
     slow_ended = asyncio.Event()

@@ -1,4 +1,4 @@
-"""Requests at the edge: who asks, what the body and the query say, and what is noted of them."""
+"""Requests at the edge: caller, body, query, and the notes on each."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def asking(body: bytes, **headers: str) -> Request:
 CREATE = TypeAdapter(m.CreateResponse)
 
 
-async def test_what_a_request_asks_for_is_noted() -> None:
+async def test_the_edge_notes_model_and_streaming() -> None:
     edge = HttpEdge(Keys(None), max_body_bytes=100, heartbeat_seconds=1, note=lambda read: {"n": read.model})
     request = asking(b'{"model": "m", "input": "a", "stream": true}', content_type="Application/JSON; a=b")
     body = await edge.read(request, CREATE)
@@ -138,7 +138,7 @@ async def test_a_gateway_that_stops_answers_its_probes_alone() -> None:
         ("c=true", None),
     ],
 )
-def test_a_query_that_asks_for_what_is_not_served_is_refused(query: str, refused: str | None) -> None:
+def test_a_query_for_an_unserved_feature_is_refused(query: str, refused: str | None) -> None:
     edge = HttpEdge(Keys(None), max_body_bytes=100, heartbeat_seconds=1)
     request = asking(b"")
     request.scope["query_string"] = query.encode()

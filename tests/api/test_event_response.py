@@ -1,4 +1,4 @@
-"""Event streams as they are written: what comes first, signs of life, and the end in words, whatever happens."""
+"""Event streams as they are written: status, heartbeats, and an end in every case."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Sent = list[dict[str, Any]]
 
 
 class Client:
-    """A client of one request: what it is sent, and when it leaves."""
+    """A client of one request: keeps the messages that it receives, and leaves on demand."""
 
     def __init__(self) -> None:
         self.sent: Sent = []
@@ -188,7 +188,7 @@ async def test_a_client_that_leaves_ends_the_work() -> None:
     assert (exchange.left, answer.closed, client.text) == (True, True, b"a|")
 
 
-async def test_a_gateway_that_stops_says_so_in_the_stream() -> None:
+async def test_a_gateway_that_stops_ends_the_stream_with_an_error() -> None:
     client, answer, drain = Client(), Answer(b"a|", 60.0), Drain()
     writing = asyncio.create_task(written(answer, client, drain=drain))
     while not client.text:
@@ -216,7 +216,7 @@ async def test_whoever_cancels_the_task_itself_cancels_it() -> None:
 async def whole(
     client: Client, drain: Drain, seconds: float = 0.0, *, accept: str = "*/*", text: str | None = None
 ) -> tuple[Any, Exchange]:
-    """What the edge answers for an operation that takes some time."""
+    """Return the edge's answer for an operation that takes some time."""
     exchange = Exchange("req_1")
     edge = HttpEdge(Keys(None), max_body_bytes=1, heartbeat_seconds=1, drain=drain)
     scope = {"type": "http", "headers": [(b"accept", accept.encode())], "method": "POST", "path": "/"}
@@ -261,7 +261,7 @@ async def test_an_operation_whose_client_has_left_is_ended() -> None:
         await drain.close(60)
 
 
-async def test_an_operation_that_a_stop_cuts_off_says_so() -> None:
+async def test_an_operation_that_a_stop_cuts_off_is_unavailable() -> None:
     drain = Drain()
     running = asyncio.create_task(whole(Client(), drain, 60))
     await asyncio.sleep(0.01)

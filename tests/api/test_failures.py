@@ -15,7 +15,7 @@ def error(status: int, code: str = "some_code", **more: Any) -> GatewayError:
     return GatewayError("no", code=code, status=status, **more)
 
 
-def test_an_answer_has_the_error_object_and_says_when_to_try_again() -> None:
+def test_an_answer_has_the_error_object_and_the_time_of_the_next_try() -> None:
     exchange = Exchange("req_1")
     answered = failures.response(error(429, "rate_limit_exceeded", param="p", retry_after=1.2), exchange)
     assert (answered.status_code, exchange.error) == (429, "rate_limit_exceeded")
@@ -33,7 +33,7 @@ def test_a_key_is_asked_for_and_no_time_is_given_without_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "told"),
+    ("status", "code", "result"),
     [
         (400, "bad", 400),
         (401, "bad", 400),
@@ -49,9 +49,9 @@ def test_a_key_is_asked_for_and_no_time_is_given_without_one() -> None:
         (503, "shutting_down", 503),
     ],
 )
-def test_the_codex_cli_gets_400_for_what_another_try_cannot_help(status: int, code: str, told: int) -> None:
+def test_the_codex_cli_gets_400_where_a_retry_cannot_help(status: int, code: str, result: int) -> None:
     answered = failures.response(error(status, code), Exchange("req_1"), codex=True)
-    assert answered.status_code == told
+    assert answered.status_code == result
     assert "www-authenticate" not in answered.headers
     assert failures.response(error(status, code), Exchange("req_1")).status_code == status
 
@@ -70,14 +70,14 @@ CODES = (
 )
 
 
-@pytest.mark.parametrize(("code", "told"), [*((code, code) for code in CODES), ("other", "server_error")])
-def test_a_failed_response_has_a_code_of_the_contract(code: str, told: str) -> None:
+@pytest.mark.parametrize(("code", "result"), [*((code, code) for code in CODES), ("other", "server_error")])
+def test_a_failed_response_has_a_code_of_the_contract(code: str, result: str) -> None:
     body, found = failures.event(error(500, code), codex=False)
-    assert (found, body["code"], body["message"]) == (told, code, "no")
+    assert (found, body["code"], body["message"]) == (result, code, "no")
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "retry_after", "told", "message"),
+    ("status", "code", "retry_after", "result", "message"),
     [
         (400, "context_length_exceeded", None, "context_length_exceeded", "no"),
         (429, "insufficient_quota", 3, "insufficient_quota", "no"),
@@ -95,10 +95,10 @@ def test_a_failed_response_has_a_code_of_the_contract(code: str, told: str) -> N
     ],
 )
 def test_the_codex_cli_stops_or_tries_again_as_the_failure_is(
-    status: int, code: str, retry_after: float | None, told: str, message: str
+    status: int, code: str, retry_after: float | None, result: str, message: str
 ) -> None:
     body, found = failures.event(error(status, code, retry_after=retry_after), codex=True)
-    assert (found, body["message"]) == (told, message)
+    assert (found, body["message"]) == (result, message)
 
 
 def test_the_last_chunk_of_a_completion_is_the_error() -> None:

@@ -14,7 +14,9 @@ import pytest
 
 import wireloom
 from tests.cli.conftest import Invoke
+from tests.cli.process import Wireloom
 from tests.support.chat_server import API_KEY, MODEL, ChatServer
+from tests.support.dropin import free_port
 from wireloom import start
 from wireloom.cli import dropin
 from wireloom.config.layers import ConfigError
@@ -49,7 +51,8 @@ def test_relay(invoke: Invoke, served: list[Any], monkeypatch: pytest.MonkeyPatc
     assert result.exit_code == 0, result.output
     ((given, more),) = served
     assert (given["upstream"], given["api_key"], given["no_auth"]) == ("http://a/v1", KEY, True)
-    assert more == {"name_models": True}
+    following = "wireloom as codex-relay --print-config --port PORT --upstream http://a/v1"
+    assert more == {"name_models": True, "next_command": following}
     assert "a key on the command line" in result.output
     assert KEY not in result.output
     monkeypatch.setenv("WIRELOOM_TOKEN", "t")
@@ -78,15 +81,57 @@ def test_words_without_effect(invoke: Invoke, served: list[Any], monkeypatch: py
 def test_api_proxy_in_the_foreground(invoke: Invoke, served: list[Any]) -> None:
     assert invoke("as", "codex-api-proxy", "--pid-file", "p").exit_code == 0
     assert invoke("as", "codex-api-proxy", "start", "--foreground", "--no-agent").exit_code == 0
-    assert served[0][1] == {"pid_file": "p", "log_file": None, "state_file": None}
+    named = "--codex-bin or CODEX_PROXY_CODEX_BIN"
+    assert served[0][1] == {"pid_file": "p", "log_file": None, "state_file": None, "codex_named_by": named}
     assert served[1][0]["agent"] is False
 
 
-def test_api_proxy_in_the_background(invoke: Invoke, home: Path) -> None:
+def test_a_relay_names_the_command_for_its_own_port() -> None:
+    with ChatServer([]) as upstream:
+        flags = ("--upstream", upstream.base_url, "--port", "0")
+        with Wireloom("as", "codex-relay", *flags, environment={"CODEX_RELAY_API_KEY": API_KEY}) as process:
+            port = process.url().rpartition(":")[2]
+            command = process.wait_for("stderr", "\n`")
+            assert process.stderr.count(f"Models of the upstream: {MODEL}\n") == 1
+    printed = f"wireloom as codex-relay --print-config --port {port} --upstream {upstream.base_url}"
+    assert command == f"{printed}` prints the configuration of Codex for this gateway."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("codex-api-proxy",), "--codex-bin or CODEX_PROXY_CODEX_BIN"),
+        (("codex-api-proxy", "start"), "--codex-bin or CODEX_PROXY_CODEX_BIN"),
+        (("codex-openai-proxy",), "CODEX_PATH"),
+        (("codex-gateway",), "--codex-bin (WIRELOOM_CODEX_BIN)"),
+    ],
+)
+def test_a_missing_program_is_named_in_the_words_of_the_tool(
+    invoke: Invoke, home: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], named: str
+) -> None:
+    monkeypatch.setenv("PATH", str(home))
+    result = invoke("as", *arguments)
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == (
+        "Error: There is no program 'codex'. Install the Codex CLI (npm install -g @openai/codex), or name it with "
+        f"{named}."
+    )
+    assert not (home / ".codex-api-proxy").exists()
+
+
+def test_api_proxy_in_the_background(invoke: Invoke, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = home / "bin" / "codex"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    stopped = invoke("as", "codex-api-proxy", "status", "--port", str(free_port()))
+    assert "No gateway was started by `wireloom as codex-api-proxy start`" in stopped.stderr
     started = invoke("as", "codex-api-proxy", "start", "--port", "0", "--api-key", KEY)
     assert started.exit_code == 0, started.output
     assert "--token (hidden)" in started.output
     assert KEY not in started.output
+    assert "Warning: Codex is not logged in, so its requests will fail. Run `codex login`." in started.stderr
     assert invoke("as", "codex-api-proxy", "restart", "--fast").exit_code == 0
     status = invoke("as", "codex-api-proxy", "status", "--verbose")
     assert "--fast" in status.output

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from docs.make import OWN_PROFILE
 from wireloom.app import catalogue_of
 from wireloom.config import ConfigError, Settings, load
 from wireloom.providers import load as built_in
@@ -27,6 +26,9 @@ accepted = ["metadata"]
 [profiles.acme.responses]
 counts = true
 """
+
+PAGE = (Path(__file__).parents[2] / "docs" / "providers.md").read_text()
+OWN_PROFILE = "[profiles.acme]" + PAGE.partition("[profiles.acme]")[2].partition("```")[0]
 
 
 @pytest.fixture

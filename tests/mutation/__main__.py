@@ -115,13 +115,16 @@ def _trial(mutant: Mutant, known: Map) -> Trial:
     """A mutant with its tests: those of the module's own test file first, then the quickest."""
     lines = sum(1 << line for line in range(mutant.first, mutant.last + 1))
     warm = bool(mutant.within) and not known.at_import(mutant.module) & lines
-    nodes = set(known.running(mutant.module, lines if warm else 0))
+    # Before Python 3.12 a coroutine that an exception resumes is not traced, so lines may seem to have no test.
+    nodes = set(known.running(mutant.module, lines if warm else 0) or known.running(mutant.module, 0))
     readers = set() if warm else set(known.reading(mutant.module))
     own = f"test_{Path(mutant.module).stem}.py"
 
-    def nearness(node: str) -> tuple[bool, bool, float]:
+    def nearness(node: str) -> tuple[bool, bool, bool, float]:
         is_review = node in readers and node.startswith(REVIEWS)
-        return not is_review, own not in node and node not in readers, known.tests[node].seconds
+        reads_alone = node in readers - nodes  # a test of a table, which runs no line of the module
+        is_near = own in node or node in readers
+        return not is_review, not reads_alone, not is_near, known.tests[node].seconds
 
     ordered = sorted(nodes | readers, key=nearness)
     chosen: list[tuple[str, float]] = []

@@ -26,7 +26,7 @@ PACKAGE = ROOT / "src" / "wireloom"
 STORED = ROOT / ".coverage.mutation.json"
 # Sessions of other programs: they run the gateway in processes of its own.
 ELSEWHERE = ("contract", "e2e", "consumers", "sdks", "types", "live", "mutation", "benchmarks")
-# Of the contract session, what runs in one process: these alone hold the tables of rules to the contracts.
+# Tests of the contract session that need no process of their own: these alone hold the tables of rules to the contracts.
 REVIEWS = ("tests/contract/test_published.py", "tests/contract/test_app_server_review.py")
 RULES = "tests/support/rule_tables.py"
 SETTINGS = """[run]

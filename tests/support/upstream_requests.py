@@ -1,4 +1,4 @@
-"""Requests for Responses upstreams, made from what a client sends."""
+"""Requests for Responses upstreams, made from client requests."""
 
 import copy
 from typing import Any
@@ -40,8 +40,8 @@ def sent(body: Json, profile: Profile = GENERIC, **options: Any) -> Json:
 
 def items(*given: Json, profile: Profile = GENERIC, **more: Any) -> list[Json]:
     """Return the input that is sent for some items."""
-    told: list[Json] = sent({"input": list(given), **more}, profile)["input"]
-    return told
+    result: list[Json] = sent({"input": list(given), **more}, profile)["input"]
+    return result
 
 
 def with_wire(**flags: Any) -> Profile:

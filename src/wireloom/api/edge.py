@@ -166,7 +166,10 @@ class HttpEdge(Edge[Caller]):
                 handed_over = True
                 return EventResponse(result, caller, presence, self._heartbeat)
             headers = {"x-request-id": caller.request_id, **caller.exchange.headers(), **result.headers}
-            if result.text is not None and "application/json" not in request.headers.get("accept", ""):
+            accept = request.headers.get("accept", "")
+            if result.page is not None and "text/html" in accept:
+                return Response(result.page, media_type="text/html", headers=headers)
+            if result.text is not None and "application/json" not in accept:
                 return Response(result.text, media_type=PLAIN_TEXT, headers=headers)
             return Response(_json(result.body), media_type="application/json", headers=headers)
         except asyncio.CancelledError:

@@ -14,6 +14,7 @@ from wireloom_protocol import replies
 from wireloom_protocol.operations import OperationsApi
 
 from wireloom.api.drain import Drain
+from wireloom.api.front import LINKS, page
 from wireloom.api.observe.meters import Meters
 from wireloom.backends.base import Caller
 from wireloom.errors import GatewayError, NotFound
@@ -48,6 +49,11 @@ class Operations(OperationsApi[Caller]):
         self._gateway = gateway
         self._drain = drain
         self._meters = meters
+
+    async def about(self, caller: Caller) -> Reply[replies.About]:
+        """See the contract's about."""
+        own = version("wireloom")
+        return Reply({"name": "wireloom", "version": own, "links": dict(LINKS)}, page=page(own))
 
     async def health(self, caller: Caller) -> Reply[replies.Health]:
         """See the contract's health."""

@@ -14,6 +14,7 @@ from wireloom.cli.client import connect
 from wireloom.cli.lazy import resolve
 from wireloom.cli.options import Misuse, tell_failures
 from wireloom.cli.service import background
+from wireloom.cli.service.codex_program import NAMED_BY
 from wireloom.cli.service.serve import serve
 from wireloom.config import ConfigError, Endpoint, Settings, is_loopback, load
 from wireloom.config.files import other_tools
@@ -132,6 +133,14 @@ def _given(tool: Tool, flags: Mapping[str, Any], file: Mapping[str, Any]) -> dic
     return given
 
 
+def _codex_word(tool: Tool) -> str:
+    """What names the Codex CLI on the command line or in the variables of a tool."""
+    for word in tool.words:
+        if word.setting == "codex_bin":
+            return " or ".join(name for name in (word.flag, word.variable) if name)
+    return NAMED_BY
+
+
 # -- codex-relay -----------------------------------------------------------------------------------------------
 
 
@@ -140,7 +149,10 @@ def _relay(tool: Tool, _: str | None, flags: Mapping[str, Any], more: Mapping[st
     if more["model_catalog"] and not more["print_config"]:
         raise Misuse("--model-catalog goes with --print-config.")
     if not more["print_config"]:
-        serve(given, name_models=True)
+        upstream = f" --upstream {connect.quoted(flags['--upstream'])}" if flags.get("--upstream") else ""
+        bind = f" --bind {connect.quoted(flags['--bind'])}" if flags.get("--bind") else ""
+        following = f"wireloom as codex-relay --print-config --port PORT{bind}{upstream}"
+        serve(given, name_models=True, next_command=following)
         return
     settings = load(Settings, given)
     catalog = None
@@ -159,26 +171,36 @@ def _api_proxy(tool: Tool, action: str | None, flags: Mapping[str, Any], more: M
     places = {kind: os.path.expanduser(named[kind] or tool.files[kind]) for kind in tool.files}
     files = ServiceFiles.chosen(**places)
     if action is None or (action == "start" and more["foreground"]):
-        serve(_given(tool, flags, {}), **{f"{kind}_file": path for kind, path in named.items()})
+        serve(
+            _given(tool, flags, {}),
+            pid_file=named["pid"],
+            log_file=named["log"],
+            state_file=named["state"],
+            codex_named_by=_codex_word(tool),
+        )
     elif action == "start":
         given = _given(tool, flags, {})
-        background.begin(given, files)
+        background.begin(given, files, _codex_word(tool))
         click.echo(f"Its settings are kept in {files.state}.")
         for name, value in background.shown(given).items():
             click.echo(f"  {name} {value}")
     elif action == "restart":
-        background.begin_anew(tool.settings(flags, {}, defaults=False), files)
+        background.begin_anew(tool.settings(flags, {}, defaults=False), files, _codex_word(tool))
     elif action == "stop":
         background.end(files)
     else:
-        background.tell(files, verbose=more["verbose"])
+        given = tool.settings(flags, {})
+        endpoint = load(Endpoint, {name: given[name] for name in ("host", "port")})
+        background.tell(
+            files, verbose=more["verbose"], endpoint=endpoint, starts="wireloom as codex-api-proxy start"
+        )
 
 
 # -- codex-openai-proxy ----------------------------------------------------------------------------------------
 
 
 def _openai_proxy(tool: Tool, _: str | None, flags: Mapping[str, Any], __: Mapping[str, Any]) -> None:
-    serve(_given(tool, flags, other_tools.dot_env()))
+    serve(_given(tool, flags, other_tools.dot_env()), codex_named_by=_codex_word(tool))
 
 
 # -- codex-gateway ---------------------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ NAMES = Names({"mine"}, {("x", "m")})
 
 
 def meters(kinds: Mapping[str, str] = KINDS) -> Meters:
-    """What is counted after five requests, of which one has not ended."""
+    """Return the counters after five requests, of which one has not ended."""
     counting = Meters(kinds, lambda: {"x-codex-primary-used-percent": "12"}, NAMES)
     for _ in range(5):
         counting.begun()
@@ -86,11 +86,11 @@ WHOSE = 'backend="x",key="mine",model="m"'
 NOBODY = 'backend="none",key="none",model="none"'
 
 
-def test_every_number_is_told_under_its_name_and_labels() -> None:
+def test_every_metric_has_its_name_and_labels() -> None:
     text = meters().text()
     lines = {line for line in text.splitlines() if not line.startswith("#")}
-    told = {line for line in lines if "_bucket{" not in line and "_created" not in line}
-    assert told == {
+    result = {line for line in lines if "_bucket{" not in line and "_created" not in line}
+    assert result == {
         f'wireloom_info{{backend="x, y, z",version="{version("wireloom")}"}} 1.0',
         "wireloom_requests_open 1.0",
         f'wireloom_requests_total{{{WHOSE},operation="createResponse",outcome="ok",status="200"}} 1.0',

@@ -237,7 +237,7 @@ def test_the_windows_of_an_account() -> None:
 
 
 def test_a_line_has_what_is_known_and_nothing_else() -> None:
-    seconds = iter((0.0, 0.25))
+    seconds = iter((0.0, 0.25, 0.25))
     exchange = Exchange("req_1", lambda: next(seconds))
     exchange.mark(ENDED)
     exchange.status = 404

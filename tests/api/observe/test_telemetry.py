@@ -207,7 +207,7 @@ def test_a_span_has_every_attribute_and_its_times() -> None:
 @pytest.mark.parametrize(
     ("status", "reason"), [("completed", "stop"), ("incomplete", "length"), ("failed", "error")]
 )
-def test_a_span_says_why_an_answer_ended(status: str, reason: str) -> None:
+def test_a_span_has_the_finish_reason(status: str, reason: str) -> None:
     (span,), _ = measured(exchange(answer=Answered(status=status, conversation="conv_1")))
     assert span.attributes["gen_ai.response.finish_reasons"] == (reason,)
     assert "gen_ai.conversation.id" not in span.attributes
@@ -245,7 +245,7 @@ def test_an_answer_in_one_piece_has_no_first_token() -> None:
     }
 
 
-def test_what_asks_no_model_is_not_measured() -> None:
+def test_operations_without_a_model_are_not_measured() -> None:
     assert measured(exchange(operation="listModels")) == ([], {})
     for operation in ("createChatCompletion", "compactResponse"):
         assert len(measured(exchange(operation=operation))[0]) == 1

@@ -196,7 +196,7 @@ SILENT = [
     "features.skill_mcp_dependency_install=false",
     "features.shell_snapshot=false",
 ]
-"""What is off in every run, since Codex would add tools and texts of its own."""
+"""Options of every run; without them Codex would add tools and texts of its own."""
 POWERLESS = ["features.shell_tool=false", "features.unified_exec=false", "features.view_image=false"]
 RUN = ["--json", "--skip-git-repo-check", "--ignore-user-config", "--ignore-rules"]
 
@@ -277,7 +277,7 @@ async def test_a_model_is_catalogued_without_tools_of_its_own(tmp_path: Path) ->
         ),
     ],
 )
-def test_a_listed_model_is_as_the_catalogue_says(
+def test_a_listed_model_has_the_facts_of_the_catalogue(
     tmp_path: Path, entry: dict[str, Any], model: CodexModel
 ) -> None:
     catalogue = [{**entry, "visibility": "list"}, {**entry, "visibility": "hide"}, entry]
@@ -316,3 +316,7 @@ def test_a_request_may_choose_a_folder_within_a_root(tmp_path: Path) -> None:
 def test_without_a_root_there_is_no_choice(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest):
         installed(tmp_path).folder({"cwd": str(tmp_path)})
+
+
+def test_a_tuple_is_a_list_in_toml() -> None:
+    assert toml(("a", 1)) == '["a", 1]'

@@ -16,7 +16,7 @@ def test_each_model_is_listed_alone_and_with_its_efforts() -> None:
     assert infos[2].efforts == ()
 
 
-def test_a_listed_id_tells_what_its_model_can_do() -> None:
+def test_a_listed_id_has_the_abilities_of_its_model() -> None:
     efforts = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
     alias, one, *levels = CodexModels([CodexModel("one", (*efforts, "ultra"), default=True)]).infos()[:10]
     assert (alias.id, one.id) == ("codex-local", "codex-local@none")

@@ -69,7 +69,7 @@ async def test_a_process_is_started_spoken_to_and_ended(
     assert "sk-secret" not in caplog.text
 
 
-async def test_an_app_server_is_greeted_and_spared_what_nobody_reads() -> None:
+async def test_an_app_server_is_greeted_and_spares_unread_notifications() -> None:
     fake = FakeAppServer()
 
     async def opened() -> Channel:

@@ -1,4 +1,4 @@
-"""What is known of each model: from the user, from the upstream's list, from the profile."""
+"""The facts of each model: from the user, from the upstream's list, from the profile."""
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -32,7 +32,11 @@ class Listing:
         return self.value
 
     def failures(self, method: str, path: str) -> AbstractContextManager[None]:
+        assert (method, path) == ("GET", "models")
         return nullcontext()
+
+    async def aclose(self) -> None:
+        self.asked.append(("closed", None))
 
     def with_key(self, key: str) -> "Listing":
         self.asked.append(("key", key))
@@ -48,7 +52,7 @@ PLAIN = of_profile(GENERIC, "m")
 
 
 @pytest.mark.parametrize(
-    ("entry", "told"),
+    ("entry", "result"),
     [
         ({"id": "m"}, {}),
         ({"name": "m", "created": 7.5, "owned_by": "me"}, {"created": 7, "owned_by": "me"}),
@@ -66,8 +70,8 @@ PLAIN = of_profile(GENERIC, "m")
         ({"id": "m", "architecture": "none"}, {}),
     ],
 )
-async def test_a_listed_model_is_as_the_upstream_says(entry: Json, told: Json) -> None:
-    assert await backend({"data": [entry]})[0].models() == [replace(PLAIN, **told)]
+async def test_a_listed_model_has_the_facts_of_the_list(entry: Json, result: Json) -> None:
+    assert await backend({"data": [entry]})[0].models() == [replace(PLAIN, **result)]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +88,7 @@ async def test_a_list_is_read_in_each_of_its_forms(listed: Any, names: list[str]
 
 
 @pytest.mark.parametrize("listed", [{}, {"data": "a"}, "a", 5, None])
-async def test_what_is_no_list_is_an_error_of_the_upstream(listed: Any) -> None:
+async def test_an_answer_that_is_no_list_is_an_upstream_error(listed: Any) -> None:
     with pytest.raises(UpstreamError) as caught:
         await backend(listed)[0].models()
     assert (caught.value.code, caught.value.status) == ("upstream_invalid", 502)
@@ -116,11 +120,14 @@ async def test_an_upstream_that_wants_the_clients_key_is_ready(
     assert upstream.asked == [(GENERIC.models_path, 5.0)]
 
 
-def test_the_route_of_a_model_names_its_provider() -> None:
-    assert backend([])[0].route("m") == "generic/m"
+async def test_the_route_of_a_model_names_its_provider_and_the_end_closes_it() -> None:
+    closing, upstream = backend([])
+    assert closing.route("m") == "generic/m"
+    await closing.aclose()
+    assert upstream.asked == [("closed", None)]
 
 
-# -- what the profile says -----------------------------------------------------------------------------------------
+# -- profiles ------------------------------------------------------------------------------------------------------
 
 
 def test_of_an_unlisted_model_its_profile_is_known() -> None:
@@ -147,7 +154,7 @@ def test_efforts_that_make_no_difference_are_one(levels: Json, kept: tuple[str, 
     assert distinct(levels) == kept
 
 
-# -- what the user says --------------------------------------------------------------------------------------------
+# -- settings of the user ------------------------------------------------------------------------------------------
 
 
 class Listed:
@@ -178,7 +185,7 @@ async def test_the_user_has_the_last_word_on_a_model() -> None:
 async def test_without_a_list_the_users_models_are_all_there_are(caplog: pytest.LogCaptureFixture) -> None:
     listed = cast(Backend, Listed(ModelInfo("a")))
     assert [info.id for info in await Catalogue({"c": {}}).of(listed, "wrong")] == ["c"]
-    assert "(no.)" in caplog.text
+    assert "The upstream lists no models" in caplog.text
     with pytest.raises(UpstreamRefused):
         await Catalogue().of(listed, "wrong")
     with pytest.raises(UpstreamRefused):

@@ -1,4 +1,4 @@
-"""A Chat request as it goes to a Chat upstream: as it came, save what the gateway's own settings say."""
+"""A Chat request for a Chat upstream: unchanged, except for the gateway's own settings."""
 
 import copy
 from typing import Any
@@ -16,7 +16,7 @@ CHOICES: Json = {"tool_choice": "auto", "function_call": "auto", "parallel_tool_
 
 
 def sent(body: Json, *denied: str, extra: Json | None = None, dropped: frozenset[str] = frozenset()) -> Json:
-    """What goes upstream of a request with one message."""
+    """Return the members that go upstream, for a request with one message."""
     whole = {"model": "given", "messages": [HELLO], **copy.deepcopy(body)}
     made = outgoing(whole, "sent", denied=frozenset(denied), extra=extra or {}, dropped=dropped)
     assert (made.pop("model"), made.pop("messages")) == ("sent", whole["messages"])
@@ -56,7 +56,7 @@ def test_settings_have_the_last_word() -> None:
     assert sent(body, extra=extra, dropped=frozenset({"user", "more"})) == {"temperature": 0.5, "seed": 1}
 
 
-def test_what_the_contract_does_not_know_goes_as_the_client_sent_it() -> None:
+def test_unknown_members_go_as_the_client_sent_them() -> None:
     part, call = {"type": "newer", "x": 1}, {"type": "later", "id": "c"}
 
     def apart(member: Json) -> Json:

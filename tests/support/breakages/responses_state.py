@@ -483,6 +483,7 @@ BREAKAGES = (
         instead=s.answered({"id": "{id}", "object": "model", "created": 1, "owned_by": "demo"}),
     ),
     # -- the gateway
+    row("another server", "about", "name is 'other'", ("GET", "/"), whole(put(name="other"))),
     row("a gateway that is ill", "health", "status is 'ill'", ("GET", "/health"), whole(put(status="ill"))),
     row(
         "no backend ready",

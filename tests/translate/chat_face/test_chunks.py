@@ -396,7 +396,7 @@ def test_a_response_without_usage_ends_without_a_chunk_of_it() -> None:
     assert writer.feed(stream.take())[-1] == framed([choice({}, "stop")], usage=None)
 
 
-def test_what_came_before_a_failure_is_still_there() -> None:
+def test_frames_before_a_failure_are_kept() -> None:
     stream = new_stream()
     stream.text("a")
     stream.fail(ERROR, "upstream_error")

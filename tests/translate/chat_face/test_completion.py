@@ -106,8 +106,8 @@ def two_parts(first: str, second: str, kind: str, member: str) -> Json:
     return message("") | {"content": [{**part, member: first}, {**part, member: second}]}
 
 
-def saying(content: str | None, refusal: str | None = None, **more: Any) -> Json:
-    """What the assistant said."""
+def assistant(content: str | None, refusal: str | None = None, **more: Any) -> Json:
+    """A message of the assistant."""
     return {"role": "assistant", "content": content, "refusal": refusal, **more}
 
 
@@ -117,28 +117,28 @@ FREE: Json = {"id": "call_1", "type": "custom", "custom": {"name": "free", "inpu
 
 
 @pytest.mark.parametrize(
-    ("output", "legacy", "told", "finish"),
+    ("output", "legacy", "result", "finish"),
     [
-        ([], False, saying(""), "stop"),
-        ([message("")], False, saying(""), "stop"),
-        ([message("a"), search("q"), message("b")], False, saying("a\n\nb"), "stop"),
-        ([two_parts("a", "b", "output_text", "text")], False, saying("ab"), "stop"),
-        ([two_parts("a", "b", "refusal", "refusal")], False, saying(None, "ab"), "stop"),
-        ([refusal("no"), refusal("never")], False, saying(None, "no\n\nnever"), "stop"),
-        ([message("a"), refusal("no")], False, saying("a", "no"), "stop"),
-        ([reasoning("hm")], False, saying("", reasoning_content="hm"), "stop"),
-        ([call("add", "{}")], False, saying(None, tool_calls=[CALLED]), "tool_calls"),
-        ([call("add", "{}")], True, saying(None, function_call=FUNCTION), "function_call"),
-        ([custom_call("free", "x")], True, saying(None, tool_calls=[FREE]), "function_call"),
-        ([message("a", annotations=[FILE])], False, saying("a"), "stop"),
+        ([], False, assistant(""), "stop"),
+        ([message("")], False, assistant(""), "stop"),
+        ([message("a"), search("q"), message("b")], False, assistant("a\n\nb"), "stop"),
+        ([two_parts("a", "b", "output_text", "text")], False, assistant("ab"), "stop"),
+        ([two_parts("a", "b", "refusal", "refusal")], False, assistant(None, "ab"), "stop"),
+        ([refusal("no"), refusal("never")], False, assistant(None, "no\n\nnever"), "stop"),
+        ([message("a"), refusal("no")], False, assistant("a", "no"), "stop"),
+        ([reasoning("hm")], False, assistant("", reasoning_content="hm"), "stop"),
+        ([call("add", "{}")], False, assistant(None, tool_calls=[CALLED]), "tool_calls"),
+        ([call("add", "{}")], True, assistant(None, function_call=FUNCTION), "function_call"),
+        ([custom_call("free", "x")], True, assistant(None, tool_calls=[FREE]), "function_call"),
+        ([message("a", annotations=[FILE])], False, assistant("a"), "stop"),
     ],
 )
-def test_the_message_holds_what_the_items_say(
-    output: list[Json], legacy: bool, told: Json, finish: str
+def test_the_message_holds_the_content_of_all_items(
+    output: list[Json], legacy: bool, result: Json, finish: str
 ) -> None:
     assert choice(*output, legacy=legacy) == {
         "index": 0,
-        "message": told,
+        "message": result,
         "logprobs": None,
         "finish_reason": finish,
     }
@@ -156,9 +156,9 @@ def test_the_message_holds_what_the_items_say(
         (None, "length"),
     ],
 )
-def test_an_incomplete_response_says_why(details: Json | None, finish: str) -> None:
-    told = choice(call("add", "{}"), status="incomplete", incomplete_details=details)
-    assert told["finish_reason"] == finish
+def test_an_incomplete_response_has_a_finish_reason(details: Json | None, finish: str) -> None:
+    result = choice(call("add", "{}"), status="incomplete", incomplete_details=details)
+    assert result["finish_reason"] == finish
 
 
 @pytest.mark.parametrize("status", ["failed", "cancelled"])
@@ -168,7 +168,7 @@ def test_a_failed_response_is_an_error(status: str) -> None:
     assert (caught.value.code, caught.value.message) == ("server_error", "no")
 
 
-def test_a_call_is_told_as_far_as_it_goes() -> None:
+def test_an_open_call_has_its_arguments_so_far() -> None:
     assert opened(call("add", ""), '{"a') == {
         "id": "call_1",
         "type": "function",

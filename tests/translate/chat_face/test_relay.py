@@ -190,7 +190,7 @@ def test_every_answer_without_a_reason_gets_one_at_the_end() -> None:
     assert told[4:] == [HEAD | {"model": "mine", "choices": [end]} for end in ends]
 
 
-def test_an_end_has_what_the_chunks_had() -> None:
+def test_an_end_has_the_members_of_the_chunks() -> None:
     data = b'{"choices": [{"delta": {"content": "a"}}]}'
     end = {"index": 0, "delta": {}, "finish_reason": "stop"}
     assert events(relayed(data).decode()) == [
@@ -231,7 +231,7 @@ COUNTED = {"prompt_tokens": 3, "completion_tokens": 5}
     ("finish", "status"),
     [("stop", "completed"), ("tool_calls", "completed"), ("length", "incomplete"), (None, "completed")],
 )
-def test_how_an_answer_ended_and_what_it_cost_is_for_the_log(finish: str | None, status: str) -> None:
+def test_status_and_usage_of_an_answer_are_kept_for_the_log(finish: str | None, status: str) -> None:
     relay = ChatRelay(None, str)
     assert relay.response == {"status": "in_progress", "usage": None}
     call = {"tool_calls": [fragment("{}", id="x", name="f", index=0)]}

@@ -181,6 +181,7 @@ def test_a_refusal_is_text_for_a_client_that_shows_nothing_else() -> None:
         ({"reasoning_content": "a", "reasoning": "a", "reasoning_details": [{"text": "a"}]}, "a"),
         ({"reasoning_content": "", "reasoning": None, "reasoning_details": [{"text": "a"}]}, "a"),
         ({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "a"}, "?"]}]}, "a"),
+        ({"content": [{"thinking": [{"text": "a"}, {"other": 1}, {"text": "b"}]}]}, "ab"),
         ({"content": [{"type": "thinking", "thinking": "a"}]}, "a"),
         ({"content": "<think>a</think>"}, "a"),
         ({"content": [{"type": "reference", "reference_ids": [1]}]}, ""),

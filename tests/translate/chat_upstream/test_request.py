@@ -73,6 +73,13 @@ CARRIED: list[tuple[str, str, Any, Json, Lost]] = [
     ("generic", "service_tier", "default", {}, []),
     ("generic", "service_tier", "flex", {}, dropped("service_tier")),
     ("openai", "service_tier", "flex", {"service_tier": "flex"}, []),
+    (
+        "openai",
+        "text",
+        {"format": {"type": "json_schema", "name": "answer", "schema": SCHEMA}},
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "answer", "schema": SCHEMA}}},
+        [],
+    ),
     ("generic", "include", [], {}, []),
     (
         "generic",

@@ -63,7 +63,7 @@ def test_a_word_of_codex_is_a_status_and_a_code(word: str) -> None:
     ("status", "told"),
     [(400, 400), (418, 418), (599, 599), (500, 502), (399, 502), (600, 502), ("418", 502)],
 )
-def test_the_status_of_the_provider_is_kept_where_codex_says_it(status: object, told: int) -> None:
+def test_the_status_of_the_provider_is_kept_where_codex_reports_it(status: object, told: int) -> None:
     info = {"responseStreamDisconnected": {"httpStatusCode": status}}
     assert failure(read({"message": "no", "codexErrorInfo": info})).status == told
 

@@ -132,7 +132,7 @@ def test_what_a_run_cannot_do(field: Json, param: str, code: str) -> None:
 
 
 def test_a_conversation_is_a_transcript() -> None:
-    one, _ = made(
+    one, losses = made(
         input=[
             turn("system", "S"),
             turn("user", "first"),
@@ -150,6 +150,9 @@ def test_a_conversation_is_a_transcript() -> None:
         ("user", "third\nline"),
     ]
     assert "hidden" not in one.prompt
+    assert [(loss.path, loss.action, loss.severity) for loss in losses.items] == [
+        ("input[3]", "dropped", Severity.IMMATERIAL)
+    ]
 
 
 def test_pictures_are_numbered_where_they_stand() -> None:

@@ -1,4 +1,4 @@
-"""Settings that both engines of the local Codex CLI treat alike: what is taken, reported or refused, and why."""
+"""Settings that both engines of the local Codex CLI treat alike: taken, reported or refused."""
 
 import copy
 from collections.abc import Callable
@@ -31,14 +31,14 @@ def read(body: Json) -> m.CreateResponse:
 
 
 def app_server(body: Json) -> Made:
-    """What the app-server is sent, besides the conversation."""
+    """Return the params for the app-server, besides the conversation."""
     losses = Losses()
     made = plan(read(body), Options("sent"), losses)
     return {**made.start, **made.turn}, losses
 
 
 def executed(body: Json) -> Made:
-    """What `codex exec` is run with, besides the conversation."""
+    """Return the options of a run of `codex exec`, besides the conversation."""
     losses = Losses()
     made = run(read(body), Options("sent"), losses)
     return {"baseInstructions": made.instructions, "schema": made.schema, **made.options}, losses

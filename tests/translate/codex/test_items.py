@@ -25,7 +25,7 @@ def taken_over(*items: Json, recalled: int = 0) -> tuple[list[Json], Losses]:
     return plan(m.CreateResponse.model_validate(whole), options, losses).items, losses
 
 
-def said(role: str, content: Any) -> Json:
+def message_from(role: str, content: Any) -> Json:
     return {"type": "message", "role": role, "content": content}
 
 
@@ -44,11 +44,11 @@ OUTPUT: Json = {"type": "function_call_output", "call_id": "c", "output": "o"}
 
 def test_roles_and_texts_are_in_the_form_that_is_not_dropped() -> None:
     made, losses = taken_over(
-        said("system", "a"),
-        said("developer", [{"type": "input_text", "text": "b"}]),
-        said("user", "c"),
-        said("assistant", "d"),
-        said("system", [{"type": "input_text", "text": "e"}]),
+        message_from("system", "a"),
+        message_from("developer", [{"type": "input_text", "text": "b"}]),
+        message_from("user", "c"),
+        message_from("assistant", "d"),
+        message_from("system", [{"type": "input_text", "text": "e"}]),
     )
     parts = [(item["role"], [(part["type"], part["text"]) for part in item["content"]]) for item in made]
     assert parts == [
@@ -65,7 +65,7 @@ def test_roles_and_texts_are_in_the_form_that_is_not_dropped() -> None:
     "data", [b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF1234WEBP", b"\xff\xd8\xff" + bytes(100)]
 )
 def test_a_picture_that_codex_reads_goes_as_it_is(data: bytes) -> None:
-    given = said("user", [image(encoded(data), detail="high")])
+    given = message_from("user", [image(encoded(data), detail="high")])
     assert taken_over(given)[0] == [given]
 
 
@@ -99,7 +99,7 @@ def test_a_picture_that_codex_does_not_read_is_refused_by_its_place(
     part: Json, param: str, reason: str, place: str
 ) -> None:
     text = {"type": "input_text", "text": "see"}
-    message = said("user", [text, part])
+    message = message_from("user", [text, part])
     items = [message] if place == "content" else [CALL, {**OUTPUT, "output": [text, part]}]
     with pytest.raises(InvalidRequest) as caught:
         taken_over(*items)
@@ -109,7 +109,7 @@ def test_a_picture_that_codex_does_not_read_is_refused_by_its_place(
 
 
 def test_a_picture_of_low_detail_would_be_left_out_so_it_is_sent_as_another() -> None:
-    made, losses = taken_over(said("user", [image(PNG, detail="low")]))
+    made, losses = taken_over(message_from("user", [image(PNG, detail="low")]))
     assert made[0]["content"] == [image(PNG, detail="auto")]
     assert [(one.path, one.action, one.severity) for one in losses.items] == [
         ("input[0].content[0].detail", "changed", Severity.DEGRADING)
@@ -122,7 +122,7 @@ def test_a_picture_of_low_detail_would_be_left_out_so_it_is_sent_as_another() ->
         ([OUTPUT], 0, "input[0].call_id", "there is no call of this id before it"),
         ([CALL], 0, "input[0].call_id", "this call has no output"),
         ([CALL, OUTPUT, {**CALL, "call_id": "d"}], 1, "input[1].call_id", "this call has no output"),
-        ([CALL, said("user", "a")], 1, "history.call_id", "this call has no output"),
+        ([CALL, message_from("user", "a")], 1, "history.call_id", "this call has no output"),
     ],
 )
 def test_a_call_and_its_output_come_together(

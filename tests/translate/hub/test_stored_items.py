@@ -228,6 +228,10 @@ SENT: list[tuple[Json, Json]] = [
         {"status": "completed", "action": {"type": "search", "query": "q", "queries": ["q"]}},
     ),
     (
+        {"type": "tool_search_output", "call_id": "c", "tools": []},
+        {"call_id": "c", "execution": "client", "tools": [], "status": "completed"},
+    ),
+    (
         {
             "type": "tool_search_output",
             "call_id": "c",

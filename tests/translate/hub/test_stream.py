@@ -576,7 +576,7 @@ def test_white_space_after_the_end_of_a_call_writes_nothing() -> None:
     assert stream.arguments_of(1) == "{}"
 
 
-def test_whether_anything_was_said() -> None:
+def test_the_stream_knows_whether_it_holds_any_content() -> None:
     stream = new_stream()
     heartbeat(stream)
     assert (stream.has_output, stream.answer_text()) == (False, "")

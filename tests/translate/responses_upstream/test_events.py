@@ -1,4 +1,4 @@
-"""Single events of Responses upstreams: what is JSON, why an answer failed, how it ended, what it cost."""
+"""Single events of Responses upstreams: JSON, failures, ends, usage."""
 
 import json
 from typing import Any
@@ -171,7 +171,7 @@ NOTHING: Json = {
 
 
 @pytest.mark.parametrize(
-    ("usage", "told"),
+    ("usage", "result"),
     [
         ({"output_tokens": 0}, {}),
         ({"input_tokens": 3}, {"input_tokens": 3, "total_tokens": 3}),
@@ -194,8 +194,8 @@ NOTHING: Json = {
         ),
     ],
 )  # fmt: skip
-def test_usage_has_every_count(usage: Json, told: Json) -> None:
-    assert counted(usage) == NOTHING | told
+def test_usage_has_every_count(usage: Json, result: Json) -> None:
+    assert counted(usage) == NOTHING | result
 
 
 @pytest.mark.parametrize("usage", [None, {}, [], "many", {"input_tokens": 0}, {"total_tokens": 3}])

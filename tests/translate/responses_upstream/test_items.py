@@ -1,4 +1,4 @@
-"""Input items for Responses upstreams of different abilities: what is sent of each, and what is reported."""
+"""Input items for Responses upstreams of different abilities: the form that is sent, and the losses."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ BLIND = GENERIC.model_copy(update={"images": False})
 COMPLETE: Json = {"complete": True}
 
 
-def said(role: str, content: Any, **members: Any) -> Json:
+def message_from(role: str, content: Any, **members: Any) -> Json:
     """A message."""
     return {"type": "message", "role": role, "content": content, **members}
 
@@ -86,30 +86,30 @@ CUSTOM: list[Json] = [
     {"type": "custom_tool_call_output", "call_id": "c", "output": "o"},
 ]
 SENT: dict[str, tuple[list[Json], Json, list[Json]]] = {
-    "a user's text": ([said("user", "a")], {}, [said("user", "a")]),
-    "a user's parts": ([said("user", SEEN)], {}, [said("user", SEEN)]),
+    "a user's text": ([message_from("user", "a")], {}, [message_from("user", "a")]),
+    "a user's parts": ([message_from("user", SEEN)], {}, [message_from("user", SEEN)]),
     "later instructions": (
-        [USER, said("system", "a"), said("developer", [text("b"), text("c")])],
+        [USER, message_from("system", "a"), message_from("developer", [text("b"), text("c")])],
         {},
-        [USER, said("user", [text(f"{LATER}a")]), said("user", [text(f"{LATER}bc")])],
+        [USER, message_from("user", [text(f"{LATER}a")]), message_from("user", [text(f"{LATER}bc")])],
     ),
     "instructions anywhere": (
-        [said("system", "a"), USER, said("developer", [text("b")])],
+        [message_from("system", "a"), USER, message_from("developer", [text("b")])],
         {"instructions_anywhere": True},
-        [said("system", "a"), USER, said("developer", [text("b")])],
+        [message_from("system", "a"), USER, message_from("developer", [text("b")])],
     ),
     "a complete upstream's messages": (
-        [said("developer", "a"), said("assistant", "b"), AGENT, UPDATE],
+        [message_from("developer", "a"), message_from("assistant", "b"), AGENT, UPDATE],
         COMPLETE,
-        [said("developer", "a"), said("assistant", "b"), AGENT, UPDATE],
+        [message_from("developer", "a"), message_from("assistant", "b"), AGENT, UPDATE],
     ),
-    "a message of an agent": ([AGENT], {}, [said("user", [text("hey")])]),
+    "a message of an agent": ([AGENT], {}, [message_from("user", [text("hey")])]),
     "an effort": ([USER, UPDATE], {}, [USER]),
     "the assistant's own members": (
-        [said("assistant", "a", id="msg_1", status="incomplete")],
+        [message_from("assistant", "a", id="msg_1", status="incomplete")],
         {},
         [
-            said(
+            message_from(
                 "assistant",
                 [{"type": "output_text", "text": "a", "annotations": []}],
                 id="msg_1",
@@ -120,7 +120,7 @@ SENT: dict[str, tuple[list[Json], Json, list[Json]]] = {
     "a summary made here": (
         [{"type": "compaction", "encrypted_content": "compaction:summary=s"}],
         {},
-        [said("user", [text(f"{SUMMARY}s")])],
+        [message_from("user", [text(f"{SUMMARY}s")])],
     ),
     "a summary of the upstream's": (
         [{"type": "compaction", "id": "cmp_1", "encrypted_content": "reasoning:encrypted=s"}],
@@ -175,14 +175,14 @@ SENT: dict[str, tuple[list[Json], Json, list[Json]]] = {
     "a known search": ([SEARCHED], {"tools": ("web_search",)}, [SEARCHED]),
     "a known picture": ([MADE], {"tools": ("image_generation",)}, [MADE]),
 }
-"""Name -> items, what the upstream can do, and what it is sent of them without any loss."""
+"""Name -> items, abilities of the upstream, and the items that are sent without any loss."""
 
 
 @pytest.mark.parametrize("name", SENT)
 def test_items_are_sent_in_the_forms_that_the_upstream_reads(name: str) -> None:
-    given, flags, told = SENT[name]
+    given, flags, result = SENT[name]
     request, losses = asked({"input": given}, with_wire(**flags))
-    assert request.body["input"] == told
+    assert request.body["input"] == result
     assert losses.items == []
 
 
@@ -190,13 +190,13 @@ LOST: dict[str, tuple[list[Json], bool, list[Json], list[tuple[str, str, str]]]]
     "pictures of an output": (
         [CALL, returned(SEEN), USER],
         True,
-        [CALL, returned(f"a\nb\n{FOLLOWS}"), said("user", [image()]), USER],
+        [CALL, returned(f"a\nb\n{FOLLOWS}"), message_from("user", [image()]), USER],
         [("input[1].output", "changed", "immaterial")],
     ),
     "pictures of the last output": (
         [CALL, returned(SEEN[2:])],
         True,
-        [CALL, returned(FOLLOWS), said("user", [image()])],
+        [CALL, returned(FOLLOWS), message_from("user", [image()])],
         [("input[1].output", "changed", "immaterial")],
     ),
     "a search elsewhere": (
@@ -211,7 +211,7 @@ LOST: dict[str, tuple[list[Json], bool, list[Json], list[tuple[str, str, str]]]]
         [
             called("image_generation", call_id="ig"),
             returned("completed", "ig"),
-            said("user", [image(detail="auto")]),
+            message_from("user", [image(detail="auto")]),
         ],
         [("input[0]", "emulated", "immaterial")],
     ),
@@ -222,14 +222,14 @@ LOST: dict[str, tuple[list[Json], bool, list[Json], list[tuple[str, str, str]]]]
         [("input[0]", "emulated", "immaterial"), ("input[0]", "dropped", "degrading")],
     ),
 }
-"""Name -> items, whether the upstream sees pictures, what it is sent, and the losses."""
+"""Name -> items, whether the upstream takes images, the items that are sent, and the losses."""
 
 
 @pytest.mark.parametrize("name", LOST)
-def test_what_has_no_form_upstream_is_a_loss(name: str) -> None:
-    given, sees, told, lost = LOST[name]
+def test_content_without_a_form_upstream_is_a_loss(name: str) -> None:
+    given, sees, result, lost = LOST[name]
     request, losses = asked({"input": given}, GENERIC if sees else BLIND)
-    assert request.body["input"] == told
+    assert request.body["input"] == result
     assert [(loss.path, loss.action, loss.severity.value) for loss in losses.items] == lost
 
 
@@ -239,7 +239,7 @@ NEVER = "The generic profile takes no reasoning back"
 
 
 @pytest.mark.parametrize(
-    ("form", "item", "told", "reason"),
+    ("form", "item", "result", "reason"),
     [
         ("text", {"content": WORDS}, {"content": [{"type": "reasoning_text", "text": "a\n\nb"}]}, None),
         ("text", {}, None, HERE),
@@ -250,7 +250,9 @@ NEVER = "The generic profile takes no reasoning back"
         ("never", {"encrypted_content": "reasoning:text=a"}, None, NEVER),
     ],
 )  # fmt: skip
-def test_reasoning_is_sent_or_reported(form: str, item: Json, told: Json | None, reason: str | None) -> None:
+def test_reasoning_is_sent_or_reported(
+    form: str, item: Json, result: Json | None, reason: str | None
+) -> None:
     given = {"type": "reasoning", "summary": [], **item}
     request, losses = asked({"input": [given, USER]}, with_wire(reasoning=form))
     *found, last = request.body["input"]
@@ -258,25 +260,28 @@ def test_reasoning_is_sent_or_reported(form: str, item: Json, told: Json | None,
     assert [(loss.path, loss.action, loss.reason, loss.severity.value) for loss in losses.items] == (
         [] if reason is None else [("input[0]", "dropped", reason, "immaterial")]
     )
-    if told is None:
+    if result is None:
         assert found == []
     else:
         item_id = found[0].pop("id")
-        assert found == [{"type": "reasoning", "summary": [], **told}]
+        assert found == [{"type": "reasoning", "summary": [], **result}]
         assert item_id.startswith("rs_")
         assert len(item_id) == len("rs_") + 24
 
 
 def test_an_item_without_an_id_has_the_same_one_in_each_request() -> None:
-    first, second = items(said("assistant", "a"), said("assistant", "a"))
+    first, second = items(message_from("assistant", "a"), message_from("assistant", "a"))
     assert first["id"] != second["id"]
     assert first["id"].startswith("msg_")
     assert len(first["id"]) == len("msg_") + 24
-    assert items(said("assistant", "other"))[0]["id"] == first["id"]
+    assert items(message_from("assistant", "other"))[0]["id"] == first["id"]
 
 
 def test_instructions_before_the_conversation_are_those_of_the_request() -> None:
-    body = {"instructions": "i", "input": [said("system", "s"), said("developer", [text("d")]), USER]}
+    body = {
+        "instructions": "i",
+        "input": [message_from("system", "s"), message_from("developer", [text("d")]), USER],
+    }
     request, _ = asked(body)
     assert (request.body["instructions"], request.body["input"]) == ("i\n\ns\n\nd", [USER])
     request, _ = asked({"input": [USER]})
@@ -291,7 +296,7 @@ UNKNOWN = "this summary was not made here, or for another key or model, so what 
     [
         *(
             (
-                said(role, [text("a"), image()]),
+                message_from(role, [text("a"), image()]),
                 {},
                 "input[1].content[1]",
                 "unsupported_parameter",
@@ -351,7 +356,7 @@ def test_an_item_that_cannot_be_sent_is_refused_by_its_place(
 @pytest.mark.parametrize(
     ("given", "path"),
     [
-        ([said("user", [text("a"), image()])], "input[0].content[1]"),
+        ([message_from("user", [text("a"), image()])], "input[0].content[1]"),
         ([CALL, returned(SEEN)], "input[1].output[2]"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The output items of a Responses upstream, told apart by whatever ids, calls and indexes its events have."""
+"""The output items of a Responses upstream, matched by the ids, calls and indexes of its events."""
 
 from typing import Any
 
@@ -37,49 +37,55 @@ def test_an_item_can_come_back_where_a_request_may_hold_it() -> None:
     assert not can_come_back({"type": "vendor:thing"})
 
 
-def test_what_is_known_of_an_item_stays() -> None:
-    told = Told("function_call")
-    told.name_it({"item_id": "a", "name": "f"}, 2)
-    told.name_it({"id": "b", "call_id": "c", "name": "g", "namespace": "n"}, 3)
-    told.name_it({"id": 5, "call_id": 5, "name": None, "namespace": 7}, "4")
-    found = (told.id, told.index, told.call_id, told.name, told.namespace)
+def test_known_facts_of_an_item_stay() -> None:
+    result = Told("function_call")
+    result.name_it({"item_id": "a", "name": "f"}, 2)
+    result.name_it({"id": "b", "call_id": "c", "name": "g", "namespace": "n"}, 3)
+    result.name_it({"id": 5, "call_id": 5, "name": None, "namespace": 7}, "4")
+    found = (result.id, result.index, result.call_id, result.name, result.namespace)
     assert found == ("a", 2, "c", "f", "n")
 
 
 def test_members_of_other_types_name_nothing() -> None:
-    told = Told("function_call")
-    told.name_it({"id": 5, "call_id": 5, "name": 5, "namespace": 5}, "5")
-    assert (told.id, told.index, told.call_id, told.name, told.namespace) == (None, None, "", "", None)
+    result = Told("function_call")
+    result.name_it({"id": 5, "call_id": 5, "name": 5, "namespace": 5}, "5")
+    assert (result.id, result.index, result.call_id, result.name, result.namespace) == (
+        None,
+        None,
+        "",
+        "",
+        None,
+    )
 
 
 def test_a_part_without_an_index_is_the_one_that_grew_last() -> None:
-    told = Told("reasoning")
-    assert told.index_of("summary_text", {}) == 0
-    told.add("summary_text", 0, "a")
-    told.add("summary_text", 3, "b")
-    told.add("reasoning_text", 1, "c")
-    assert told.index_of("summary_text", {}) == 3
-    assert told.index_of("summary_text", {"content_index": 5, "summary_index": None}) == 3
-    assert told.index_of("summary_text", {"summary_index": 1}) == 1
-    assert told.index_of("reasoning_text", {"summary_index": 5}) == 1
-    assert told.index_of("reasoning_text", {"content_index": 5}) == 5
-    assert (told.said("summary_text"), told.said("reasoning_text")) == ("ab", "c")
+    result = Told("reasoning")
+    assert result.index_of("summary_text", {}) == 0
+    result.add("summary_text", 0, "a")
+    result.add("summary_text", 3, "b")
+    result.add("reasoning_text", 1, "c")
+    assert result.index_of("summary_text", {}) == 3
+    assert result.index_of("summary_text", {"content_index": 5, "summary_index": None}) == 3
+    assert result.index_of("summary_text", {"summary_index": 1}) == 1
+    assert result.index_of("reasoning_text", {"summary_index": 5}) == 1
+    assert result.index_of("reasoning_text", {"content_index": 5}) == 5
+    assert (result.said("summary_text"), result.said("reasoning_text")) == ("ab", "c")
 
 
 @pytest.mark.parametrize(
     ("index", "text", "rest"),
     [(0, "abcd", "cd"), (0, "ab", ""), (0, "xbcd", ""), (1, "abcd", ""), (1, "new", "")],
 )
-def test_the_rest_of_a_part_is_what_its_deltas_left_out(index: int, text: str, rest: str) -> None:
-    told = Told("message")
-    assert told.rest_of_part("output_text", 4, text) == text
-    told.add("output_text", 0, "a")
-    told.add("output_text", 0, "b")
-    assert told.rest_of_part("output_text", index, text) == rest
+def test_the_rest_of_a_part_is_the_text_after_its_deltas(index: int, text: str, rest: str) -> None:
+    result = Told("message")
+    assert result.rest_of_part("output_text", 4, text) == text
+    result.add("output_text", 0, "a")
+    result.add("output_text", 0, "b")
+    assert result.rest_of_part("output_text", index, text) == rest
 
 
 @pytest.mark.parametrize(
-    ("said", "texts", "rest"),
+    ("so_far", "texts", "rest"),
     [
         ("", ["ab", "c"], [(0, "ab"), (1, "c")]),
         ("a", ["ab", "c"], [(0, "b"), (1, "c")]),
@@ -92,12 +98,12 @@ def test_the_rest_of_a_part_is_what_its_deltas_left_out(index: int, text: str, r
         ("", [], []),
     ],
 )
-def test_the_rest_of_an_item_is_what_its_parts_left_out(
-    said: str, texts: list[str], rest: list[tuple[int, str]] | None
+def test_the_rest_of_an_item_is_the_text_after_its_parts(
+    so_far: str, texts: list[str], rest: list[tuple[int, str]] | None
 ) -> None:
-    told = Told("message")
-    told.add("output_text", 0, said)
-    assert told.rest("output_text", texts) == rest
+    result = Told("message")
+    result.add("output_text", 0, so_far)
+    assert result.rest("output_text", texts) == rest
 
 
 # -- which item an event means -------------------------------------------------------------------------------------
@@ -172,7 +178,7 @@ def test_a_call_that_is_done_takes_the_first_open_item_without_a_call() -> None:
     assert third not in (named, first, second)
 
 
-def test_the_final_items_are_those_that_were_told_in_their_order() -> None:
+def test_the_final_items_match_the_streamed_ones_in_order() -> None:
     ledger = Ledger()
     first, second = ledger.opened(item("message", id="a"), 0), ledger.opened(item("message", id="b"), 1)
     assert ledger.final(item("message", id="b")) is second

@@ -283,7 +283,7 @@ def test_an_incomplete_response(reason: str | None, told_as: str) -> None:
 
 
 @pytest.mark.parametrize("end", [{}, {"status": "in_progress"}, {"status": "incomplete"}])
-def test_the_name_of_the_last_event_tells_that_an_answer_was_cut_short(end: Json) -> None:
+def test_the_type_of_the_last_event_marks_an_incomplete_answer(end: Json) -> None:
     told = Session().read([*whole(message("a"))[:-1], {"type": "response.incomplete", "response": end}])
     assert told.response["incomplete_details"] == {"reason": "max_output_tokens"}
 
@@ -556,10 +556,52 @@ def test_an_item_without_an_id_gets_one() -> None:
         ("content_part", "output_text", ("", "", "")),
     ],
 )
-def test_a_part_may_be_all_that_tells_a_text(kind: str, part: Any, told: tuple[str, str, str]) -> None:
+def test_the_end_of_a_part_alone_may_hold_the_text(kind: str, part: Any, told: tuple[str, str, str]) -> None:
     event = {"type": f"response.{kind}.done", "item_id": "x", "output_index": 0, "part": part}
     found = Session().read([event, {"type": "response.completed", "response": response([])}])
     assert (found.text, found.refusal, found.reasoning) == told
+
+
+def test_the_secret_of_an_item_that_is_passed_on_is_sealed() -> None:
+    session = Session()
+    item = {"type": "compaction", "id": "cmp_1", "encrypted_content": "theirs"}
+    session.reader.feed(json.dumps(response([item])).encode())
+    session.reader.close()
+    assert session.sealed == [{"encrypted": "theirs"}]
+    assert session.stream.response["output"] == [item | {"encrypted_content": "sealed 1"}]
+
+
+@pytest.mark.parametrize("kind", ["added", "done"])
+@pytest.mark.parametrize("item", [None, "message", {}, {"id": "x"}, {"type": 5}])
+def test_an_item_without_a_type_is_passed_over(kind: str, item: Any) -> None:
+    event = {"type": f"response.output_item.{kind}", "output_index": 0, "item": item}
+    assert Session().read([event, *whole(message("a"))]).text == "a"
+
+
+def test_items_without_ids_end_by_their_indexes() -> None:
+    def item(text: str) -> Json:
+        return {"type": "message", "content": [{"type": "output_text", "text": text}]}
+
+    def event(kind: str, index: int, **members: Any) -> Json:
+        return {"type": f"response.{kind}", "output_index": index, **members}
+
+    events = [
+        event("output_item.added", 0, item=item("")),
+        event("output_item.added", 1, item=item("")),
+        event("output_text.delta", 0, delta="a"),
+        event("output_item.done", 0, item=item("a!")),
+        event("output_text.delta", 1, delta="b"),
+        event("output_item.done", 1, item=item("b!")),
+        {"type": "response.completed", "response": response([])},
+    ]
+    assert [text for _, text in Session().read(events).items] == ["a!", "b!"]
+
+
+def test_odd_parts_of_a_message_are_passed_over() -> None:
+    source = {"type": "url_citation", "url": "u", "title": "t", "start_index": 0, "end_index": 1}
+    parts = ["odd", {"type": "output_text", "text": "a", "annotations": [source]}, {"annotations": "odd"}]
+    found = Session().read([response([message("") | {"content": parts}])])
+    assert (found.text, found.annotations) == ("a", [source])
 
 
 def test_a_call_is_announced_as_soon_as_the_upstream_announces_it() -> None:

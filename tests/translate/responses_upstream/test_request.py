@@ -144,8 +144,8 @@ DROPPED: dict[str, tuple[Any, Severity | None]] = {
     "moderation": ({"model": "m"}, Severity.DEGRADING),
     "temperature": (1, Severity.DEGRADING),
 }
-"""Parameters that a profile drops -> a value, and the weight of its loss; None where it says nothing."""
-WORTH_SAYING: dict[str, tuple[Any, Severity]] = {
+"""Parameters that a profile drops -> a value, and the weight of its loss; None if it equals the default."""
+DROPPED_OTHERWISE: dict[str, tuple[Any, Severity]] = {
     "metadata": ({"a": "b"}, Severity.IMMATERIAL),
     "service_tier": ("flex", Severity.DEGRADING),
     "top_logprobs": (1, Severity.DEGRADING),
@@ -155,9 +155,13 @@ WORTH_SAYING: dict[str, tuple[Any, Severity]] = {
 
 @pytest.mark.parametrize(
     ("name", "value", "severity"),
-    [(name, value, severity) for rows in (DROPPED, WORTH_SAYING) for name, (value, severity) in rows.items()],
+    [
+        (name, value, severity)
+        for rows in (DROPPED, DROPPED_OTHERWISE)
+        for name, (value, severity) in rows.items()
+    ],
 )
-def test_a_parameter_that_the_profile_drops_is_a_loss_where_it_asks_for_anything(
+def test_a_dropped_parameter_is_a_loss_unless_it_equals_the_default(
     name: str, value: Any, severity: Severity | None
 ) -> None:
     request, losses = asked({name: value}, with_wire(dropped=(name,)))
@@ -206,7 +210,7 @@ def test_an_effort_that_is_a_word_of_chat_goes_as_it_was_asked() -> None:
     assert (request.body["reasoning"], losses.items) == ({"effort": "low"}, [])
 
 
-def test_a_complete_upstream_is_given_what_belongs_to_its_account() -> None:
+def test_a_complete_upstream_receives_prompts_and_context_management() -> None:
     body = {"prompt": {"id": "p"}, "context_management": [{"type": "compaction"}]}
     assert sent(body, OPENAI).items() >= body.items()
 

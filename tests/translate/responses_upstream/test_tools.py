@@ -1,4 +1,4 @@
-"""Tools and their choice for Responses upstreams of different abilities: what is offered, and what is reported."""
+"""Tools and their choice for Responses upstreams of different abilities: offers and losses."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def choosing(*choices: str, **flags: Any) -> Profile:
     return with_wire(**flags).model_copy(update={"tool_choice": choices})
 
 
-def test_a_function_has_every_member_and_keeps_what_a_vendor_added() -> None:
+def test_a_function_has_every_member_and_keeps_vendor_members() -> None:
     given = {
         **ADD,
         "description": "d",
@@ -60,15 +60,15 @@ def test_a_function_has_every_member_and_keeps_what_a_vendor_added() -> None:
 
 def test_tools_of_known_kinds_go_as_they_are_and_the_others_as_functions() -> None:
     profile = with_wire(tools=("function", "web_search", "namespace"))
-    told = sent({"tools": [ADD, PATCH, SPACE, SEARCH]}, profile)["tools"]
-    assert told[:2] == [SPACE, SEARCH]
-    assert told[2] == function("add")
-    assert (told[3]["type"], told[3]["name"], told[3]["parameters"]["required"]) == (
+    result = sent({"tools": [ADD, PATCH, SPACE, SEARCH]}, profile)["tools"]
+    assert result[:2] == [SPACE, SEARCH]
+    assert result[2] == function("add")
+    assert (result[3]["type"], result[3]["name"], result[3]["parameters"]["required"]) == (
         "function",
         "patch",
         ["input"],
     )
-    assert len(told) == 4
+    assert len(result) == 4
 
 
 @pytest.mark.parametrize(
@@ -88,9 +88,18 @@ def test_a_denied_tool_is_not_offered_to_a_complete_upstream(
     denied: set[str], left: list[Json] | None
 ) -> None:
     body = {"tools": [ADD, SPACE, SEARCH], "parallel_tool_calls": False}
-    told = sent(body, OPENAI, denied_tools=frozenset(denied))
-    assert told.get("tools") == left
-    assert ("parallel_tool_calls" in told) == (left is not None)
+    result = sent(body, OPENAI, denied_tools=frozenset(denied))
+    assert result.get("tools") == left
+    assert ("parallel_tool_calls" in result) == (left is not None)
+
+
+def test_a_denied_tool_must_not_be_called() -> None:
+    request, losses = asked({"tools": [ADD, PATCH]}, denied_tools=frozenset({"add"}))
+    assert [tool["name"] for tool in request.body["tools"]] == ["patch"]
+    assert (request.tools.may_call("add"), request.tools.may_call("patch")) == (False, True)
+    assert [(loss.path, loss.action, loss.severity) for loss in losses.items] == [
+        ("tools[0]", "dropped", Severity.IMMATERIAL)
+    ]
 
 
 NEVER = "tool_choice cannot be served here: The generic profile cannot be made to call a tool."
@@ -98,7 +107,7 @@ ABSENT = "tool_choice: the tool {!r} is not offered."
 
 
 @pytest.mark.parametrize(
-    ("choice", "taken", "offered", "told"),
+    ("choice", "taken", "offered", "result"),
     [
         ("auto", (), ["add", "patch"], None),
         ("none", (), [], None),
@@ -109,12 +118,12 @@ ABSENT = "tool_choice: the tool {!r} is not offered."
         (PATCH, ("function",), ["add", "patch"], {"type": "function", "name": "patch"}),
     ],
 )
-def test_a_choice_is_made_by_what_the_upstream_takes(
-    choice: Any, taken: tuple[str, ...], offered: list[str], told: Any
+def test_a_choice_is_sent_in_a_form_that_the_upstream_takes(
+    choice: Any, taken: tuple[str, ...], offered: list[str], result: Any
 ) -> None:
     request, losses = asked({"tools": [ADD, PATCH], "tool_choice": choice}, choosing(*taken))
     assert [tool["name"] for tool in request.body.get("tools", ())] == offered
-    assert request.body.get("tool_choice") == told
+    assert request.body.get("tool_choice") == result
     assert losses.items == []
     assert request.tools.may_call("add") == (choice != "none")
 
@@ -141,8 +150,8 @@ def test_a_choice_that_cannot_be_made_is_refused(body: Json, taken: tuple[str, .
 
 
 def test_no_tool_and_no_choice_is_sent_where_the_request_has_no_tool() -> None:
-    told = sent({"tool_choice": "none", "parallel_tool_calls": True}, choosing("none"))
-    assert not {"tools", "tool_choice", "parallel_tool_calls"} & told.keys()
+    result = sent({"tool_choice": "none", "parallel_tool_calls": True}, choosing("none"))
+    assert not {"tools", "tool_choice", "parallel_tool_calls"} & result.keys()
 
 
 def test_a_tool_of_a_known_kind_is_forced_as_it_is() -> None:
@@ -194,11 +203,11 @@ def test_the_outputs_of_a_search_for_tools_stay_where_the_upstream_has_the_searc
         "tools": [ADD],
     }
     call = {"type": "tool_search_call", "call_id": "c", "execution": "client", "arguments": {"query": "q"}}
-    told = sent({"input": [call, found]}, with_wire(tools=("function", "tool_search")))
-    assert ([item["type"] for item in told["input"]], "tools" in told) == (
+    result = sent({"input": [call, found]}, with_wire(tools=("function", "tool_search")))
+    assert ([item["type"] for item in result["input"]], "tools" in result) == (
         ["tool_search_call", "tool_search_output"],
         False,
     )
-    told = sent({"input": [call, found]}, GENERIC)
-    assert [item["type"] for item in told["input"]] == ["function_call", "function_call_output"]
-    assert [tool["name"] for tool in told["tools"]] == ["add"]
+    result = sent({"input": [call, found]}, GENERIC)
+    assert [item["type"] for item in result["input"]] == ["function_call", "function_call_output"]
+    assert [tool["name"] for tool in result["tools"]] == ["add"]

@@ -128,7 +128,7 @@ def test_command_lines_are_read_from_the_arguments(arguments: Json, action: Json
 
 
 @pytest.mark.parametrize(
-    ("operation", "told"),
+    ("operation", "result"),
     [
         (
             {"type": "create_file", "path": "a", "diff": "+b", "x": 1},

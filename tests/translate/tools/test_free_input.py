@@ -210,7 +210,7 @@ def test_escapes_of_halves_of_characters(escapes: str, text: str) -> None:
     assert "".join(read([arguments])) == text
 
 
-def test_a_half_that_is_no_first_half_is_told_at_once() -> None:
+def test_a_second_half_alone_is_emitted_at_once() -> None:
     told = read(['{"input":"\\udc00', "\\", 'udc00"}'])
     assert told[0] == "\ufffd"
 

@@ -10,6 +10,7 @@ from wireloom.wire.sse import EventReader
 
 _TIMEOUT_SECONDS = 30.0
 _END = b"[DONE]"
+LONGEST_MESSAGE = 200
 
 QUESTION: Json = {
     "model": "demo",
@@ -98,11 +99,13 @@ def get(url: str, key: str | None = None, *, seconds: float = _TIMEOUT_SECONDS) 
 
 
 def message_of(data: bytes) -> str:
-    """Return what an error in JSON says, for people; the JSON itself is never shown."""
+    """Return the message of an error for people: that of an error object, or a plain text, never JSON or HTML."""
     try:
         return str(json.loads(data)["error"]["message"])
     except (ValueError, LookupError, TypeError):
-        return "an error without words"
+        text = data.decode(errors="replace").strip()
+        is_plain = bool(text) and text[0] not in "{[<"
+        return text[:LONGEST_MESSAGE] if is_plain else "an error without a message"
 
 
 def _asked(

@@ -46,7 +46,7 @@ class Running:
     pid: int = 0
 
     def __str__(self) -> str:
-        """Name it: `wireloom 0.1.0 (pid 7)`."""
+        """Name it: `wireloom 0.2.0 (pid 7)`."""
         return f"wireloom {self.version}" + (f" (pid {self.pid})" if self.pid else "")
 
 

@@ -14,6 +14,7 @@ import psutil
 
 from wireloom.cli.client import running
 from wireloom.cli.options import Failure, SettingsCommand, warn_without_key
+from wireloom.cli.service.codex_program import NAMED_BY, check_program, login_warning
 from wireloom.cli.service.serve import env_file_option, files_options, holds, serve, with_token
 from wireloom.config import Endpoint, Settings, flag_name, flag_of, load
 from wireloom.config.files.service import (
@@ -97,8 +98,11 @@ def status(
     tell(ServiceFiles.chosen(pid_file, log_file, state_file), verbose=verbose)
 
 
-def begin(given: Mapping[str, Any], files: ServiceFiles) -> None:
-    """Start a service with these settings; raises ``Failure`` when there is one."""
+def begin(given: Mapping[str, Any], files: ServiceFiles, codex_named_by: str = NAMED_BY) -> None:
+    """Start a service with these settings; raises ``Failure`` when there is one.
+
+    codex_named_by: see `serve`.
+    """
     before = read_service(files.state)
     if before is not None and process_of(before) is not None:
         raise Failure(f"It runs already at {before.url}. `wireloom restart` starts it anew.")
@@ -106,7 +110,7 @@ def begin(given: Mapping[str, Any], files: ServiceFiles) -> None:
     gateway = running.find(settings.host, settings.port)
     if gateway is not None:
         raise Failure(holds(gateway))
-    _launch(Service(dict(given), folder=os.getcwd()), files)
+    _launch(Service(dict(given), folder=os.getcwd()), files, codex_named_by)
 
 
 def end(files: ServiceFiles) -> None:
@@ -121,7 +125,7 @@ def end(files: ServiceFiles) -> None:
     click.echo("Stopped.")
 
 
-def begin_anew(given: Mapping[str, Any], files: ServiceFiles) -> None:
+def begin_anew(given: Mapping[str, Any], files: ServiceFiles, codex_named_by: str = NAMED_BY) -> None:
     """End a service and start it with its settings, and those given over them; raises ``Failure`` where it had none."""
     service = read_service(files.state)
     if service is None:
@@ -130,19 +134,25 @@ def begin_anew(given: Mapping[str, Any], files: ServiceFiles) -> None:
         )
     anew = service.overridden(given)
     resume(anew)
-    load(Settings, anew.given)  # what cannot be used leaves the running one alone
+    # What cannot be used leaves the running one alone.
+    check_program(load(Settings, anew.given), codex_named_by)
     process = process_of(service)
     if process is not None:
         _end(process, service.drain_seconds)
-    _launch(anew, files)
+    _launch(anew, files, codex_named_by)
 
 
-def tell(files: ServiceFiles, *, verbose: bool) -> None:
-    """Tell whether a service runs, or another gateway; raises ``Failure`` when none does."""
+def tell(
+    files: ServiceFiles, *, verbose: bool, endpoint: Endpoint | None = None, starts: str = "wireloom start"
+) -> None:
+    """Tell whether a service runs, or another gateway; raises ``Failure`` when none does.
+
+    endpoint: where another one would be, None for the address of the settings; starts: the command that starts a service.
+    """
     service = read_service(files.state)
     process = None if service is None else process_of(service)
     if service is None or process is None:
-        _tell_of_others()
+        _tell_of_others(endpoint or load(Endpoint, {}), starts)
         return
     since = datetime.fromtimestamp(process.create_time()).strftime("%Y-%m-%d %H:%M:%S")
     memory = process.memory_info().rss / 2**20
@@ -156,19 +166,18 @@ def tell(files: ServiceFiles, *, verbose: bool) -> None:
         click.echo(f"  {name:<{width}}  {value}")
 
 
-def _tell_of_others() -> None:
-    """Tell of a gateway that was not started by `wireloom start`; raises ``Failure`` where there is none."""
-    endpoint = load(Endpoint, {})
+def _tell_of_others(endpoint: Endpoint, starts: str) -> None:
+    """Tell of a gateway that was started otherwise; raises ``Failure`` where there is none."""
     gateway = running.find(endpoint.host, endpoint.port)
     if gateway is not None:
         click.echo(
-            f"A gateway ({gateway.version}) answers at {gateway.root}; it was not started by `wireloom start`."
+            f"A gateway ({gateway.version}) answers at {gateway.root}; it was not started by `{starts}`."
         )
         if gateway.pid:
             click.echo(f"  pid  {gateway.pid}")
         return
     where = f", and none answers at {running.address(endpoint.host, endpoint.port)}" if endpoint.port else ""
-    raise Failure(f"No gateway was started by `wireloom start`{where}. `wireloom start` starts one.")
+    raise Failure(f"No gateway was started by `{starts}`{where}. `{starts}` starts one.")
 
 
 def redacted(service: Service) -> dict[str, str]:
@@ -216,12 +225,14 @@ def _end(process: psutil.Process, drain_seconds: float) -> None:
             continue
 
 
-def _launch(service: Service, files: ServiceFiles) -> None:
+def _launch(service: Service, files: ServiceFiles, codex_named_by: str) -> None:
     """Start a process for a service, and wait until it takes requests.
 
     Raises ``Failure`` when it ends before, with the last lines of its log.
     """
-    settings = with_token(load(Settings, service.given))
+    settings = load(Settings, service.given)
+    check_program(settings, codex_named_by)
+    settings = with_token(settings)
     warn_without_key(settings)
     entries = settings.named.values()
     named = {name for entry in entries for name in (entry.upstream_profile.api_key_env, entry.api_key_env)}
@@ -250,6 +261,8 @@ def _launch(service: Service, files: ServiceFiles) -> None:
         if begun is not None and begun.pid == process.pid:
             process.returncode = 0  # it outlives us, so nobody waits for its end
             click.echo(f"wireloom runs at {begun.url} (pid {begun.pid}).\nIts log is {files.log}.")
+            if warning := login_warning(settings):
+                click.echo(warning, err=True)
             return
         if process.poll() is not None:
             said = files.log.read_bytes()[before:].decode(errors="replace").splitlines()[-_TOLD_LINES:]

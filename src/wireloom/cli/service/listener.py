@@ -24,6 +24,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from wireloom.api.drain import Drain
 from wireloom.app import create_app, list_models
 from wireloom.cli.client.connect import root_url
+from wireloom.cli.service.banner import banner
+from wireloom.cli.service.codex_program import login_warning, needs_codex
 from wireloom.cli.service.lines import TerminalFormatter
 from wireloom.config import Settings
 from wireloom.config.files.service import Service, append_private, read_service, write_private, write_service
@@ -175,14 +177,18 @@ def run(
     log_file: str | None = None,
     state_file: str | None = None,
     name_models: bool = False,
+    next_command: str | None = None,
 ) -> None:
     """Serve on ``listener`` until a signal ends it.
 
     pid_file, state_file: tell there which process serves, and where, while it does; log_file: log there;
-    name_models: print the upstream's models once it does.
+    name_models: print the upstream's models once it does; next_command: what uses this gateway, with ``PORT`` for its
+    port; None for the usual.
     """
     configure_logging(settings.log_level, log_file)
-    url = root_url(settings.host, listener.getsockname()[1])
+    port = listener.getsockname()[1]
+    url = root_url(settings.host, port)
+    next_command = next_command and next_command.replace("PORT", str(port))
 
     def ready() -> None:
         if pid_file is not None:
@@ -194,10 +200,14 @@ def run(
             )
             write_service(Path(state_file), service)
         click.echo(f"wireloom listening on {url}", err=True)
+        if sys.stderr.isatty():
+            click.echo("\n".join(banner(settings, url, next_command)), err=True)
+        loop = asyncio.get_running_loop()
+        later.append(loop.create_task(_warn_without_login(settings)))
         if name_models:
-            naming.append(asyncio.get_running_loop().create_task(_name_models(settings)))
+            later.append(loop.create_task(_name_models(settings, next_command)))
 
-    naming: list[asyncio.Task[None]] = []
+    later: list[asyncio.Task[None]] = []
     try:
         with suppress(KeyboardInterrupt):
             Server(settings, ready).run(sockets=[listener])
@@ -206,14 +216,22 @@ def run(
             Path(pid_file).unlink(missing_ok=True)
 
 
-async def _name_models(settings: Settings) -> None:
+async def _warn_without_login(settings: Settings) -> None:
+    if needs_codex(settings):
+        warning = await asyncio.to_thread(login_warning, settings)
+        if warning is not None:
+            click.echo(warning, err=True)
+
+
+async def _name_models(settings: Settings, next_command: str | None) -> None:
     try:
         names = [str(model["slug"]) for model in await list_models(settings)]
     except GatewayError as error:
-        click.echo(f"The upstream's models are not known: {error.message}", err=True)
+        click.echo(f"The upstream's models are not known: {error}", err=True)
         return
     click.echo(f"Models of the upstream: {', '.join(names) or 'none are listed'}", err=True)
-    click.echo("`wireloom config codex` prints the configuration of Codex, with their abilities.", err=True)
+    if next_command is not None:
+        click.echo(f"`{next_command}` prints the configuration of Codex for this gateway.", err=True)
 
 
 def _born() -> float:

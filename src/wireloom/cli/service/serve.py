@@ -14,6 +14,7 @@ from wireloom.cli.client import running
 from wireloom.cli.client.running import Running
 from wireloom.cli.lazy import resolve
 from wireloom.cli.options import Failure, SettingsCommand, warn_without_key
+from wireloom.cli.service.codex_program import NAMED_BY, check_program
 from wireloom.config import Settings, config_file, load
 from wireloom.config.files.env_file import set_variables
 from wireloom.config.files.service import read_service
@@ -85,12 +86,17 @@ def serve(
     log_file: str | None = None,
     state_file: str | None = None,
     name_models: bool = False,
+    next_command: str | None = None,
+    codex_named_by: str = NAMED_BY,
 ) -> None:
     """Serve with these settings until a signal ends it.
 
-    name_models: print the upstream's models once it serves; the files are as for `wireloom serve`.
+    name_models: print the upstream's models once it serves; next_command: see `run`; codex_named_by: how the Codex CLI is
+    named, for messages; the files are as for `wireloom serve`.
     """
-    settings = with_token(load(Settings, given))
+    settings = load(Settings, given)
+    check_program(settings, codex_named_by)
+    settings = with_token(settings)
     warn_without_key(settings)
     if settings.log_content:
         click.echo("Warning: --log-content writes prompts and answers into the log.", err=True)
@@ -103,6 +109,7 @@ def serve(
             log_file=log_file,
             state_file=state_file,
             name_models=name_models,
+            next_command=next_command,
         )
 
 

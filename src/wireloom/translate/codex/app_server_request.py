@@ -119,7 +119,7 @@ Apply: TypeAlias = Callable[[_Build, str, Any], None]
 
 
 def _instructions(build: _Build, _: str, value: str) -> None:
-    build.instructions.insert(0, value)
+    build.instructions.append(value)  # first: fields come in the order of their names
 
 
 def _reasoning(build: _Build, path: str, value: Json) -> None:

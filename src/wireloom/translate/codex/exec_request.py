@@ -171,7 +171,7 @@ Apply: TypeAlias = Callable[[Any, str, Any], None]
 
 
 def _instructions(build: _Build, _: str, value: str) -> None:
-    build.instructions.insert(0, value)
+    build.instructions.append(value)  # first: fields come in the order of their names
 
 
 def _tools(_: _Build, path: str, value: list[Json]) -> None:

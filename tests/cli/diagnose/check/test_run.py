@@ -72,7 +72,7 @@ def test_another_contract_is_reported(good_url: str, transport: httpx.HTTPTransp
     report = check(good_url, transport, Plan(only={"health"}), served(document))
     assert report.ok
     told = " ".join(report.differs)
-    assert "it lacks compactResponse, countInputTokens, createChatCompletion" in told
+    assert "it lacks about, compactResponse, countInputTokens, createChatCompletion" in told
     assert "its version is 0" in told
     assert "The contract that it serves differs" in as_words(report)
 

@@ -266,6 +266,7 @@ class Run:
 
 # In this order: creation first, deletion last.
 RUNS: dict[str, tuple[Run, ...]] = {
+    "about": (Run("gateway", once=True),),
     "health": (Run("gateway", once=True),),
     "ready": (Run("gateway", once=True),),
     "metrics": (Run("gateway", once=True),),

@@ -12,6 +12,13 @@ MOST_MODELS = 3
 """Of the models that are listed, so many are retrieved."""
 
 
+def about(probe: Probe) -> Iterator[str]:
+    """What answers, and where to read on."""
+    answer = probe.obtain("about")
+    if answer.object.get("name") != "wireloom":
+        yield f"name is {answer.object.get('name')!r}, not 'wireloom'"
+
+
 def health(probe: Probe) -> Iterator[str]:
     """The gateway lives."""
     status = probe.obtain("health").object.get("status")
@@ -103,6 +110,7 @@ def no_method(probe: Probe) -> Iterator[str]:
 
 
 CASES = (
+    Case("about", "", "gateway", about),
     Case("health", "", "gateway", health),
     Case("ready", "", "gateway", ready),
     Case("metrics", "text", "gateway", metrics),
