@@ -76,7 +76,7 @@ TABLES: tuple[tuple[str, str, type[BaseModel]], ...] = (
 
 def _entry(title: str, told: str, kind: type[BaseModel]) -> str:
     rows = iter((f"`{name}`", field.description or "") for name, field in kind.model_fields.items())
-    return f"\n## {title}\n\n{told}\n\n" + table(("key", "what it says"), rows)
+    return f"\n## {title}\n\n{told}\n\n" + table(("key", "meaning"), rows)
 
 
 def settings() -> str:
@@ -97,9 +97,10 @@ def settings() -> str:
     return (
         "# Settings\n\nA flag wins over its variable, the variable over the config file "
         "(`$WIRELOOM_CONFIG`, else `$XDG_CONFIG_HOME/wireloom/config.toml`), the file over the default.\n\n"
-        + table(("flag", "variable", "key in the file", "default", "what it does"), rows())
+        + table(("flag", "variable", "key in the file", "default", "meaning"), rows())
         + "".join(_entry(*told) for told in TABLES)
-        + "\nKeys belong into variables or the file: shells remember flags, and the process list shows them at first.\n"
+        + "\nKeys of the config file may be written with hyphens, as flags are (`api-key-env`). Put secrets into variables "
+        "or the file: shells remember flags, and the process list shows them at first.\n"
     )
 
 

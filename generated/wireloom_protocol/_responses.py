@@ -2625,24 +2625,19 @@ class Readiness(Deferred):
     problems: Omittable[Map[str, str]] = None
 
 
-class Counters(Deferred):
+class Usage(Deferred):
     """
-    Counters since the start. A request whose client left counts in the total alone.
+    Requests and tokens of one key, backend and model. A name that is not known is `other`; `none` stands where there is none.
     """
 
     model_config = ConfigDict(
         extra="allow",
     )
-    requests_total: Integer
-    requests_ok: Integer
-    requests_error: Integer
-    errors_by_status: Map[str, Integer]
-    engine: str
-    uptime_seconds: Number
-    app_server_pool_started: Boolean
-    requests_open: Integer
+    key: str
+    backend: str
+    model: str
+    requests: Integer
     tokens: Map[str, Integer]
-    account_windows: Map[str, Number]
 
 
 class InputAudioContentParamInputAudio(Deferred):
@@ -4035,6 +4030,27 @@ class ToolSearchCallItemParam(Deferred):
     execution: NullIsAbsent[ToolSearchExecutionType] = None
     arguments: EmptyModelParam
     status: FunctionCallItemStatus | None = None
+
+
+class Counters(Deferred):
+    """
+    Counters since the start. A request whose client left counts in the total alone.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    requests_total: Integer
+    requests_ok: Integer
+    requests_error: Integer
+    errors_by_status: Map[str, Integer]
+    engine: str
+    uptime_seconds: Number
+    app_server_pool_started: Boolean
+    requests_open: Integer
+    tokens: Map[str, Integer]
+    usage: Many[Usage]
+    account_windows: Map[str, Number]
 
 
 class OutputTextContentParam(Deferred):

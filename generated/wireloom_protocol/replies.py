@@ -2029,21 +2029,16 @@ class Readiness(TypedDict):
     problems: NotRequired[dict[str, str]]
 
 
-class Counters(TypedDict):
+class Usage(TypedDict):
     """
-    Counters since the start. A request whose client left counts in the total alone.
+    Requests and tokens of one key, backend and model. A name that is not known is `other`; `none` stands where there is none.
     """
 
-    requests_total: int
-    requests_ok: int
-    requests_error: int
-    errors_by_status: dict[str, int]
-    engine: str
-    uptime_seconds: float
-    app_server_pool_started: bool
-    requests_open: int
+    key: str
+    backend: str
+    model: str
+    requests: int
     tokens: dict[str, int]
-    account_windows: dict[str, float]
 
 
 class InputAudioContentParamInputAudio(TypedDict):
@@ -3231,6 +3226,24 @@ class ToolSearchCallItemParam(TypedDict):
     execution: NotRequired[ToolSearchExecutionType | None]
     arguments: EmptyModelParam
     status: NotRequired[FunctionCallItemStatus | None]
+
+
+class Counters(TypedDict):
+    """
+    Counters since the start. A request whose client left counts in the total alone.
+    """
+
+    requests_total: int
+    requests_ok: int
+    requests_error: int
+    errors_by_status: dict[str, int]
+    engine: str
+    uptime_seconds: float
+    app_server_pool_started: bool
+    requests_open: int
+    tokens: dict[str, int]
+    usage: list[Usage]
+    account_windows: dict[str, float]
 
 
 class OutputTextContentParam(TypedDict):

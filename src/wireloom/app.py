@@ -14,7 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import Scope
 from wireloom_protocol import routes
 
-from wireloom.api.auth import Keys
+from wireloom.api.auth import ANONYMOUS, Keys
 from wireloom.api.chat import ChatCompletions
 from wireloom.api.conversations import Conversations
 from wireloom.api.drain import Drain
@@ -23,6 +23,7 @@ from wireloom.api.guard import ANY, Guard
 from wireloom.api.handlers import METHODS, answer_failures
 from wireloom.api.models import Models, catalogue
 from wireloom.api.observe.genai import PROVIDERS
+from wireloom.api.observe.labels import Names
 from wireloom.api.observe.meters import Meters
 from wireloom.api.observe.observer import Observer
 from wireloom.api.operations import Operations, mount_documents
@@ -128,7 +129,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(routes.chat_router(ChatCompletions(gateway), edge))
     app.include_router(routes.conversations_router(Conversations(gateway), edge))
     app.include_router(routes.models_router(Models(gateway), edge))
-    meters = Meters(", ".join(entry.backend for entry in settings.named.values()), gateway.limits)
+    kinds = {name: entry.backend for name, entry in settings.named.items()}
+    meters = Meters(kinds, gateway.limits, names_of(settings))
     app.include_router(routes.operations_router(Operations(gateway, meters, drain), edge))
     mount_documents(app)
     answer_failures(app)
@@ -163,6 +165,24 @@ def _surround(
         content=settings.log_content,
         told=told,
     )
+
+
+def names_of(settings: Settings) -> Names:
+    """The names of keys and models that the settings have.
+
+    Args:
+        settings: what describes the backends.
+    """
+    keys = {*settings.token, *settings.keys, ANONYMOUS}
+    models: set[tuple[str, str]] = set()
+    for name, entry in settings.named.items():
+        own = [*entry.model_map.values(), *entry.models, *([entry.model] if entry.model else ())]
+        models.update((name, model) for model in own)
+    for route in settings.routes.values():
+        for target in route.to:
+            name, _, model = target.partition("/")
+            models.add((name, settings.named[name].model_map.get(model, model)))
+    return Names(keys, models)
 
 
 def providers_of(settings: Settings) -> tuple[dict[str, str], str]:

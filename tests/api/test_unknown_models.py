@@ -91,7 +91,7 @@ async def test_a_model_that_is_listed_and_refused() -> None:
 
     async with raw(refuses) as (url, _), gateway(url, provider="deepseek") as base:
         told = (await ask(base, "big")).json()["error"]["message"]
-    assert told == "DeepSeek lists the model big, and refuses it."
+    assert told == "DeepSeek lists the model big, and refuses it: no"
 
 
 async def test_the_list_is_asked_for_once_and_only_after_a_failure() -> None:

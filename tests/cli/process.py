@@ -1,10 +1,13 @@
 """A wireloom process for tests, with everything it prints."""
 
 import os
+import pty
+import select
 import signal as signals
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
@@ -90,3 +93,35 @@ class Wireloom:
         for reader in self._readers:
             reader.join(SECONDS)
         return code
+
+
+def on_a_terminal(*arguments: str, until: str) -> str:
+    """Run wireloom on a terminal of its own; return what it shows until it ends, or is ended after some text."""
+    screen, terminal = pty.openpty()
+    shown = ""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "wireloom", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=terminal,
+        stderr=terminal,
+    )
+    os.close(terminal)
+    try:
+        deadline = time.monotonic() + SECONDS
+        while until not in shown and time.monotonic() < deadline:
+            if select.select([screen], [], [], 0.2)[0]:
+                shown += _read(screen)
+            elif process.poll() is not None:
+                break
+    finally:
+        process.terminate()
+        process.wait(30)
+        os.close(screen)
+    return shown.replace("\r", "")
+
+
+def _read(screen: int) -> str:
+    try:
+        return os.read(screen, 4096).decode()
+    except OSError:  # the other side has closed it
+        return ""

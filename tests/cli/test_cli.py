@@ -61,7 +61,7 @@ def test_help_of_serve_lists_exactly_the_settings() -> None:
         param.name: param for param in command.params if isinstance(param, click.Option) and not param.hidden
     }
     files = {"pid_file", "log_file", "state_file", "env_file"}
-    assert options.keys() == Settings.model_fields.keys() | {"debug"} | files
+    assert options.keys() == Settings.model_fields.keys() | {"debug", "help_all"} | files
     for name, field in Settings.model_fields.items():
         option = options[name]
         aliases = flag_of(Settings, name).aliases
@@ -72,6 +72,9 @@ def test_help_of_serve_lists_exactly_the_settings() -> None:
     assert options["strict"].secondary_opts == ["--no-strict"]
     assert options["no_auth"].secondary_opts == []
     assert options["token"].multiple
+    wire = options["upstream_wire"].type
+    assert isinstance(wire, click.Choice)
+    assert tuple(wire.choices) == ("chat", "responses")
     for name in ("backend", "log_level"):
         choice = options[name].type
         assert isinstance(choice, click.Choice)
@@ -79,7 +82,7 @@ def test_help_of_serve_lists_exactly_the_settings() -> None:
 
 
 def test_help_of_serve_shows_every_flag_and_default(invoke: Invoke) -> None:
-    text = " ".join(invoke("serve", "--help").output.split())
+    text = " ".join(invoke("serve", "--help-all").output.split())
     assert [name for name in Settings.model_fields if flag_name(name) not in text] == []
     for default in ("127.0.0.1", "4444", "300", "chat", "info"):
         assert f"default: {default}]" in text
@@ -120,6 +123,24 @@ def test_misuse_ends_with_2_and_one_message(arguments: tuple[str, ...], words: s
     assert words in result.stderr
     assert result.stderr.count("Error:") == 1
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("serv",), "No such command 'serv'. Did you mean serve?"),
+        (("launch", "codx"), "No such command 'codx'. Did you mean codex?"),
+        (("launch", "claude"), "No such command 'claude'. There is codex."),
+        (("as", "litellm"), "There are codex-api-proxy, codex-gateway, codex-openai-proxy, codex-relay."),
+        (("history", "lst"), "Did you mean ls?"),
+        (("config", "chek"), "Did you mean check?"),
+        (("service", "unti"), "Did you mean unit?"),
+        (("xyzzy",), "No such command 'xyzzy'. `wireloom --help` lists those there are."),
+    ],
+)
+def test_commands_that_are_not_there(arguments: tuple[str, ...], said: str, invoke: Invoke) -> None:
+    result = invoke(*arguments)
+    assert (result.exit_code, said in result.stderr) == (2, True), result.stderr
 
 
 @pytest.mark.parametrize("name", ["token", "api_key"])

@@ -65,9 +65,27 @@ def test_relay_prints_a_configuration(invoke: Invoke, home: Path) -> None:
         flags = ("--upstream", upstream.base_url, "--api-key", API_KEY, "--model-catalog", "models.json")
         result = invoke("as", "codex-relay", "--print-config", *flags)
     assert result.exit_code == 0, result.output
-    assert tomllib.loads(result.stdout)["model_catalog_json"] == str(home / "models.json")
+    printed = tomllib.loads(result.stdout)
+    assert (printed["model_catalog_json"], printed["model"]) == (str(home / "models.json"), MODEL)
     assert json.loads((home / "models.json").read_text())["models"][0]["slug"] == MODEL
     assert invoke("as", "codex-relay", "--model-catalog", "x").exit_code == 2
+
+
+def test_relay_prints_a_configuration_for_its_own_port(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ChatServer([], models=None) as upstream:
+        flags = ("--print-config", "--upstream", upstream.base_url, "--port", "23151")
+        monkeypatch.setenv("CODEX_RELAY_API_KEY", API_KEY)
+        printed = tomllib.loads(invoke("as", "codex-relay", *flags).stdout)
+        assert "model" not in printed
+        assert invoke("as", "codex-relay", *flags, "--model-catalog", "m.json").exit_code == 1
+    provider = printed["model_providers"]["wireloom"]
+    assert (provider["base_url"], provider["experimental_bearer_token"]) == (
+        "http://127.0.0.1:23151/v1",
+        "unused",
+    )
+    assert "auth" not in provider
 
 
 def test_words_without_effect(invoke: Invoke, served: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,7 @@ IDS = frozenset({"id", "item_id", "call_id", "first_id", "last_id"})
 VARYING = frozenset(
     {"created_at", "completed_at", "created", "uptime_seconds", "encrypted_content", "message"}
 )
-VARYING |= {"base_instructions", "version"}
+VARYING |= {"base_instructions", "version", "usage"}
 VARYING |= {"requests_total", "requests_ok", "requests_error", "requests_open"}
 MAPS = frozenset({"errors_by_status", "tokens"})
 

@@ -297,8 +297,8 @@ def failed(code: str) -> r.Answer:
 
 
 FAILURES = [
-    pytest.param(failing(401), 401, "upstream_unauthorized", id="401"),
-    pytest.param(failing(403), 403, "upstream_forbidden", id="403"),
+    pytest.param(failing(401), 502, "upstream_authentication", id="401"),
+    pytest.param(failing(403), 502, "upstream_authentication", id="403"),
     pytest.param(failing(400, "context_length_exceeded"), 400, "context_length_exceeded", id="context"),
     pytest.param(failed("context_length_exceeded"), 400, "context_length_exceeded", id="failed context"),
     pytest.param(failing(400, "other", "that is wrong"), 400, "other", id="400"),

@@ -128,7 +128,8 @@ def test_the_upstreams_models_at_the_start(upstream: ChatServer, tmp_path: Path)
                 break
             httpx.get(f"{gateway.root_url}/health")
     assert f"Models of the upstream: {MODEL}" in gateway.stderr
-    assert "wireloom config codex" in gateway.stderr
+    port = gateway.root_url.rpartition(":")[2]
+    assert f"`wireloom as codex-relay --print-config --port {port}" in gateway.stderr
 
 
 def test_model_map(upstream: ChatServer, tmp_path: Path) -> None:
@@ -162,11 +163,11 @@ def test_parameters(upstream: ChatServer, tmp_path: Path, dropped: str) -> None:
 
 
 def test_print_config(upstream: ChatServer, tmp_path: Path) -> None:
-    printed = run(
-        tmp_path, "as", "codex-relay", "--print-config", "--upstream", upstream.base_url, "--port", "4446"
-    )
+    flags = ("--print-config", "--upstream", upstream.base_url, "--port", "4446")
+    printed = run(tmp_path, "as", "codex-relay", *flags, variables={"CODEX_RELAY_API_KEY": API_KEY})
     assert printed.returncode == 0, printed.stderr
     config = tomllib.loads(printed.stdout)
+    assert config["model"] == MODEL
     (provider,) = config["model_providers"].values()
     assert provider["base_url"] == "http://127.0.0.1:4446/v1"
     assert provider["model_catalog_url"] == "http://127.0.0.1:4446/v1/models"

@@ -115,10 +115,13 @@ def test_a_token_that_the_gateway_does_not_know_is_told_before_codex_starts(
     assert "another-token" not in ran.stderr
 
 
-def test_a_name_of_any_characters_arrives(upstream: ChatServer, gateway: Gateway, home: Path) -> None:
+def test_a_name_of_any_characters_arrives(home: Path, tmp_path: Path) -> None:
     name = "größe/模型:7b \"q\" \\ 's'"
-    upstream.play([Turn(text="quoted")])
-    ran = launch(gateway, home, "--", *EXEC, "--", "hello", model=name)
+    with (
+        ChatServer([Turn(text="quoted")], models=[name]) as upstream,
+        Gateway(upstream.base_url, tmp_path, api_key=API_KEY) as gateway,
+    ):
+        ran = launch(gateway, home, "--", *EXEC, "--", "hello", model=name)
     assert (ran.returncode, last_message(ran)) == (0, "quoted"), report(ran)
     assert upstream.chats[0].body["model"] == name
 

@@ -109,7 +109,7 @@ def event(
             # The CLI reads the delay from the message.
             body["message"] += f" Please try again in {math.ceil(error.retry_after)}s."
         return body, "rate_limit_exceeded"
-    if error.status in OVERLOADED and error.code not in PASSING:
+    if error.status in OVERLOADED and error.code not in PASSING | SETUP:
         return body, "server_is_overloaded"
     passing = error.status >= 500 and error.code not in SETUP
     return body, "server_error" if passing else "invalid_prompt"

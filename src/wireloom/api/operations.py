@@ -77,6 +77,7 @@ class Operations(OperationsApi[Caller]):
 
     async def metrics(self, caller: Caller) -> Reply[replies.Counters]:
         """See the contract's metrics."""
+        await self._meters.settle(self._gateway.routing.listed)
         return Reply(self._meters.counters(), text=self._meters.text())
 
 

@@ -7,6 +7,7 @@ from types import TracebackType
 
 import click
 
+from wireloom.cli.groups import SuggestingGroup
 from wireloom.cli.lazy import resolve
 
 DEFAULT_COMMAND = "serve"
@@ -14,7 +15,7 @@ DEFAULT_COMMAND = "serve"
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "serve": ("wireloom.cli.service.serve:command", "Run the gateway; the same without a command."),
     "start": ("wireloom.cli.service.background:start", "Run the gateway in the background."),
-    "stop": ("wireloom.cli.service.background:stop", "End the gateway in the background."),
+    "stop": ("wireloom.cli.service.background:stop", "Stop the gateway in the background."),
     "restart": ("wireloom.cli.service.background:restart", "Start it anew with its last settings."),
     "status": (
         "wireloom.cli.service.background:status",
@@ -33,7 +34,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "history": ("wireloom.cli.diagnose.history:group", "Look into what is stored, and remove it."),
     "check": (
         "wireloom.cli.diagnose.check.command:command",
-        "Hold a deployment to the contract of this release.",
+        "Test a running gateway against the contract of this release.",
     ),
     "as": ("wireloom.cli.dropin:group", "Run with the command line of another tool."),
     "service": ("wireloom.cli.service.unit:group", "Print a unit for systemd or launchd."),
@@ -50,13 +51,13 @@ Examples:
   wireloom serve --upstream http://127.0.0.1:11434/v1 --no-auth
   wireloom config codex
 
-`wireloom serve --help` lists the settings. Each is a flag, a variable WIRELOOM_<NAME> and a key of the config
-file ($WIRELOOM_CONFIG, else $XDG_CONFIG_HOME/wireloom/config.toml); the flag wins over the variable, the
-variable over the file.
+`wireloom serve --help` lists the everyday settings, `--help-all` every one. Each is a flag, a variable
+WIRELOOM_<NAME> and a key of the config file ($WIRELOOM_CONFIG, else $XDG_CONFIG_HOME/wireloom/config.toml); the
+flag wins over the variable, the variable over the file.
 """
 
 
-class _Wireloom(click.Group):
+class _Wireloom(SuggestingGroup):
     """The commands of the table."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:

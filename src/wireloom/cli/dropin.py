@@ -10,20 +10,22 @@ from typing import Any
 
 import click
 
-from wireloom.cli.client import connect
+from wireloom.cli.client import connect, running
+from wireloom.cli.groups import SuggestingGroup
 from wireloom.cli.lazy import resolve
-from wireloom.cli.options import Misuse, tell_failures
+from wireloom.cli.options import Misuse, choices_of, tell_failures
 from wireloom.cli.service import background
 from wireloom.cli.service.codex_program import NAMED_BY
 from wireloom.cli.service.serve import serve
-from wireloom.config import ConfigError, Endpoint, Settings, is_loopback, load
+from wireloom.config import ConfigError, Endpoint, Settings, flag_name, flag_of, is_loopback, load
 from wireloom.config.files import other_tools
 from wireloom.config.files.folders import replace_private
 from wireloom.config.files.service import ServiceFiles
 from wireloom.config.files.token import KEY_BYTES
 from wireloom.config.layers import variable
-from wireloom.config.tools import TOOLS
-from wireloom.config.words import Tool
+from wireloom.config.tools import CODEX_API_PROXY, TOOLS
+from wireloom.config.words import Tool, Word
+from wireloom.errors import GatewayError
 
 _SECRET = frozenset({"api_key", "token"})
 _EXAMPLES = """\b
@@ -35,7 +37,7 @@ Examples:
 """
 
 
-@click.group("as", epilog=_EXAMPLES)
+@click.group("as", cls=SuggestingGroup, epilog=_EXAMPLES)
 def group() -> None:
     """Run with the command line, variables, files and defaults of another tool; see docs/migrate.md."""
 
@@ -52,7 +54,8 @@ class ToolCommand(click.Command):
                 default=None,
                 multiple=word.repeatable,
                 type=None if word.switch else click.STRING,
-                help=word.told or f"As `{word.setting}` of `wireloom serve`.",
+                metavar=_metavar(word),
+                help=_meaning(word),
             )
             for word in flags
             if word.flag is not None
@@ -85,13 +88,49 @@ _MORE: Mapping[str, tuple[click.Option, ...]] = {
     "codex-api-proxy": (
         click.Option(["--foreground"], is_flag=True, help="With start: stay here."),
         click.Option(["--verbose"], is_flag=True, help="With status: show the settings."),
-        *(click.Option([f"--{name}-file"], metavar="FILE") for name in ("pid", "log", "state")),
+        *(
+            click.Option(
+                [f"--{name}-file"],
+                metavar="FILE",
+                help=f"File for the {what}.  [default: {CODEX_API_PROXY.files[name]}]",
+            )
+            for name, what in (("pid", "process id"), ("log", "log"), ("state", "settings and address"))
+        ),
     ),
     "codex-gateway": (
         click.Option(["--config"], metavar="FILE", help="Its config.json."),
         click.Option(["--force"], is_flag=True, help="With init: write over one that is there."),
     ),
 }
+
+
+def _metavar(word: Word) -> str | None:
+    """What stands for the value of an option in help: what the setting takes."""
+    if word.switch or word.setting not in Settings.model_fields:
+        return None
+    choices = choices_of(Settings.model_fields[word.setting].annotation)
+    return f"[{'|'.join(choices)}]" if choices else flag_of(Settings, word.setting).metavar
+
+
+def _meaning(word: Word) -> str:
+    """What help says of an option of a tool: its meaning, the setting it is here, its variable and its default."""
+    if word.setting is None:
+        return f"No effect here: {word.told}."
+    meaning = f"{word.told[:1].upper()}{word.told[1:]}." if word.told else _description(word)
+    if word.setting in Settings.model_fields and flag_name(word.setting) != word.flag:
+        meaning += f" As {flag_name(word.setting)} of `wireloom serve`."
+    notes = [f"env: {word.variable}"] if word.variable else []
+    if word.default not in (None, False):
+        notes.append(f"default: {'on' if word.default is True else word.default}")
+    return f"{meaning}  [{'; '.join(notes)}]" if notes else meaning
+
+
+def _description(word: Word) -> str:
+    """The description of a setting, without what is otherwise for the tool."""
+    text = str(Settings.model_fields[str(word.setting)].description)
+    if not word.repeatable:
+        text = text.removesuffix(" Repeatable.")
+    return text.partition(" Default: ")[0] if word.default is not None else text
 
 
 def _name(flag: str) -> str:
@@ -130,15 +169,24 @@ def _given(tool: Tool, flags: Mapping[str, Any], file: Mapping[str, Any]) -> dic
             err=True,
         )
         given["no_auth"] = True
+    named_by = _word(tool, "token")
+    if named_by and not alone and "token" not in given and not load(Endpoint, {}).inbound:
+        raise ConfigError(
+            f"{given['host']} lets other machines in, so clients need a key: set {named_by}, or listen on 127.0.0.1."
+        )
     return given
 
 
-def _codex_word(tool: Tool) -> str:
-    """What names the Codex CLI on the command line or in the variables of a tool."""
+def _word(tool: Tool, setting: str) -> str:
+    """What sets something on the command line or in the variables of a tool; empty where the tool has no word for it."""
     for word in tool.words:
-        if word.setting == "codex_bin":
+        if word.setting == setting:
             return " or ".join(name for name in (word.flag, word.variable) if name)
-    return NAMED_BY
+    return ""
+
+
+def _codex_word(tool: Tool) -> str:
+    return _word(tool, "codex_bin") or NAMED_BY
 
 
 # -- codex-relay -----------------------------------------------------------------------------------------------
@@ -154,13 +202,31 @@ def _relay(tool: Tool, _: str | None, flags: Mapping[str, Any], more: Mapping[st
         following = f"wireloom as codex-relay --print-config --port PORT{bind}{upstream}"
         serve(given, name_models=True, next_command=following)
         return
-    settings = load(Settings, given)
-    catalog = None
-    if more["model_catalog"]:
-        path = Path(os.path.abspath(os.path.expanduser(more["model_catalog"])))
-        catalog = resolve("wireloom.cli.client.codex:write_catalogue")(path, settings)
+    _print_config(load(Settings, given), more["model_catalog"])
+
+
+def _print_config(settings: Settings, catalog: str | None) -> None:
+    """Print the block for Codex, with a model of the relay that runs or of the upstream, where one of them tells it."""
+    setup = "wireloom.cli.client.codex"
+    model, file = settings.model, None
+    if catalog:
+        models = resolve(f"{setup}:upstream_models")(settings)
+        path = Path(os.path.abspath(os.path.expanduser(catalog)))
+        file = resolve(f"{setup}:write_catalogue")(path, models)
+        model = model or str(models[0]["slug"])
+    elif model is None:
+        model = running.some_model(settings) or _listed_upstream(settings)
     url = connect.base_url(settings.host, settings.port)
-    click.echo(connect.codex(url, settings.model, with_key=not settings.no_auth, catalog=catalog))
+    click.echo(connect.codex(url, model, with_key=not settings.no_auth, catalog=file))
+
+
+def _listed_upstream(settings: Settings) -> str | None:
+    """The first model that the upstream lists, None where it does not tell."""
+    try:
+        models = resolve("wireloom.cli.client.codex:upstream_models")(settings)
+    except GatewayError:
+        return None
+    return str(models[0]["slug"]) if models else None
 
 
 # -- codex-api-proxy -------------------------------------------------------------------------------------------
@@ -234,7 +300,10 @@ def _gateway(tool: Tool, action: str | None, flags: Mapping[str, Any], more: Map
         shown = action == "show" or sys.stdout.isatty()
         click.echo(
             connect.openai_sdk(
-                url, "MODEL", key if shown else "what `wireloom as codex-gateway token` prints"
+                url,
+                running.some_model(endpoint),
+                key if shown else None,
+                command="wireloom as codex-gateway token",
             )
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from importlib.util import find_spec
 
+from wireloom.config.extras import install_command
 from wireloom.config.fields import DEFAULT, GatewayFields
 from wireloom.config.layers import config_file, not_set
 from wireloom.config.mistakes import Mistake, did_you_mean, plain
@@ -71,7 +72,8 @@ def _names_of_backends(own: GatewayFields) -> Iterator[Mistake]:
 
 def _extras(own: GatewayFields) -> Iterator[Mistake]:
     if own.otel and find_spec("opentelemetry.exporter.otlp.proto.http") is None:
-        yield Mistake(("otel",), "{otel} needs what pip install 'wireloom[otel]' brings.")
+        message = f"needs the extra otel: {plain(install_command('otel'))}"
+        yield Mistake(("otel",), message)
 
 
 def _targets_of_routes(own: GatewayFields) -> Iterator[Mistake]:

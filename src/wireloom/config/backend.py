@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from wireloom.config.codex_fields import CodexFields
+from wireloom.config.extras import install_command
 from wireloom.config.files.keyring import in_keyring
 from wireloom.config.flags import Flag
 from wireloom.config.layers import OF_UPSTREAMS, not_set, variable
@@ -38,7 +39,7 @@ from wireloom.config.values import (
     read_key,
     wire_is_a_backend,
 )
-from wireloom.providers import Profile
+from wireloom.providers import Profile, names
 
 
 class BackendFields(CodexFields, BaseModel):
@@ -47,26 +48,30 @@ class BackendFields(CodexFields, BaseModel):
     backend: Annotated[
         Literal["chat", "responses", "app-server", "exec", "demo"],
         Field(
-            description="Where answers come from: a Chat Completions or Responses server, the local Codex CLI "
-            "by its app-server or by a process for each request, or a script."
+            description="Where answers come from: a Chat Completions server (chat), a Responses server "
+            "(responses), the local Codex CLI (app-server: one process, exec: one per request) or a "
+            "scripted model (demo)."
         ),
         Flag("NAME", "demo"),
     ] = "chat"
     upstream_wire: Annotated[
         Literal["chat", "responses"] | None,
-        Field(description="What the upstream speaks; another way to choose the backend of that name."),
+        Field(description="API the upstream speaks: chat or responses (same as --backend)."),
         Flag("NAME", "responses"),
     ] = None
     provider: Annotated[
         str | None,
-        Field(description="Profile of the upstream; without this, guessed from its URL."),
+        Field(
+            description=f"Provider: {', '.join(names())}, or a profile of yours. Default: guessed from --upstream."
+        ),
         AfterValidator(lambda name: name and find(name).name),
         Flag("NAME", "openrouter"),
     ] = None
     profile: Annotated[
         FilePath | None,
         Field(
-            description="TOML file with a provider profile of your own, in place of --provider; see docs/providers.md."
+            description="TOML file with a provider profile of your own, instead of --provider; see "
+            "docs/providers.md."
         ),
         Flag("FILE", "acme.toml"),
     ] = None
@@ -74,7 +79,7 @@ class BackendFields(CodexFields, BaseModel):
         HttpUrl | None,
         Field(
             validate_default=True,
-            description="Base URL of a Chat Completions or Responses server; without this, the provider's own.",
+            description="Base URL of the upstream's API. Default: the provider's.",
         ),
         Flag("URL", "http://127.0.0.1:8000/v1", private=True),
     ] = None
@@ -83,79 +88,76 @@ class BackendFields(CodexFields, BaseModel):
     ] = None
     api_key_env: Annotated[
         VariableName | None,
-        Field(description="Variable that holds the upstream's key; without this, the provider's usual one."),
+        Field(description="Variable with the upstream's key. Default: the provider's usual one."),
         Flag("VARIABLE", "OPENROUTER_API_KEY", private=True),
     ] = None
     api_key_file: Annotated[
         FilePath | None,
-        Field(description="File that holds the upstream's key, such as a secret of a container."),
+        Field(description="File with the upstream's key, such as a container's secret."),
         Flag("FILE", "/run/secrets/upstream_key"),
     ] = None
     api_key_keyring: Annotated[
         str | None,
         Field(
             pattern=r"^[^/]+/.+$",
-            description="Entry of the system's keyring that holds the upstream's key; needs the extra keyring.",
+            description="Entry of the system's keyring with the upstream's key. Needs the extra keyring.",
         ),
         Flag("SERVICE/USER", "wireloom/deepseek"),
     ] = None
     pass_key: Annotated[
         bool,
         Field(
-            description="Let clients bring the upstream's key: in x-upstream-api-key, or as their API key where no token is "
-            "asked for and no own key is set."
+            description="Accept the upstream's key from clients: in x-upstream-api-key, or as their API key where "
+            "neither a token nor a key of your own is set."
         ),
         Flag(negatable=True),
     ] = False
     model_map: Annotated[
         Pairs,
-        Field(description="Models to ask for instead, asked:sent,...; the first colon of a pair divides it."),
+        Field(description="Rename models: ASKED:SENT,... (gpt-5.5:my-model sends my-model)."),
         Flag("PAIRS", "gpt-5.5:deepseek-flash"),
     ] = {}
     models: Annotated[
         Models,
-        Field(
-            description="What is known of models, {NAME: {context_window: ...}}, over what the upstream says."
-        ),
+        Field(description="Facts about models that override the upstream's: {NAME: {context_window: ...}}."),
         Flag("JSON", '{"my-model": {"context_window": 131072}}'),
     ] = {}
     tool_denylist: Annotated[
-        Names, Field(description="Tools to hide from the model, a,b,..."), Flag("NAMES", "view_image")
+        Names, Field(description="Tools to hide from the model: a,b,..."), Flag("NAMES", "view_image")
     ] = frozenset()
     extra_params: Annotated[
         JsonObject,
-        Field(description="Members to set in each upstream request, over the client's own.", repr=False),
+        Field(
+            description="JSON fields to add to every upstream request; they override the client's.",
+            repr=False,
+        ),
         Flag("JSON", '{"temperature": 0.2}', private=True),
     ] = {}
     drop_params: Annotated[
         Names,
-        Field(description="Members to leave out of each upstream request, a,b,..."),
+        Field(description="Fields to remove from every upstream request: a,b,..."),
         Flag("NAMES", "reasoning_effort"),
     ] = frozenset()
     max_concurrency: Annotated[
         Count | None,
-        Field(
-            description="Requests that run at the same time; without this 2000, for app-server 64, for exec 4."
-        ),
+        Field(description="Requests that run at once. Default: 2000; app-server 64, exec 4."),
         Flag("N", "100"),
     ] = None
     max_queue_size: Annotated[
         int,
-        Field(ge=0, description="Requests that wait for their turn; the next one is refused."),
+        Field(ge=0, description="Requests that wait for a slot; further ones get 429."),
         Flag("N", "64"),
     ] = 64
     queue_timeout_seconds: Annotated[
-        Seconds, Field(description="Longest wait for a turn."), Flag("SECONDS", "30")
+        Seconds, Field(description="Longest wait for a slot."), Flag("SECONDS", "30")
     ] = 30
     timeout_seconds: Annotated[
         Seconds | None,
-        Field(
-            description="Longest time for a whole answer, 0 for no limit; without this no limit, for exec 300."
-        ),
+        Field(description="Longest time for a whole answer. 0: no limit. Default: no limit; exec 300."),
         Flag("SECONDS", "300"),
     ] = None
     idle_timeout_seconds: Annotated[
-        Seconds, Field(description="Longest silence of the upstream; 0 is no limit."), Flag("SECONDS", "300")
+        Seconds, Field(description="Longest silence of the upstream. 0: no limit."), Flag("SECONDS", "300")
     ] = 300
     _wire_is_a_backend = model_validator(mode="before")(wire_is_a_backend)
 
@@ -214,10 +216,10 @@ class BackendFields(CodexFields, BaseModel):
     def _is_in_the_keyring(cls, entry: str | None) -> str | None:
         if entry is not None and in_keyring(entry) is None:
             message = (
-                "the keyring holds no key of that name, or is not there. pip install 'wireloom[keyring]' and "
-                "`keyring set SERVICE USER` put one in."
+                "the keyring holds no key of that name, or the extra keyring is missing: "
+                f"{install_command('keyring')}, then keyring set SERVICE USER."
             )
-            raise Mistakes(Mistake((), message))
+            raise Mistakes(Mistake((), plain(message)))
         return entry
 
     @property
@@ -253,7 +255,7 @@ class BackendEntry(Table, BackendFields):
     """A backend of the config file, `[backends.NAME]`."""
 
     model: Annotated[
-        str | None, Field(min_length=1, description="Codex's model where a request leaves it open.")
+        str | None, Field(min_length=1, description="Codex's model when a request names none.")
     ] = None
 
     @model_validator(mode="after")

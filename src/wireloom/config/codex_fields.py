@@ -15,40 +15,40 @@ class CodexFields(BaseModel):
 
     codex_bin: Annotated[
         str,
-        Field(min_length=1, description="The Codex CLI: a name or a path."),
+        Field(min_length=1, description="Codex CLI: a name or a path."),
         Flag("PROGRAM", "codex"),
     ] = "codex"
     codex_home: Annotated[
         FilePath | None,
         Field(
-            description="Codex's home when wireloom starts it; without this, codex-home in the state folder. "
-            "Of your own home only the login and the model settings are used.",
+            description="Home that Codex gets. Default: codex-home in the state folder. Of your own home, only the "
+            "login and the model settings are used.",
         ),
         Flag("DIR", "/var/lib/wireloom/codex-home", aliases=("--app-server-codex-home",)),
     ] = None
     codex_config: Annotated[
         ConfigValues,
-        Field(description="Values for Codex's configuration, over all others. Repeatable.", repr=False),
+        Field(description="Value for Codex's configuration, above all others. Repeatable.", repr=False),
         Flag("KEY=VALUE", "model_provider=azure", private=True, repeatable=True),
     ] = {}
     agent: Annotated[
         bool,
-        Field(description="Let Codex use its own tools and write into its folder; for clients you trust."),
+        Field(description="Let Codex use its own tools and write to its folder. For clients you trust."),
         Flag(negatable=True),
     ] = False
     fast: Annotated[
         bool,
-        Field(description="Ask Codex for little reasoning where a request does not say how much."),
+        Field(description="Ask for low reasoning effort when a request names none."),
         Flag(negatable=True),
     ] = False
     default_cwd: Annotated[
         FilePath | None,
-        Field(description="Folder Codex works in; without this, an empty one in the state folder."),
+        Field(description="Folder that Codex works in. Default: an empty one in the state folder."),
         Flag("DIR", "/srv/work"),
     ] = None
     allowed_root: Annotated[
         Paths,
-        Field(description="Folder within which a request may choose its own by metadata.cwd. Repeatable."),
+        Field(description="Folder within which a request may choose its own, by metadata.cwd. Repeatable."),
         Flag("DIR", "/srv/work", repeatable=True),
     ] = ()
     proxy: Annotated[
@@ -58,17 +58,17 @@ class CodexFields(BaseModel):
     ] = None
     ephemeral: Annotated[
         bool,
-        Field(description="Let Codex keep no record of its threads."),
+        Field(description="Keep no record of Codex's threads."),
         Flag(negatable=True),
     ] = True
     app_server_url: Annotated[
         SocketUrl | None,
-        Field(description="An app-server that runs already: ws://HOST:PORT or unix:///PATH."),
+        Field(description="Use an app-server that is already running: ws://HOST:PORT or unix:///PATH."),
         Flag("URL", "ws://127.0.0.1:4500"),
     ] = None
     app_server_token_env: Annotated[
         VariableName | None,
-        Field(description="Variable that holds the token of that app-server."),
+        Field(description="Variable with the token of that app-server."),
         Flag("VARIABLE", "APP_SERVER_TOKEN", private=True),
     ] = None
 

@@ -37,7 +37,7 @@ class Endpoint(BaseSettings):
     host: Annotated[Host, Field(description="Address to listen on."), Flag("HOST", "127.0.0.1")] = "127.0.0.1"
     port: Annotated[
         int,
-        Field(ge=0, le=65535, description="Port to listen on; 0 picks a free one."),
+        Field(ge=0, le=65535, description="Port to listen on. 0: any free one."),
         Flag("PORT", "4444"),
     ] = 4444
     model: Annotated[
@@ -47,17 +47,17 @@ class Endpoint(BaseSettings):
     ] = None
     token: Annotated[
         Tokens,
-        Field(description="Key that clients present; its name appears in logs. Repeatable."),
+        Field(description="Key that clients send; its name appears in logs. Repeatable."),
         Flag("[NAME=]KEY", "laptop=KEY", secret=True, private=True, repeatable=True),
     ] = {}
     keys: Annotated[
         KeyTable,
-        Field(description="Keys that clients present, each with what it may use: {NAME: {key_env: ...}}."),
+        Field(description="Keys that clients send, each with its limits: {NAME: {key_env: ...}}."),
         Flag("JSON", '{"laptop": {"key": "KEY", "requests_per_minute": 60}}', secret=True, private=True),
     ] = {}
-    no_auth: Annotated[bool, Field(description="Ask clients for no key; loopback hosts only."), Flag()] = (
-        False
-    )
+    no_auth: Annotated[
+        bool, Field(description="Let clients in without a key. Loopback hosts only."), Flag()
+    ] = False
 
     @property
     def inbound(self) -> dict[str, SecretStr]:
@@ -84,37 +84,38 @@ class GatewayFields(BackendFields, Endpoint):
 
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
-        Field(description="Least severity that is logged."),
+        Field(description="Least severe messages to log."),
         Flag("LEVEL", "info"),
     ] = "info"
     otel: Annotated[
         bool,
         Field(
-            description="Send traces and metrics by OpenTelemetry, to where its own variables (OTEL_*) say; needs the "
-            "extra otel."
+            description="Send traces and metrics by OpenTelemetry, configured by its own OTEL_* variables. Needs "
+            "the extra otel."
         ),
         Flag(negatable=True),
     ] = False
     log_content: Annotated[
         bool,
-        Field(description="Write what is said into the log as well: prompts, answers, tool outputs."),
+        Field(description="Log prompts, answers and tool outputs too."),
         Flag(negatable=True),
     ] = False
     backends: Annotated[
         Backends,
-        Field(description="Backends by name, {NAME: {provider: ...}}; models are then backend/model."),
+        Field(description="Backends by name: {NAME: {provider: ...}}. Models are then called backend/model."),
         Flag("JSON", '{"local": {"upstream": "http://127.0.0.1:8000/v1"}}', private=True),
     ] = {}
     profiles: Annotated[
         Profiles,
         Field(
-            description="Provider profiles of your own by name, {NAME: {base: ..., base_url: ...}}, for --provider."
+            description="Provider profiles of your own by name: {NAME: {base: ..., base_url: ...}}; see "
+            "docs/providers.md."
         ),
         Flag("JSON", '{"acme": {"base": "generic", "base_url": "http://127.0.0.1:8000/v1"}}'),
     ] = {}
     default_backend: Annotated[
         BackendName | None,
-        Field(description="Backend of models that name none and that no other backend is known for."),
+        Field(description="Backend for model names that belong to no backend."),
         Flag("NAME", "default"),
     ] = None
     routes: Annotated[
@@ -126,72 +127,77 @@ class GatewayFields(BackendFields, Endpoint):
     ] = {}
     strict: Annotated[
         bool,
-        Field(description="Refuse requests of which a setting would be lost, instead of reporting the loss."),
+        Field(
+            description="Reject requests with settings the backend cannot honour. Default: answer, and list them "
+            "in x-wireloom-loss."
+        ),
         Flag(negatable=True),
     ] = False
     seal_key_file: Annotated[
         FilePath | None,
-        Field(description="Keys that seal what clients carry; without this, seal.key in the state folder."),
+        Field(description="Keys that seal the state clients store. Default: seal.key in the state folder."),
         Flag("FILE", "/etc/wireloom/seal.key"),
     ] = None
     history: Annotated[
         HistoryName | None,
         Field(
-            description="Where responses and conversations are stored: memory, sqlite or sqlite:PATH; without "
-            "this, history.sqlite3 in the state folder, or memory for the scripted model."
+            description="Where responses and conversations are stored: memory, sqlite or sqlite:PATH. Default: "
+            "history.sqlite3 in the state folder; memory for the demo backend."
         ),
         Flag("STORE", "sqlite:/var/lib/wireloom/history.sqlite3", private=True),
     ] = None
     session_ttl_hours: Annotated[
         Seconds,
-        Field(description="How long a stored conversation is kept after its last use; 0 is no limit."),
+        Field(description="Hours that a conversation is kept after its last use. 0: no limit."),
         Flag("HOURS", "168"),
     ] = 168
     max_sessions: Annotated[
         Count | None,
-        Field(
-            description="Conversations stored at most; without this, 256 in memory and no limit on SQLite."
-        ),
+        Field(description="Stored conversations at most. Default: 256 in memory, no limit on SQLite."),
         Flag("N", "256"),
     ] = None
     max_session_memory_mb: Annotated[
-        Count, Field(description="What is stored at most, in megabytes."), Flag("N", "512")
+        Count, Field(description="Stored megabytes at most."), Flag("N", "512")
     ] = 512
     heartbeat_seconds: Annotated[
         Seconds,
-        Field(description="Silence after which a stream shows a sign of life; 0 is never."),
+        Field(description="Seconds of silence after which a stream sends a heartbeat. 0: never."),
         Flag("SECONDS", "10"),
     ] = 10
     allowed_host: Annotated[
         Names,
-        Field(description="Names by which clients may call, besides loopback ones; * for any. Repeatable."),
+        Field(description="Host name by which clients may call, besides loopback names; *: any. Repeatable."),
         Flag("NAME", "gateway.lan", repeatable=True),
     ] = frozenset()
     allowed_origin: Annotated[
         Names,
-        Field(description="Origins of web pages that may call; * for any. Without this, none. Repeatable."),
+        Field(description="Origin of web pages that may call; *: any. Default: none. Repeatable."),
         Flag("ORIGIN", "https://app.example.com", repeatable=True),
     ] = frozenset()
     receive_timeout_seconds: Annotated[
         Seconds,
         Field(
-            description="Longest time for the head of a request, and for its body a second more per 50 kB; 0 is no limit."
+            description="Longest time for a request's body, plus a second per 50 kB; 0 is no limit. (The head has "
+            "10 seconds.)"
         ),
         Flag("SECONDS", "30"),
     ] = 30
     drain_seconds: Annotated[
         Seconds,
         Field(
-            description="How long running answers may go on after the signal to stop; then they end with an error."
+            description="Seconds that running answers get after a signal to stop; then they end with an error."
         ),
         Flag("SECONDS", "8"),
     ] = 8
     max_body_mb: Annotated[
-        Count, Field(description="Largest request body, unpacked, in megabytes."), Flag("N", "50")
+        Count, Field(description="Largest request body, uncompressed, in megabytes."), Flag("N", "50")
     ] = 50
     record: Annotated[
         FilePath | None,
-        Field(description="Folder to write each request to: cut and cleaned, but not free of content."),
+        Field(
+            description="Folder to write each request to, as a test fixture: cut and cleaned, but not free of "
+            "content."
+        ),
         Flag("DIR", "recorded"),
     ] = None
 

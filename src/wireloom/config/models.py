@@ -27,29 +27,25 @@ def _text(value: str) -> str:
 class ModelEntry(Table):
     """A model of the settings; what is not set stays as the upstream or its profile says."""
 
-    context_window: int | None = Field(
-        None, ge=1, lt=2**53, description="Tokens that it reads and writes at most."
-    )
+    context_window: int | None = Field(None, ge=1, lt=2**53, description="Context window in tokens.")
     modalities: Modalities | None = Field(
-        None, description="What it reads: `text`, `image`, `audio`. Without `image` Codex sends no pictures."
+        None, description="Input types: `text`, `image`, `audio`. Without `image`, Codex sends no pictures."
     )
     efforts: tuple[Effort, ...] | None = Field(
         None, description="Reasoning efforts to choose from, weakest first; empty for none."
     )
-    verbosity: bool | None = Field(
-        None, description="Whether Codex may ask it for shorter or longer answers."
-    )
+    verbosity: bool | None = Field(None, description="True: Codex may ask for shorter or longer answers.")
     apply_patch: bool | None = Field(
-        None, description="Whether Codex gives it `apply_patch`; else it uses the shell."
+        None, description="True: Codex offers `apply_patch`. False: it uses the shell."
     )
-    web_search: bool | None = Field(None, description="Whether the upstream searches the web for it.")
+    web_search: bool | None = Field(None, description="True: the upstream searches the web for this model.")
     tool_search: bool | None = Field(
         None,
-        description="Whether Codex holds MCP tools back until the model searches for them, which saves tokens "
+        description="True: Codex holds MCP tools back until the model searches for them, which saves tokens "
         "where there are many.",
     )
     base_instructions_file: Annotated[str, AfterValidator(_text)] | None = Field(
-        None, description="File with the base instructions that Codex gives it, in place of neutral ones."
+        None, description="File with the base instructions that Codex sends, instead of neutral ones."
     )
 
     def fields(self) -> dict[str, Any]:

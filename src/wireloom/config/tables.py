@@ -23,12 +23,12 @@ class RouteEntry(Table):
     """A model's name that stands for models of backends."""
 
     to: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
-        description="Models, each as `backend/model`: the first is asked, the next where it fails before it has "
-        "begun to answer."
+        description="Models, each as `backend/model`. The first is asked; the next one if it fails before it "
+        "has begun to answer."
     )
     spread: bool = Field(
         False,
-        description="Whether they are equal, so that conversations are spread over those that are well.",
+        description="True: the models are equal, and conversations are spread over those that work.",
     )
 
 
@@ -42,15 +42,13 @@ class KeyEntry(Table):
     """A key that clients present, and what it opens."""
 
     key: Key | None = Field(None, description="The key itself.")
-    key_env: VariableName | None = Field(None, description="Variable that holds it.")
-    key_file: FilePath | None = Field(None, description="File that holds it.")
-    backends: Names = Field(frozenset(), description="Backends it may use; without this, all.")
-    models: Names = Field(
-        frozenset(), description="Models it may use, `*` standing for any letters; without this, all."
-    )
-    requests_per_minute: Count | None = Field(None, description="Requests in a minute at most.")
+    key_env: VariableName | None = Field(None, description="Variable with the key.")
+    key_file: FilePath | None = Field(None, description="File with the key.")
+    backends: Names = Field(frozenset(), description="Backends it may use. Default: all.")
+    models: Names = Field(frozenset(), description="Models it may use, `*` for any letters. Default: all.")
+    requests_per_minute: Count | None = Field(None, description="Requests per minute at most.")
     max_concurrency: Count | None = Field(
-        None, description="Requests at the same time at most; others wait as they do for a backend."
+        None, description="Requests at once at most; others wait as they do for a backend."
     )
 
     @model_validator(mode="after")

@@ -18,8 +18,15 @@ from wireloom.history.tables import CONTEXT
 _SESSIONS = """
 SELECT sessions.*,
     (SELECT id FROM responses WHERE session = sessions.key AND body IS NOT NULL ORDER BY key DESC LIMIT 1) AS newest,
+    (SELECT json_extract(body, '$.model') FROM responses
+     WHERE session = sessions.key AND body IS NOT NULL ORDER BY key DESC LIMIT 1) AS model,
     (SELECT count(*) FROM responses WHERE session = sessions.key AND body IS NOT NULL) AS turns
 FROM sessions ORDER BY used_at DESC, key DESC
+"""
+_FIRST = """
+SELECT item FROM items
+WHERE side = 'input' AND (conversation = :session OR response IN (SELECT key FROM responses WHERE session = :session))
+ORDER BY key LIMIT :most
 """
 _NAMED = """
 SELECT session, key AS response, principal FROM responses WHERE id = :id AND body IS NOT NULL
@@ -36,6 +43,7 @@ class Session:
         key: its number in the file.
         id: the conversation, or the newest response of the chain.
         principal: the name of the key it belongs to.
+        model: of the newest response, or None where there is none.
         turns: responses in it.
         bytes: of the JSON in it.
         created_at: seconds since the epoch.
@@ -45,6 +53,7 @@ class Session:
     key: int
     id: str
     principal: str
+    model: str | None
     turns: int
     bytes: int
     created_at: float
@@ -85,6 +94,7 @@ class Inspection:
                 row["key"],
                 row["newest"] if row["metadata"] is None else row["id"],
                 row["principal"],
+                row["model"],
                 row["turns"],
                 row["bytes"],
                 row["created_at"],
@@ -92,6 +102,16 @@ class Inspection:
             )
             for row in self._rows.execute(_SESSIONS)
         ]
+
+    def begun(self, session: int, most: int) -> list[Mapping[str, Any]]:
+        """The first input items of a session.
+
+        Args:
+            session: its number in the file.
+            most: items at most.
+        """
+        rows = self._rows.execute(_FIRST, {"session": session, "most": most})
+        return [msgspec.json.decode(row["item"]) for row in rows]
 
     def named(self, name: str) -> list[Transcript]:
         """What has this id; several where principals share it."""

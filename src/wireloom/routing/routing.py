@@ -197,6 +197,14 @@ class Routing:
         name, slash, rest = model.partition("/")
         return self._named[name].place(rest) if slash and rest and name in self._named else None
 
+    async def listed(self, backend: str) -> frozenset[str]:
+        """The models that a backend lists, as far as it tells in time; a list is kept for a while.
+
+        Args:
+            backend: its name.
+        """
+        return await self._list(self._named[backend], None)
+
     async def _list(self, named: Named, upstream_key: str | None) -> frozenset[str]:
         """The models that a backend lists, as far as it tells in time; requests at the same time ask once."""
         until, names = self._listed.get(named.name, (0.0, frozenset()))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import re
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
-from wireloom.api.observe.meters import Meters
+import pytest
+
+from wireloom.api.observe.labels import MOST_UNLISTED, Names
+from wireloom.api.observe.meters import MOST_WAITING, Meters
 from wireloom.exchange import (
     ADMITTED,
     ENDED,
@@ -45,17 +50,20 @@ def exchange(operation: str, status: int, *moments: str) -> Exchange:
     return made
 
 
-def meters(backend: str = "a, app-server") -> Meters:
+KINDS = {"x": "chat", "y": "app-server", "z": "chat"}
+NAMES = Names({"mine"}, {("x", "m")})
+
+
+def meters(kinds: Mapping[str, str] = KINDS) -> Meters:
     """Return the counters after five requests, of which one has not ended."""
-    counting = Meters(backend, lambda: {"x-codex-primary-used-percent": "12"})
+    counting = Meters(kinds, lambda: {"x-codex-primary-used-percent": "12"}, NAMES)
     for _ in range(5):
         counting.begun()
     whole = exchange(
         "createResponse", 200, READ, QUEUED, ADMITTED, UPSTREAM, FIRST_EVENT, FIRST_CONTENT, ENDED
     )
-    whole.answer, whole.passed_over = Answered(), ["y", "z"]
     whole.ask("x", "m")
-    whole.mark(UPSTREAM)
+    whole.answer, whole.principal, whole.passed_over = Answered(), "mine", ["y", "z"]
     counting.ended(whole)
     counting.ended(exchange("", 404))
     for _ in range(2):
@@ -74,23 +82,27 @@ PHASES = {
 """Phase -> how long it took in seconds."""
 
 
+WHOSE = 'backend="x",key="mine",model="m"'
+NOBODY = 'backend="none",key="none",model="none"'
+
+
 def test_every_metric_has_its_name_and_labels() -> None:
     text = meters().text()
     lines = {line for line in text.splitlines() if not line.startswith("#")}
     result = {line for line in lines if "_bucket{" not in line and "_created" not in line}
     assert result == {
-        f'wireloom_info{{backend="a, app-server",version="{version("wireloom")}"}} 1.0',
+        f'wireloom_info{{backend="x, y, z",version="{version("wireloom")}"}} 1.0',
         "wireloom_requests_open 1.0",
-        'wireloom_requests_total{operation="createResponse",outcome="ok",status="200"} 1.0',
-        'wireloom_requests_total{operation="none",outcome="refused",status="404"} 1.0',
-        'wireloom_requests_total{operation="createResponse",outcome="failed",status="502"} 2.0',
+        f'wireloom_requests_total{{{WHOSE},operation="createResponse",outcome="ok",status="200"}} 1.0',
+        f'wireloom_requests_total{{{NOBODY},operation="none",outcome="refused",status="404"}} 1.0',
+        f'wireloom_requests_total{{{NOBODY},operation="createResponse",outcome="failed",status="502"}} 2.0',
         'wireloom_backend_requests_total{backend="x",outcome="ok"} 1.0',
         'wireloom_backend_passed_over_total{backend="y"} 1.0',
         'wireloom_backend_passed_over_total{backend="z"} 1.0',
-        'wireloom_tokens_total{kind="input"} 7.0',
-        'wireloom_tokens_total{kind="cached"} 2.0',
-        'wireloom_tokens_total{kind="output"} 5.0',
-        'wireloom_tokens_total{kind="reasoning"} 1.0',
+        'wireloom_tokens_total{backend="x",key="mine",kind="input",model="m"} 7.0',
+        'wireloom_tokens_total{backend="x",key="mine",kind="cached",model="m"} 2.0',
+        'wireloom_tokens_total{backend="x",key="mine",kind="output",model="m"} 5.0',
+        'wireloom_tokens_total{backend="x",key="mine",kind="reasoning",model="m"} 1.0',
         "wireloom_account_window_primary_used_percent 12.0",
         *(f'wireloom_{name}_seconds_count{{operation="createResponse"}} 1.0' for name in PHASES),
         *(
@@ -108,6 +120,9 @@ def test_a_time_is_counted_in_steps_from_milliseconds_to_minutes() -> None:
     assert found == [*((step, "0") for step in short), *((step, "1") for step in long)]
 
 
+TOKENS = {"input": 7, "cached": 2, "output": 5, "reasoning": 1}
+
+
 def test_the_same_numbers_are_sums_in_json() -> None:
     counters = dict(meters().counters())
     uptime = counters.pop("uptime_seconds")
@@ -119,17 +134,21 @@ def test_the_same_numbers_are_sums_in_json() -> None:
         "requests_ok": 1,
         "requests_error": 3,
         "errors_by_status": {"404": 1, "502": 2},
-        "engine": "a, app-server",
+        "engine": "chat, app-server",
         "app_server_pool_started": True,
         "requests_open": 1,
-        "tokens": {"input": 7, "cached": 2, "output": 5, "reasoning": 1},
+        "tokens": TOKENS,
+        "usage": [
+            {"key": "mine", "backend": "x", "model": "m", "requests": 1, "tokens": TOKENS},
+            {"key": "none", "backend": "none", "model": "none", "requests": 3, "tokens": {}},
+        ],
         "account_windows": {"primary_used_percent": 12.0},
     }
-    assert not meters("not-app-server").counters()["app_server_pool_started"]
+    assert not meters({"app-server": "exec"}).counters()["app_server_pool_started"]
 
 
 def test_an_answer_that_was_cut_short_is_served_well_and_a_client_that_left_is_neither() -> None:
-    counting = Meters("chat", dict)
+    counting = Meters({"default": "chat"}, dict)
     cut, left = exchange("createResponse", 200), exchange("createResponse", 499)
     cut.answer, left.left = Answered(), True
     cut.answer.response = {"status": "incomplete", "usage": None}
@@ -138,3 +157,82 @@ def test_an_answer_that_was_cut_short_is_served_well_and_a_client_that_left_is_n
     counters = counting.counters()
     assert (counters["requests_total"], counters["requests_ok"], counters["requests_error"]) == (2, 1, 0)
     assert (counters["tokens"], counters["errors_by_status"]) == ({}, {})
+
+
+# -- names that may be labels ----------------------------------------------------------------------------------------
+
+
+def asked(model: str, backend: str = "x", *, key: str = "mine", status: int = 200) -> Exchange:
+    made = exchange("createResponse", status)
+    made.principal = key
+    made.ask(backend, model)
+    if status == 200:
+        made.answer = Answered()
+    return made
+
+
+async def labels(counting: Meters, listed: Mapping[str, list[str]]) -> dict[tuple[str, str, str], int]:
+    """Key, backend and model -> requests, after a look at the lists of models."""
+
+    async def of(backend: str) -> list[str]:
+        return listed.get(backend, [])
+
+    await counting.settle(of)
+    return {
+        (row["key"], row["backend"], row["model"]): row["requests"] for row in counting.counters()["usage"]
+    }
+
+
+async def test_a_model_is_a_label_where_the_settings_or_the_backend_name_it() -> None:
+    counting = Meters(KINDS, dict, Names({"mine"}, {("x", "m")}))
+    for ended in (asked("m"), asked("listed"), asked("m", "y"), asked("junk"), asked("junk-too")):
+        counting.ended(ended)
+    assert await labels(counting, {"x": ["listed"], "y": ["another"]}) == {
+        ("mine", "x", "m"): 1,
+        ("mine", "x", "listed"): 1,
+        ("mine", "y", "other"): 1,
+        ("mine", "x", "other"): 2,
+    }
+    counting.ended(asked("listed"))
+    assert (await labels(counting, {}))["mine", "x", "listed"] == 2
+
+
+async def test_a_key_that_a_client_has_made_up_is_no_label() -> None:
+    counting = Meters(KINDS, dict, Names({"mine"}, {("x", "m")}))
+    for key in ("mine", "client-1", "client-2", ""):
+        counting.ended(asked("m", key=key))
+    assert await labels(counting, {}) == {
+        ("mine", "x", "m"): 1,
+        ("other", "x", "m"): 2,
+        ("none", "x", "m"): 1,
+    }
+
+
+@pytest.mark.parametrize("listed", [{}, {"x": ["real"]}])
+async def test_labels_stay_few(listed: dict[str, list[str]]) -> None:
+    counting = Meters(KINDS, dict, Names({"mine"}))
+    for number in range(2 * MOST_WAITING):
+        counting.ended(asked(f"made-up-{number}"))
+    found = await labels(counting, listed)
+    assert len(found) == (1 if listed else 1 + MOST_UNLISTED)
+    assert sum(found.values()) == 2 * MOST_WAITING
+    assert counting.counters()["tokens"]["input"] == 2 * MOST_WAITING * 7
+
+
+async def test_a_list_that_is_late_holds_nothing_up() -> None:
+    counting = Meters(KINDS, dict, Names({"mine"}))
+    counting.ended(asked("works"))
+
+    async def never(_: str) -> list[str]:
+        await asyncio.sleep(60)
+        return []
+
+    await asyncio.wait_for(counting.settle(never), 5)
+    assert [row["model"] for row in counting.counters()["usage"]] == ["works"]
+
+
+async def test_a_backend_without_a_list_has_the_models_that_have_answered() -> None:
+    counting = Meters(KINDS, dict, Names({"mine"}))
+    counting.ended(asked("works"))
+    counting.ended(asked("fails", status=404))
+    assert await labels(counting, {}) == {("mine", "x", "works"): 1, ("mine", "x", "other"): 1}

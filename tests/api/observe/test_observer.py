@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.support.live import Handler, answer, gateway, raw
 from wireloom.api.observe.meters import Meters
 from wireloom.api.observe.observer import Observer, line, summary
-from wireloom.exchange import ENDED, UPSTREAM, Exchange
+from wireloom.exchange import ENDED, Exchange
 
 PROMPT, SAID = "canary-prompt", "canary-answer"
 CHAT = {"model": "m", "messages": [{"role": "user", "content": PROMPT}]}
@@ -195,18 +195,20 @@ async def test_metrics() -> None:
             assert (await stranger.get(f"{base}/metrics")).status_code == 401
     assert text.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     found = {
-        (sample.name, *sorted(sample.labels.values())): sample.value
+        (sample.name, *(sample.labels[name] for name in sorted(sample.labels))): sample.value
         for family in text_string_to_metric_families(text.text)
         for sample in family.samples
     }
-    assert found["wireloom_requests_total", "200", "createResponse", "ok"] == 2
-    assert found["wireloom_requests_total", "400", "createResponse", "refused"] == 1
-    assert found["wireloom_tokens_total", "input"] == 14
+    asked = "wireloom_requests_total"
+    assert found[asked, "default", "mine", "m", "createResponse", "ok", "200"] == 2
+    assert found[asked, "none", "mine", "none", "createResponse", "refused", "400"] == 1
+    assert found["wireloom_tokens_total", "default", "mine", "input", "m"] == 14
     assert found["wireloom_requests_open",] == 0
     assert found["wireloom_request_seconds_count", "createResponse"] == 3
     assert found["wireloom_queue_seconds_count", "createResponse"] == 2
     assert found["wireloom_first_content_seconds_count", "createResponse"] == 1
     assert counters.pop("uptime_seconds") > 0
+    twice = {name: 2 * count for name, count in TOKENS.items()}
     assert counters == {
         "requests_total": 3,
         "requests_ok": 2,
@@ -215,14 +217,18 @@ async def test_metrics() -> None:
         "engine": "chat",
         "app_server_pool_started": False,
         "requests_open": 0,
-        "tokens": {name: 2 * count for name, count in TOKENS.items()},
+        "tokens": twice,
+        "usage": [
+            {"key": "mine", "backend": "none", "model": "none", "requests": 1, "tokens": {}},
+            {"key": "mine", "backend": "default", "model": "m", "requests": 2, "tokens": twice},
+        ],
         "account_windows": {},
     }
 
 
 def test_the_windows_of_an_account() -> None:
     limits = {"x-codex-primary-used-percent": "12", "x-codex-secondary-reset-at": "1700000000"}
-    meters = Meters("app-server", lambda: limits)
+    meters = Meters({"default": "app-server"}, lambda: limits)
     assert meters.counters()["account_windows"] == {
         "primary_used_percent": 12,
         "secondary_reset_at": 1_700_000_000,
@@ -243,8 +249,9 @@ def test_a_line_has_what_is_known_and_nothing_else() -> None:
         "ms": {"total": 250.0},
     }
     exchange.operation, exchange.principal = "compactResponse", "mine"
-    exchange.ask("b", "theirs")
-    exchange.mark(UPSTREAM)
+    exchange.ask("b", "u" * 101)
+    exchange.answers()
+    exchange.cause = "It broke."
     exchange.model, exchange.error, exchange.lost = "m" * 101, "e" * 101, "lost"
     exchange.passed_over = ["a"]
     told = line(exchange)
@@ -255,13 +262,15 @@ def test_a_line_has_what_is_known_and_nothing_else() -> None:
         "backend": "b",
         "passed_over": ["a"],
         "model": "m" * 100,
+        "upstream_model": "u" * 100,
         "stream": False,
         "outcome": "refused",
         "error": "e" * 100,
+        "cause": "It broke.",
         "lost": "lost",
     }
-    assert (
-        summary(told) == f"req_1 compactResponse 404 refused '{'m' * 100}' 250 ms error {'e' * 100} lost lost"
+    assert summary(told) == (
+        f"req_1 compactResponse 404 refused '{'m' * 100}' 250 ms error {'e' * 100} cause It broke. lost lost"
     )
 
 
@@ -272,7 +281,7 @@ async def test_a_fault_of_the_gateway_is_raised_on_and_noted(
     async def faulty(*_: Any) -> Any:
         raise ZeroDivisionError
 
-    meters = Meters("chat", dict)
+    meters = Meters({"default": "chat"}, dict)
     noted: list[Exchange] = []
     observer = Observer(faulty, meters, told=lambda exchange, _: noted.append(exchange))
     scope: dict[str, Any] = {"type": "http", "path": path, "headers": []}

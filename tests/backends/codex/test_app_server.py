@@ -1,5 +1,6 @@
 """The backend of the local Codex CLI, with an app-server in the same process."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -65,9 +66,15 @@ class Bench:
 
 @asynccontextmanager
 async def bench(
-    tmp_path: Path, *scripts: Any, codex: Json | None = None, **settings: Any
+    tmp_path: Path,
+    *scripts: Any,
+    codex: Json | None = None,
+    account: Json | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Bench]:
     server = FakeAppServer(*scripts)
+    if account is not None:
+        server.results["account/read"] = lambda _: account
     server.results["model/list"] = lambda params: (
         {"data": [LISTED], "nextCursor": "more"}
         if "cursor" not in params
@@ -176,23 +183,55 @@ async def test_what_waits_is_given_up_at_the_end(tmp_path: Path) -> None:
     assert at.server.closed
 
 
+NO_ACCOUNT = {"account": None, "requiresOpenaiAuth": True}
+ACCOUNT = {"account": {"type": "apiKey"}, "requiresOpenaiAuth": True}
+
+
 async def test_readiness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app_server, "READY_SECONDS", 0.1)
     async with bench(tmp_path) as at:
         await at.backend.ready()
-        assert at.server.named("account/read") == [{"refreshToken": False}]
-        at.server.results["account/read"] = lambda _: {"account": None, "requiresOpenaiAuth": True}
+        assert at.server.named("account/read")[-1] == {"refreshToken": False}
+        at.server.results["account/read"] = lambda _: NO_ACCOUNT
         with pytest.raises(GatewayError, match="codex login") as caught:
             await at.backend.ready()
         assert (caught.value.status, caught.value.code) == (503, "not_logged_in")
-        at.server.results["account/read"] = lambda _: {
-            "account": {"type": "apiKey"},
-            "requiresOpenaiAuth": True,
-        }
+        at.server.results["account/read"] = lambda _: ACCOUNT
         await at.backend.ready()
         at.server.silent = {"account/read"}
         with pytest.raises(GatewayError, match="within a second"):
             await at.backend.ready()
+
+
+async def test_without_a_login_a_request_is_refused_at_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with bench(tmp_path, [*said("hi"), ended()], account=NO_ACCOUNT) as at:
+        with pytest.raises(GatewayError) as caught:
+            await at.answer()
+        assert (caught.value.status, caught.value.code) == (503, "not_logged_in")
+        assert caught.value.message == "Codex is not logged in. Run `codex login`."
+        assert at.server.named("thread/start") == []
+        while "Codex is not logged in" not in caplog.text:
+            await asyncio.sleep(0.01)
+        at.server.results["account/read"] = lambda _: ACCOUNT
+        await at.answer()
+        looks = len(at.server.named("account/read"))
+        with pytest.raises(NotFound):
+            await at.answer(model="huge")
+        assert len(at.server.named("account/read")) == looks  # a login is looked for until there is one
+
+
+async def test_a_login_is_seen_without_a_restart(tmp_path: Path) -> None:
+    async with bench(tmp_path, [*said("hi"), ended()], account=NO_ACCOUNT) as at:
+        with pytest.raises(GatewayError):
+            await at.answer()
+        (tmp_path / "home").mkdir()
+        (tmp_path / "auth.json").write_text("{}")
+        answers = iter([NO_ACCOUNT, NO_ACCOUNT, ACCOUNT])
+        at.server.results["account/read"] = lambda _: next(answers)
+        await at.answer()
+        assert (tmp_path / "home/auth.json").readlink() == tmp_path / "auth.json"
 
 
 async def test_counting_asks_nobody(tmp_path: Path) -> None:

@@ -70,12 +70,14 @@ say(type="turn.completed", usage={"input_tokens": 2, "output_tokens": 1})
 class Bench:
     """Runs of a program that stands for the CLI."""
 
-    def __init__(self, tmp_path: Path, **settings: Any) -> None:
+    def __init__(self, tmp_path: Path, *, logged_in: bool = True, **settings: Any) -> None:
         self.record = tmp_path / "record"
         program = tmp_path / "codex"
         program.write_text(f"#!{sys.executable}\nRECORD = {str(self.record)!r}\n{PROGRAM}")
         program.chmod(0o755)
         (tmp_path / "user").mkdir(exist_ok=True)
+        if logged_in:
+            (tmp_path / "user/auth.json").write_text("{}")
         (tmp_path / "work").mkdir(exist_ok=True)
         engine = {name: settings.pop(name) for name in ("total_seconds",) if name in settings}
         slots = settings.pop("slots", 4)
@@ -247,11 +249,28 @@ async def test_models(tmp_path: Path) -> None:
 
 async def test_readiness_is_a_login_where_there_is_no_provider(tmp_path: Path) -> None:
     with pytest.raises(GatewayError, match="codex login"):
-        await Bench(tmp_path).backend.ready()
-    (tmp_path / "user/auth.json").write_text("{}")
+        await Bench(tmp_path, logged_in=False).backend.ready()
     await Bench(tmp_path).backend.ready()
     (tmp_path / "user/auth.json").unlink()
-    await Bench(tmp_path, overrides={"model_provider": "mine"}).backend.ready()
+    provider = {"model_provider": "mine"}
+    await Bench(tmp_path, logged_in=False, overrides=provider).backend.ready()
+
+
+async def test_without_a_login_a_request_is_refused_before_a_run(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = Bench(tmp_path, logged_in=False)
+    await bench.backend.start()
+    with pytest.raises(GatewayError) as caught:
+        await bench.answer()
+    assert (caught.value.status, caught.value.code) == (503, "not_logged_in")
+    assert caught.value.message == "Codex is not logged in. Run `codex login`."
+    assert not bench.record.exists()
+    while "Codex is not logged in" not in caplog.text:
+        await asyncio.sleep(0.01)
+    (tmp_path / "user/auth.json").write_text("{}")
+    assert (await bench.answer()).text.startswith("half")
+    await bench.backend.aclose()
 
 
 async def test_counting_needs_no_run(tmp_path: Path) -> None:
@@ -273,12 +292,17 @@ async def test_what_a_killed_process_left_is_cleared_away(tmp_path: Path) -> Non
 
 
 async def test_a_program_that_cannot_be_run(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
+    bench = Bench(tmp_path, overrides={"model_provider": "mine"})
     await bench.codex.prepare()
     Path(bench.codex.binary).write_text("#!/nowhere/at-all\n")
     with pytest.raises(GatewayError) as caught:
         await bench.answer()
-    assert caught.value.status in (502, 503)
+    assert caught.value.status in (502, 503)  # of the guard that starts it, where there is one
+    bench.codex.overrides = {}
+    bench.backend = ExecBackend(bench.codex, Slots(1, 0, 1))
+    with pytest.raises(GatewayError, match="Codex cannot be started") as caught:
+        await bench.answer()
+    assert (caught.value.status, caught.value.code) == (503, "upstream_unreachable")
     assert stat.S_IMODE((bench.codex.home / "runs").stat().st_mode) == 0o700
 
 

@@ -5,6 +5,8 @@ import json
 import os
 import shlex
 import stat
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Invoke
+from tests.support.threaded import KEY
 from wireloom.cli.client import connect
 
 
@@ -30,14 +33,28 @@ def test_block(invoke: Invoke) -> None:
                 "name": "wireloom",
                 "base_url": "http://127.0.0.1:4444/v1",
                 "wire_api": "responses",
-                "env_key": "WIRELOOM_TOKEN",
                 "model_catalog_url": "http://127.0.0.1:4444/v1/models",
+                "auth": {"command": connect.program(), "args": ["token"]},
             }
         },
     }
 
 
-def test_without_a_model_the_user_is_told_where_to_find_one(invoke: Invoke) -> None:
+def test_wireloom_is_named_as_it_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    program = tmp_path / "wireloom"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert connect.program() == str(Path(sys.executable).with_name("wireloom"))
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    assert connect.program() == "wireloom"
+
+
+def test_the_model_is_one_of_the_gateway_that_runs(invoke: Invoke, running: str) -> None:
+    assert block(invoke)["model"] == "demo"
+    assert block(invoke, "--model", "m")["model"] == "m"
+
+
+def test_without_a_model_the_user_is_told_where_to_find_one(invoke: Invoke, nobody: str) -> None:
     result = invoke("config", "codex")
     assert "model" not in tomllib.loads(result.stdout)
     assert "wireloom models" in result.stdout.splitlines()[0]
@@ -46,7 +63,7 @@ def test_without_a_model_the_user_is_told_where_to_find_one(invoke: Invoke) -> N
 def test_without_keys_codex_gets_a_meaningless_one(invoke: Invoke) -> None:
     provider = block(invoke, "--no-auth")["model_providers"]["wireloom"]
     assert provider["experimental_bearer_token"] == "unused"
-    assert "env_key" not in provider
+    assert "auth" not in provider
 
 
 def test_it_follows_the_configuration_and_never_shows_the_upstream(
@@ -61,7 +78,7 @@ def test_it_follows_the_configuration_and_never_shows_the_upstream(
     read = tomllib.loads(result.stdout)
     assert read["model"] == "from file"
     assert read["model_providers"]["wireloom"]["base_url"] == "http://127.0.0.1:7/v1"
-    assert read["model_providers"]["wireloom"]["env_key"] == "WIRELOOM_TOKEN"
+    assert read["model_providers"]["wireloom"]["auth"]["args"] == ["token"]
     assert "http://up" not in result.output
     assert "t0ken" not in result.output
 
@@ -89,6 +106,18 @@ def test_names_survive_quoting(model: str) -> None:
     command = shlex.split(connect.curl("http://a/v1", model))
     assert command[:3] == ["curl", "-N", "http://a/v1/responses"]
     assert json.loads(command[-1])["model"] == model
+
+
+def test_the_program_for_an_sdk_runs_as_it_is(
+    running: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    program = connect.openai_sdk(f"{running}/v1", None, None)
+    assert KEY not in program
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ran.returncode, ran.stdout) == (0, "You said: Hello\n"), ran.stderr
 
 
 def test_a_catalogue_is_written_from_what_the_upstream_lists_and_the_settings_say(

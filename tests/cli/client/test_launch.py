@@ -17,8 +17,10 @@ import pytest
 
 from tests.cli.conftest import Invoke
 from tests.cli.process import Wireloom
+from tests.support.chat_server import API_KEY, ChatServer
 from tests.support.live import answer, raw
 from wireloom.cli.client import connect
+from wireloom.cli.client.launch import named_model
 
 TOKEN = "t0ken-K9Qx"
 PROGRAM = """#!{python}
@@ -78,8 +80,55 @@ def test_it_hands_over_options_arguments_key_and_exit_code(program: str) -> None
         assert key == TOKEN
         assert TOKEN not in " ".join(arguments)
         assert (ran.stderr, "--model" in launch(port, program, "--no-auth").stderr) == ("", True)
-        own = launch(port, program, "--no-auth", "exec", "-m", "mine")
+        own = launch(port, program, "--no-auth", "exec", "-m", "demo")
         assert (own.stderr, told(own)[1], "model" in settings(told(own)[0][:-3])) == ("", "unused", False)
+        # Nothing of it looks like a failure in the log.
+        logged = [json.loads(line) for line in gateway.stderr.splitlines()[1:]]
+        assert {(line["operation"], line["status"]) for line in logged} == {("listModels", 200)}
+
+
+@pytest.mark.parametrize("arguments", [("--model", "dmeo"), ("--", "exec", "-m", "dmeo", "hello")])
+def test_a_model_that_the_gateway_does_not_list(program: str, arguments: tuple[str, ...]) -> None:
+    with Wireloom("serve", "--backend", "demo", "--no-auth", "--port", "0") as gateway:
+        port = gateway.url().rpartition(":")[2]
+        ran = launch(port, program, "--no-auth", *arguments)
+        assert (ran.returncode, ran.stdout) == (1, "")
+        assert ran.stderr == (
+            "Error: The gateway lists no model dmeo; did you mean demo? One that its upstream has all the same can be added "
+            'to the config file: [models."dmeo"].\n'
+        )
+        far = launch(port, program, "--no-auth", "--model", "gpt-9")
+    assert "The gateway lists no model gpt-9. `wireloom models` lists them." in far.stderr
+
+
+def test_where_no_models_are_listed_every_name_goes(program: str) -> None:
+    environment = {"WIRELOOM_API_KEY": API_KEY}
+    with ChatServer(models=None) as upstream:
+        flags = ("--upstream", upstream.base_url, "--no-auth", "--port", "0")
+        with Wireloom("serve", *flags, environment=environment) as gateway:
+            ran = launch(gateway.url().rpartition(":")[2], program, "--no-auth", "--model", "any")
+    assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "model"),
+    [
+        (("exec", "-m", "a", "hello"), "a"),
+        (("-ma",), "a"),
+        (("-m=a",), "a"),
+        (("--model=a=b",), "a=b"),
+        (("exec", "--model", "a"), "a"),
+        (("-c", 'model="a"'), "a"),
+        (("--config", "model=a"), "a"),
+        (("-c", "model_provider=a"), None),
+        (("exec", "--", "-m", "a"), None),
+        (("-m",), None),
+        (("--mode", "x"), None),
+        (("hello",), None),
+    ],
+)
+def test_the_model_that_arguments_name(arguments: tuple[str, ...], model: str | None) -> None:
+    assert named_model(arguments) == model
 
 
 def test_the_program_gets_signals_as_any_other_does(tmp_path: Path) -> None:

@@ -40,8 +40,89 @@ def test_a_first_init(invoke: Invoke, file: Path) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
     assert token not in result.output
-    assert "what `wireloom token` prints" in result.output
+    assert 'check_output(["wireloom", "token"], text=True)' in result.output
+    assert result.output.index("wireloom launch codex") < result.output.index("OpenAI(")
     assert invoke("token").output == f"{token}\n"
+
+
+def test_another_provider_takes_nothing_of_the_one_before(invoke: Invoke, file: Path) -> None:
+    """The key of the new one would go to the server of the old one."""
+    old = (
+        "--upstream",
+        "http://127.0.0.1:23101/v1",
+        "--api-key",
+        "k",
+        "--model",
+        "deepseek-chat",
+        "--model-map",
+        "a:b",
+    )
+    first = invoke("init", "--provider", "deepseek", *old, "--port", "4555")
+    assert (
+        "In force now:\n  DeepSeek, chat, http://127.0.0.1:23101/v1, key in api_key (WIRELOOM_API_KEY): found\n"
+        in first.output
+    )
+    token = tomllib.loads(file.read_text())["token"]
+    dry = invoke("init", "--provider", "kimi", "--dry-run").output
+    result = invoke("init", "--provider", "kimi")
+    assert result.exit_code == 0, result.output
+    taken = "Taken out, because it belonged to the provider before: api_key, model, model_map, upstream.\n"
+    assert taken in dry
+    assert taken in result.output
+    assert (
+        "In force now:\n  Kimi (Moonshot AI), chat, https://api.moonshot.ai/v1, key in MOONSHOT_API_KEY: not set\n"
+        in result.output
+    )
+    assert tomllib.loads(file.read_text()) == {"provider": "kimi", "port": 4555, "token": token}
+
+
+@pytest.mark.parametrize(
+    ("before", "then", "left"),
+    [
+        # A server that had no provider's name.
+        (("--upstream", "http://a/v1"), ("--provider", "kimi"), {"provider": "kimi"}),
+        (("--provider", "kimi"), ("--backend", "demo"), {"backend": "demo"}),
+        (("--backend", "demo"), ("--provider", "kimi"), {"provider": "kimi"}),
+        # Another server: the key was for the one before.
+        (
+            ("--provider", "vllm", "--upstream", "http://a/v1", "--api-key", "k", "--model", "m"),
+            ("--upstream", "http://b/v1"),
+            {"provider": "vllm", "upstream": "http://b/v1"},
+        ),
+        # The same place, described further.
+        (
+            ("--provider", "kimi", "--model", "m"),
+            ("--provider", "kimi", "--strict"),
+            {"provider": "kimi", "model": "m", "strict": True},
+        ),
+        (
+            ("--provider", "kimi", "--model", "m"),
+            ("--upstream", "http://a/v1"),
+            {"provider": "kimi", "model": "m", "upstream": "http://a/v1"},
+        ),
+        (
+            ("--upstream", "http://a/v1", "--model", "m"),
+            ("--upstream", "http://a/v2"),
+            {"upstream": "http://a/v2", "model": "m"},
+        ),
+        (("--model", "m"), ("--provider", "kimi"), {"provider": "kimi", "model": "m"}),
+    ],
+)
+def test_what_stays_of_the_settings_before(
+    invoke: Invoke, file: Path, before: tuple[str, ...], then: tuple[str, ...], left: dict[str, object]
+) -> None:
+    for arguments in (before, then):
+        result = invoke("init", "--no-auth", *arguments)
+        assert result.exit_code == 0, result.output
+    assert tomllib.loads(file.read_text()) == {"no_auth": True, **left}
+
+
+def test_an_upstream_outside_the_block_gets_no_other_key(invoke: Invoke, file: Path) -> None:
+    file.parent.mkdir()
+    file.write_text('\nupstream = "http://a/v1"\n')
+    result = invoke("init", "--provider", "kimi")
+    assert result.exit_code == 2
+    assert f"{file}:2 sets upstream itself, and the key of this provider would go there." in result.output
 
 
 def test_a_second_init_changes_its_own_block_alone(invoke: Invoke, file: Path) -> None:
@@ -129,6 +210,7 @@ def test_clients_are_told(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> No
     token = invoke("token").output.strip()
     shown = invoke("show", "--port", "4666", "--model", "m").output
     assert f'OpenAI(base_url="http://127.0.0.1:4666/v1", api_key="{token}")' in shown
+    assert 'model="m"' in shown
     exports = dict(line.removeprefix("export ").split("=", 1) for line in invoke("env").output.splitlines())
     assert shlex.split(exports["OPENAI_API_KEY"]) == [token] == shlex.split(exports["WIRELOOM_TOKEN"])
     assert exports["OPENAI_BASE_URL"] == "http://127.0.0.1:4444/v1"
@@ -139,6 +221,14 @@ def test_clients_are_told(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> No
 def test_no_auth_needs_no_token(invoke: Invoke, file: Path) -> None:
     invoke("init", "--no-auth", "--backend", "demo")
     assert tomllib.loads(file.read_text()) == {"no_auth": True, "backend": "demo"}
+
+
+def test_the_model_that_is_shown_is_one_of_the_gateway(invoke: Invoke, running: str) -> None:
+    assert 'model="demo"' in invoke("show").output
+
+
+def test_the_scripted_model_is_known(invoke: Invoke) -> None:
+    assert 'model="demo"' in invoke("init", "--backend", "demo").output
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

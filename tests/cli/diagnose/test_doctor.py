@@ -185,7 +185,7 @@ def test_a_gateway_without_a_list_of_models(invoke: Invoke, monkeypatch: pytest.
 
 
 def test_another_release_answers(invoke: Invoke, running: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wireloom.cli.diagnose.doctor.version", lambda _: "9.9")
+    monkeypatch.setattr("wireloom.cli.diagnose.doctor_checks.version", lambda _: "9.9")
     findings = {each["name"]: each for each in json.loads(invoke("doctor", "--json").stdout)["findings"]}
     assert (findings["version"]["state"], "9.9 is installed" in findings["version"]["remedy"]) == (
         "warn",

@@ -7,13 +7,16 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Invoke
+from tests.cli.process import on_a_terminal
 from tests.history.conftest import conversation, item, record
-from wireloom.cli.diagnose.history import told
+from wireloom.cli.diagnose.history import _first_words, told
+from wireloom.history.inspection import inspecting
 from wireloom.history.sqlite import Sqlite
 
 Removed = Callable[..., list[str]]
@@ -63,8 +66,43 @@ def test_sessions_are_listed_the_last_used_first(invoke: Invoke) -> None:
     result = invoke("history", "ls")
     assert result.exit_code == 0, result.output
     head, *rows = result.stdout.splitlines()
-    assert head.split() == ["ID", "PRINCIPAL", "TURNS", "BYTES", "CREATED", "LAST", "USED"]
-    assert [row.split()[:3] for row in rows] == [["c1", "bob", "0"], ["r3", "ada", "3"]]
+    assert head.split() == ["ID", "PRINCIPAL", "MODEL", "TURNS", "BYTES", "CREATED", "LAST", "USED"]
+    assert [row.split()[:4] for row in rows] == [["c1", "bob", "-", "0"], ["r3", "ada", "-", "3"]]
+    assert "Who are you?" not in result.output
+
+
+@pytest.mark.usefixtures("stored")
+def test_on_a_terminal_they_have_their_first_words(path: Path) -> None:
+    head, *rows = on_a_terminal("history", "ls", until="Who are").splitlines()
+    assert head.split()[-2:] == ["FIRST", "WORDS"]
+    assert [row.partition(":")[2].partition(":")[2][2:].strip() for row in rows] == [
+        "größe model",
+        "Who are you?�[2J",
+    ]
+
+
+def test_models_and_first_words(path: Path) -> None:
+    tags = item("e", "<environment_context>\n</environment_context>")
+    told = json.dumps({"id": "r1", "object": "response", "model": "deepseek-chat"}).encode()
+    developer = json.dumps({"type": "message", "id": "d", "role": "developer", "content": "Rules"}).encode()
+    asked = item("i", "word " * 20)
+
+    async def fill() -> None:
+        store = Sqlite(path)
+        await store.keep("ada", replace(record("r1", inputs=[developer, tags, asked]), response=told))
+        await store.keep("ada", replace(record("r2", "r1"), response=told.replace(b"chat", b"flash")))
+        await store.keep("bob", record("r3", inputs=[tags]))
+        await store.keep("bob", record("r4", inputs=[developer]))
+        await store.aclose()
+
+    asyncio.run(fill())
+    with inspecting(path) as inspection:
+        sessions = {session.id: session for session in inspection.sessions()}
+        words = {name: _first_words(inspection, session.key) for name, session in sessions.items()}
+    assert sessions["r2"].model == "deepseek-flash"
+    assert words["r2"] == f"{('word ' * 20)[:59]}…"
+    assert words["r3"] == "<environment_context> </environment_context>"
+    assert words["r4"] == ""
 
 
 @pytest.mark.usefixtures("stored")
@@ -75,7 +113,14 @@ def test_sessions_are_listed_as_json(invoke: Invoke) -> None:
         len(item(name)) for name in ("r1.out", "r2.in", "r2.out", "r3.in", "r3.out")
     )
     assert time.time() - 4 * HOUR < found.pop("used_at") < time.time() - 2 * HOUR
-    assert found == {"id": "r3", "principal": "ada", "turns": 3, "bytes": size, "created_at": 1_000_000}
+    assert found == {
+        "id": "r3",
+        "principal": "ada",
+        "model": None,
+        "turns": 3,
+        "bytes": size,
+        "created_at": 1_000_000,
+    }
 
 
 @pytest.mark.usefixtures("stored")

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import select
-import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -15,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Invoke
-from tests.cli.process import Wireloom
+from tests.cli.process import Wireloom, on_a_terminal
 from wireloom.cli.service.banner import banner
 from wireloom.config import Settings, load
 
@@ -86,29 +81,6 @@ def test_several_backends(home: Path) -> None:
 )
 def test_the_next_command(home: Path, given: dict[str, object], root: str, command: str) -> None:
     assert rows({"backend": "demo", **given}, root)["next"] == [command]
-
-
-def on_a_terminal(*arguments: str, until: str) -> str:
-    """What a gateway shows on a terminal, up to some text."""
-    screen, terminal = pty.openpty()
-    shown = ""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "wireloom", *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=terminal,
-        stderr=terminal,
-    )
-    os.close(terminal)
-    try:
-        deadline = time.monotonic() + 60
-        while until not in shown and time.monotonic() < deadline:
-            if select.select([screen], [], [], 0.2)[0]:
-                shown += os.read(screen, 4096).decode()
-    finally:
-        process.terminate()
-        process.wait(30)
-        os.close(screen)
-    return shown.replace("\r", "")
 
 
 def test_it_is_shown_on_a_terminal(home: Path) -> None:

@@ -56,6 +56,8 @@ def test_a_request() -> None:
         ({"tokens": {"input": 5, "cached": 5, "output": 2}}, " 5c→2 tok "),
         ({"tokens": {"input": 0, "cached": 0, "output": 2}}, " 0→2 tok "),
         ({"key": None}, "tok  (seed dropped)"),
+        ({"key": "anonymous"}, "tok  (seed dropped)"),
+        ({"model": None}, "POST /v1/responses  436ms "),
         (
             {
                 "status": 502,

@@ -45,7 +45,7 @@ def test_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(ConfigError, match="--api-key-keyring"):
             load(Settings, BASE)
     monkeypatch.setitem(sys.modules, "keyring", None)
-    with pytest.raises(ConfigError, match=r"wireloom\[keyring\]"):
+    with pytest.raises(ConfigError, match=r"the extra keyring is missing"):
         load(Settings, BASE)
     with pytest.raises(ConfigError, match="--api-key-keyring: 'alone' cannot be used"):
         load(Settings, {**BASE, "api_key_keyring": "alone"})

@@ -43,7 +43,7 @@ STATUSES = {
     "bioPolicy": (400, "invalid_prompt"),
     "misalignmentPolicyViolation": (400, "invalid_prompt"),
     "badRequest": (400, "upstream_error"),
-    "unauthorized": (401, "upstream_unauthorized"),
+    "unauthorized": (502, "upstream_authentication"),
     "inferenceHookDenied": (403, "upstream_forbidden"),
     "internalServerError": (502, "upstream_error"),
     "tooManyDenials": (502, "upstream_error"),
@@ -53,10 +53,31 @@ STATUSES = {
 }
 
 
+LOGIN_REFUSED = (
+    "Codex's provider refuses its login: no. "
+    "Run `codex login`, or set the key of the provider in Codex's configuration."
+)
+
+
 @pytest.mark.parametrize("word", STATUSES)
 def test_a_word_of_codex_is_a_status_and_a_code(word: str) -> None:
     told = failure(read({"message": "no", "codexErrorInfo": word}))
-    assert ((told.status, told.code), told.message) == (STATUSES[word], "no")
+    message = LOGIN_REFUSED if word == "unauthorized" else "no"
+    assert ((told.status, told.code), told.message) == (STATUSES[word], message)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_login_that_the_provider_refuses_is_no_affair_of_the_client_s(status: int) -> None:
+    info = {"httpConnectionFailed": {"httpStatusCode": status}}
+    found = [
+        failure(read({"message": "no", "codexErrorInfo": info})),
+        spoken('{"error": {"message": "no"}}', status),
+        spoken(f"unexpected status {status} No: no"),
+    ]
+    assert {(each.status, each.code) for each in found} == {(502, "upstream_authentication")}
+    assert [each.message for each in found[:2]] == [LOGIN_REFUSED] * 2
+    assert found[2].message.startswith("Codex's provider refuses its login: unexpected status")
+    assert found[0].cause == LOGIN_REFUSED.replace(": no", "")
 
 
 @pytest.mark.parametrize(
@@ -90,10 +111,10 @@ def test_the_body_of_a_refusal_is_read_as_it_came() -> None:
 def test_recorded_failures() -> None:
     told = [failure(read(error)) for error in recorded()]
     assert [(each.status, each.code) for each in told] == [
-        (401, "upstream_unauthorized"),
+        (502, "upstream_authentication"),
         (400, "context_length_exceeded"),
         (400, "other"),
-        (403, "upstream_forbidden"),
+        (502, "upstream_authentication"),
         (404, "model_not_found"),
         (429, "rate_limit_exceeded"),
         (429, "insufficient_quota"),
@@ -124,7 +145,7 @@ def test_failures_of_other_forms(error: dict[str, Any], status: int, code: str) 
 @pytest.mark.parametrize(
     ("message", "status", "code"),
     [
-        ("unexpected status 401 Unauthorized: no, url: http://h/v1", 401, "upstream_unauthorized"),
+        ("unexpected status 401 Unauthorized: no, url: http://h/v1", 502, "upstream_authentication"),
         ("Codex ran out of room in the model's context window.", 400, "context_length_exceeded"),
         ("Quota exceeded. Check your plan and billing details.", 429, "insufficient_quota"),
         ("exceeded retry limit, last status: 429 Too Many Requests", 429, "rate_limit_exceeded"),

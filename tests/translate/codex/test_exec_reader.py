@@ -97,7 +97,7 @@ def test_reasoning_text_and_usage() -> None:
     [
         ("06-error-failed", 502, "upstream_error"),
         ("06-error-http400-context", 400, "context_length_exceeded"),
-        ("06-error-http401", 401, "upstream_unauthorized"),
+        ("06-error-http401", 502, "upstream_authentication"),
         ("06-error-http429", 429, "insufficient_quota"),
         ("10-no-skip-git", 502, "upstream_incomplete"),
         ("12-missing-key", 502, "upstream_error"),

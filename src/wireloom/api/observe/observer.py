@@ -142,6 +142,7 @@ def line(exchange: Exchange) -> dict[str, Any]:
         "backend": exchange.backend,
         "passed_over": exchange.passed_over or None,
         "model": None if exchange.model is None else exchange.model[:LONGEST_NAME],
+        "upstream_model": _renamed(exchange),
         "stream": exchange.streamed,
         "status": exchange.status,
         "outcome": exchange.outcome,
@@ -153,6 +154,14 @@ def line(exchange: Exchange) -> dict[str, Any]:
         "ms": {phase: round(seconds * 1000, 2) for phase, seconds in exchange.seconds().items()},
     }
     return {name: value for name, value in told.items() if value is not None}
+
+
+def _renamed(exchange: Exchange) -> str | None:
+    """The model that answered, where it has another name at its backend."""
+    model = exchange.asked_model
+    if model is None or exchange.backend is None or model == exchange.model:
+        return None
+    return model[:LONGEST_NAME]
 
 
 def summary(told: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from wireloom.backends.codex.calls import ACCOUNT_READ, MODEL_LIST
 from wireloom.backends.codex.channels import Pipes, Socket
 from wireloom.backends.codex.connection import Channel
 from wireloom.backends.codex.home import Codex
+from wireloom.backends.codex.login import Login
 from wireloom.backends.codex.models import CodexModel, CodexModels
 from wireloom.backends.codex.process import AppServer
 from wireloom.backends.codex.suspended import SuspendedTurns
@@ -35,6 +36,9 @@ log = logging.getLogger("wireloom.tools")
 
 # How long `ready` waits for word of the account.
 READY_SECONDS = 1.0
+# How often Codex is asked for an account after a login has been linked into its home, and how long each pause is.
+LOOKS = 8
+LOOK_SECONDS = 0.25
 
 
 class AppServerBackend:
@@ -67,6 +71,7 @@ class AppServerBackend:
         self._denied = denied_tools
         self._models: CodexModels | None = None
         self._server = AppServer(self._open)
+        self._login = Login(self._logged_in)
         self._engine = Engine(
             self._server, slots, SuspendedTurns(), self._settle, total_seconds, idle_seconds
         )
@@ -74,6 +79,7 @@ class AppServerBackend:
     async def start(self) -> None:
         """Begin to start Codex, so that the first request need not wait for all of it."""
         self._server.start()
+        self._login.start()
 
     async def _open(self) -> Channel:
         if self._url is not None:
@@ -115,6 +121,7 @@ class AppServerBackend:
     async def _settle(self, plan: Plan, metadata: Mapping[str, str]) -> Plan:
         """A plan with its model found, and with what holds for every thread."""
         codex = self._codex
+        await self._login.check()
         model, effort = (await self._known_models()).resolve(plan.start["model"])
         start: Json = {
             **plan.start,
@@ -169,12 +176,22 @@ class AppServerBackend:
         """See `Backend.ready`: Codex answers, and is logged in where its provider asks for that."""
         try:
             async with asyncio.timeout(READY_SECONDS):
-                connection = await self._server.connection()
-                account = await connection.ask(ACCOUNT_READ, {"refreshToken": False})
+                await self._login.look_again()
         except TimeoutError as error:
             raise Unavailable("Codex does not answer within a second.", retry_after=1) from error
-        if account.account is None and account.requiresOpenaiAuth:
-            raise Unavailable("Codex is not logged in. Run `codex login`.", code="not_logged_in")
+
+    async def _logged_in(self) -> bool:
+        """Whether Codex has an account, or needs none."""
+        connection = await self._server.connection()
+        # The user may have logged in meanwhile, which Codex sees within a second.
+        fresh = self._url is None and self._codex.link_login()
+        for _ in range(LOOKS if fresh else 1):
+            account = await connection.ask(ACCOUNT_READ, {"refreshToken": False})
+            if account.account is not None or not account.requiresOpenaiAuth:
+                return True
+            if fresh:
+                await asyncio.sleep(LOOK_SECONDS)
+        return False
 
     def limits(self) -> Mapping[str, str]:
         """See `Metered.limits`, under the names by which Codex hears of them itself."""
@@ -183,6 +200,7 @@ class AppServerBackend:
     async def aclose(self) -> None:
         """See `Backend.aclose`."""
         self._engine.suspended.give_up_all()
+        await self._login.aclose()
         await self._server.aclose()
 
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from wireloom.backends.base import Ask, ModelInfo
 from wireloom.backends.codex.exec_run import ExecTurn, Settings, clear, login
 from wireloom.backends.codex.home import Codex
+from wireloom.backends.codex.login import Login
 from wireloom.backends.codex.models import CodexModels
 from wireloom.backends.codex.token_count import without_asking
 from wireloom.backends.slots import Slots
-from wireloom.errors import Unavailable
 from wireloom.translate.codex import exec_request
 from wireloom.translate.codex.exec_reader import ExecReader
 from wireloom.translate.hub.stream import ResponseStream
@@ -34,11 +34,13 @@ class ExecBackend:
         total_seconds: float = 0,
     ) -> None:
         self._codex = codex
-        self._settings = Settings(codex, slots, total_seconds, self._known_models)
+        self._login = Login(self._logged_in)
+        self._settings = Settings(codex, slots, total_seconds, self._known_models, self._login.check)
 
     async def start(self) -> None:
-        """Clear away what an earlier process that was killed has left."""
+        """Clear away what an earlier process that was killed has left, and look for a login."""
         clear(self._codex)
+        self._login.start()
 
     def route(self, model: str) -> str:
         """See `Backend.route`."""
@@ -66,12 +68,15 @@ class ExecBackend:
 
     async def ready(self) -> None:
         """See `Backend.ready`: the program is there, and logged in where its provider asks for that."""
+        await self._login.look_again()
+
+    async def _logged_in(self) -> bool:
         await self._codex.prepare()
-        if "model_provider" not in self._codex.overrides and not await login(self._codex):
-            raise Unavailable("Codex is not logged in. Run `codex login`.", code="not_logged_in")
+        return "model_provider" in self._codex.overrides or await login(self._codex)
 
     async def aclose(self) -> None:
         """See `Backend.aclose`: each run goes with its request."""
+        await self._login.aclose()
 
 
 def _options(ask: Ask) -> Options:

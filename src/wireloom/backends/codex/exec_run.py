@@ -44,12 +44,14 @@ class Settings:
         slots: how many runs there are at once.
         total_seconds: longest time for one, 0 for no limit.
         models: the models there are.
+        check_login: raises if Codex is not logged in.
     """
 
     codex: Codex
     slots: Slots
     total_seconds: float
     models: Callable[[], Awaitable[CodexModels]]
+    check_login: Callable[[], Awaitable[None]]
 
 
 class ExecTurn:
@@ -87,6 +89,7 @@ class ExecTurn:
         async with await self._settings.slots.take(self._caller.exchange):
             self.queued = False
             folder = codex.folder(self._metadata)
+            await self._settings.check_login()
             model, effort = (await self._settings.models()).resolve(self._run.model)
             loop, seconds = asyncio.get_running_loop(), self._settings.total_seconds
             deadline = loop.time() + seconds if seconds else None
@@ -198,9 +201,12 @@ async def _started(
             start_new_session=True,
         )
     except OSError as error:
-        raise UpstreamError(
-            f"Codex cannot be started: {error.strerror}.", code="upstream_unreachable", status=503
-        ) from error
+        raise _unstartable(error) from error
+
+
+def _unstartable(error: OSError) -> UpstreamError:
+    message = f"Codex cannot be started: {error.strerror}."
+    return UpstreamError(message, code="upstream_unreachable", status=503)
 
 
 async def _feed(process: asyncio.subprocess.Process, prompt: str) -> None:
@@ -255,16 +261,22 @@ async def login(codex: Codex) -> bool:
 
     Args:
         codex: the CLI as it is started.
+
+    Raises:
+        UpstreamError: it cannot be started.
     """
-    process = await asyncio.create_subprocess_exec(
-        str(codex.program()),
-        "login",
-        "status",
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-        env=codex.child_environment(),
-    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            str(codex.program()),
+            "login",
+            "status",
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            env=codex.child_environment(),
+        )
+    except OSError as error:
+        raise _unstartable(error) from error
     try:
         async with asyncio.timeout(LOGIN_SECONDS):
             return await process.wait() == 0

@@ -130,14 +130,7 @@ class Codex:
         Raises:
             UpstreamError: there is none.
         """
-        found = shutil.which(self.binary, path=self.environment.get("PATH"))
-        if found is None:
-            raise UpstreamError(
-                f"There is no program {self.binary!r}. Install the Codex CLI, or name it with --codex-bin.",
-                code="upstream_unreachable",
-                status=503,
-            )
-        path = Path(found).resolve()
+        path = found_program(self.binary, self.environment.get("PATH")).resolve()
         if path.suffix != ".js":
             return path
         package = path.parent.parent
@@ -232,7 +225,7 @@ class Codex:
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.home.chmod(0o700)
         (self.home / NO_ROOTS["SSL_CERT_FILE"]).touch(mode=0o600)
-        self._link_login()
+        self.link_login()
         if not self.catalogue:
             self.catalogue = await self._read_catalogue()
             _write(self.home / CATALOGUE, msgspec.json.encode({"models": self._kept()}))
@@ -248,14 +241,20 @@ class Codex:
                 listed.setdefault(name, {**like, **UNKNOWN, "slug": name, "display_name": name})
         return list(listed.values())
 
-    def _link_login(self) -> None:
-        """Codex reads and renews the login through the link; nothing of it is read here."""
+    def link_login(self) -> bool:
+        """Link the user's login into the home; Codex reads and renews it through the link.
+
+        Returns:
+            Whether there was no link before, so that Codex may need a moment to see the login.
+        """
         link, target = self.home / LOGIN, self.user_home / LOGIN
         if link.is_symlink() and (not target.exists() or link.readlink() != target):
             link.unlink()
         if target.exists() and not link.exists() and self.home.resolve() != self.user_home.resolve():
             with suppress(FileExistsError):
                 link.symlink_to(target)
+                return True
+        return False
 
     async def _read_catalogue(self) -> list[Json]:
         output, code = b"", None
@@ -299,6 +298,26 @@ def _model(entry: Json) -> CodexModel:
         window if isinstance(window, int) else None,
         entry.get("priority") == 1,
     )
+
+
+def found_program(binary: str, path: str | None) -> Path:
+    """Where the Codex CLI is; a start that needs it can make sure of it beforehand.
+
+    Args:
+        binary: name or path of the program.
+        path: folders to look in, as in the variable PATH; None for that of this process.
+
+    Raises:
+        UpstreamError: there is none.
+    """
+    found = shutil.which(binary, path=path)
+    if found is None:
+        raise UpstreamError(
+            f"There is no program {binary!r}. Install the Codex CLI, or name it with --codex-bin.",
+            code="upstream_unreachable",
+            status=503,
+        )
+    return Path(found)
 
 
 def _acts(name: str) -> bool:

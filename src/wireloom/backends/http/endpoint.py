@@ -50,7 +50,8 @@ class Endpoint:
             if error.code != UNKNOWN_MODEL:
                 raise
             names = await self._listed()
-            raise self._upstream.server.unknown_model(self._model, names, self._aside) from error
+            server = self._upstream.server
+            raise server.unknown_model(self._model, names, words=error.words, aside=self._aside) from error
 
     def failures(self) -> AbstractContextManager[None]:
         """See `Upstream.failures`; for everything that is done with an answer."""

@@ -91,12 +91,15 @@ class Server:
         error = UpstreamError("", hint=hint, code=code, status=status)
         return error.stating(f"{self.title} at {self.base}: {reason}")
 
-    def unknown_model(self, model: str, names: Sequence[str], aside: str | None = None) -> UpstreamError:
+    def unknown_model(
+        self, model: str, names: Sequence[str], *, words: str | None = None, aside: str | None = None
+    ) -> UpstreamError:
         """The error for a model that this server does not have.
 
         Args:
             model: as it was asked for.
             names: the models that it lists, as far as they are known.
+            words: what the server said; told where it lists the model all the same.
             aside: what to tell besides, such as that the name begins with an unknown backend's.
         """
         model = model[:LONGEST_NAME]
@@ -113,7 +116,8 @@ class Server:
             fact = f"{self.title} has no model {model}; GET /v1/models lists the {len(names)} that there are"
         else:
             fact = f"{self.title} has no model {model}"
-        error = UpstreamRefused("", code=UNKNOWN_MODEL, param="model", status=404, answered=404)
+        kept = words if model in names else None
+        error = UpstreamRefused("", words=kept, code=UNKNOWN_MODEL, param="model", status=404, answered=404)
         return error.stating(fact)
 
     def _refusal_of_key(self, error: UpstreamError, asked: str) -> UpstreamError:

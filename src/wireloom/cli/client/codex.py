@@ -4,13 +4,14 @@ import asyncio
 import json
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from wireloom.cli.client import connect
+from wireloom.cli.client import connect, running
+from wireloom.cli.groups import SuggestingGroup
 from wireloom.cli.lazy import resolve
 from wireloom.cli.options import Failure, SettingsCommand, warn_without_key
 from wireloom.config import ConfigError, Endpoint, Settings, config_file, flag_name, load
@@ -27,7 +28,7 @@ Examples:
 """
 
 
-@click.group("config")
+@click.group("config", cls=SuggestingGroup)
 def group() -> None:
     """Check the settings, or print the configuration of a client."""
 
@@ -39,7 +40,14 @@ def check(given: Mapping[str, Any]) -> None:
     click.echo(f"{config_file()} can be used." if config_file().exists() else "The settings can be used.")
 
 
-@group.command("codex", cls=SettingsCommand, kind=Settings, names=(*ENDPOINT, *_UPSTREAM), epilog=_EXAMPLES)
+@group.command(
+    "codex",
+    cls=SettingsCommand,
+    kind=Settings,
+    names=(*ENDPOINT, *_UPSTREAM),
+    connects=True,
+    epilog=_EXAMPLES,
+)
 @click.option(
     "--catalog",
     metavar="FILE",
@@ -48,8 +56,8 @@ def check(given: Mapping[str, Any]) -> None:
 def codex(given: Mapping[str, Any], catalog: str | None) -> None:
     """Print the block that makes Codex use this gateway.
 
-    It belongs at the top of ~/.codex/config.toml, in front of the first [table]. Codex then reads the token
-    from WIRELOOM_TOKEN, and the models and their abilities from the gateway.
+    It belongs at the top of ~/.codex/config.toml, in front of the first [table]. Codex then gets the token from
+    `wireloom token`, and the models and their abilities from the gateway.
 
     With --catalog it reads the models from a file instead, which is made from what the upstream lists and what
     the settings say; write it again when they change.
@@ -59,12 +67,14 @@ def codex(given: Mapping[str, Any], catalog: str | None) -> None:
     upstream = {name: value for name, value in given.items() if name in _UPSTREAM}
     file = None
     if catalog is not None:
-        file = write_catalogue(Path(os.path.abspath(os.path.expanduser(catalog))), load(Settings, upstream))
+        path = Path(os.path.abspath(os.path.expanduser(catalog)))
+        file = write_catalogue(path, upstream_models(load(Settings, upstream)))
     elif upstream:
         raise ConfigError(
             f"{flag_name(next(iter(upstream)))}: this is for --catalog FILE; give both or neither."
         )
-    click.echo(connect.codex(url, endpoint.model, with_key=not endpoint.no_auth, catalog=file))
+    model = running.some_model(endpoint)
+    click.echo(connect.codex(url, model, with_key=not endpoint.no_auth, catalog=file))
 
 
 def base_url(endpoint: Endpoint) -> str:
@@ -79,13 +89,21 @@ def base_url(endpoint: Endpoint) -> str:
     return connect.base_url(endpoint.host, endpoint.port)
 
 
-def write_catalogue(path: Path, settings: Settings) -> str:
-    """Write the models of the upstream as Codex reads them; return the file's path.
+def upstream_models(settings: Settings) -> list[dict[str, Any]]:
+    """Return the models of the upstream as Codex reads them.
 
-    Raises ``Failure`` when it lists none, ``ConfigError`` when the file cannot be written.
+    Raises ``GatewayError`` when it does not tell.
     """
     warn_without_key(settings)
-    models = asyncio.run(resolve("wireloom.app:list_models")(settings))
+    listed: list[dict[str, Any]] = asyncio.run(resolve("wireloom.app:list_models")(settings))
+    return listed
+
+
+def write_catalogue(path: Path, models: Sequence[Mapping[str, Any]]) -> str:
+    """Write models as Codex reads them; return the file's path.
+
+    Raises ``Failure`` when there are none, ``ConfigError`` when the file cannot be written.
+    """
     if not models:
         raise Failure(
             "The upstream lists no models; name yours in the setting `models`, or leave out --catalog."

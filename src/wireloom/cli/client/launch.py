@@ -1,6 +1,6 @@
 """`wireloom launch`: start a client against this gateway, without touching its files."""
 
-import asyncio
+import difflib
 import os
 import shutil
 import signal
@@ -10,16 +10,15 @@ from typing import Any, NoReturn
 
 import click
 
-from wireloom.cli.client import connect
+from wireloom.cli.client import connect, running
 from wireloom.cli.client.codex import ENDPOINT, base_url
-from wireloom.cli.lazy import resolve
+from wireloom.cli.client.running import Running
+from wireloom.cli.groups import SuggestingGroup
 from wireloom.cli.options import Failure, SettingsCommand
 from wireloom.config import ConfigError, Endpoint, load
-from wireloom.errors import GatewayError
+from wireloom.config.files.toml import toml
 
 KEY_VARIABLE = "WIRELOOM_CODEX_KEY"
-HEALTH_SECONDS = 2.0
-_NOTHING = "responses/resp_none"
 # Python ignores these, and who is started by exec inherits that.
 _IGNORED_SIGNALS = ("SIGPIPE", "SIGXFSZ")
 
@@ -30,7 +29,7 @@ Examples:
 """
 
 
-@click.group("launch")
+@click.group("launch", cls=SuggestingGroup)
 def group() -> None:
     """Start a client against this gateway."""
 
@@ -40,6 +39,7 @@ def group() -> None:
     cls=SettingsCommand,
     kind=Endpoint,
     names=ENDPOINT,
+    connects=True,
     epilog=_EXAMPLES,
     context_settings={"allow_interspersed_args": False},
 )
@@ -65,11 +65,14 @@ def codex(given: Mapping[str, Any], codex_bin: str, arguments: Sequence[str]) ->
             f"There is no {codex_bin} to start. Install the Codex CLI (npm install -g @openai/codex), or name it with "
             "--codex-bin."
         )
-    asyncio.run(_check_gateway(url, key))
-    if endpoint.model is None and not _names_model(arguments):
+    gateway = _found(endpoint, url, key)
+    model = endpoint.model or named_model(arguments)
+    if model is None:
         click.echo(
             "Codex takes its own model; choose another with --model, `wireloom models` lists them.", err=True
         )
+    else:
+        _check_model(gateway, key, model)
     options = connect.codex_options(url, endpoint.model, KEY_VARIABLE)
     _become([binary, *options, *arguments], {**os.environ, KEY_VARIABLE: key})
 
@@ -86,37 +89,53 @@ def _key(endpoint: Endpoint) -> str:
     )
 
 
-async def _check_gateway(url: str, key: str) -> None:
-    """Return when a gateway answers at ``url`` and takes ``key``; Codex itself would wait without end."""
-    server = resolve("wireloom.backends.http.client:Upstream")(url, key)
-    try:
-        health = await server.get("/health", seconds=HEALTH_SECONDS)
-        known = await _takes_key(server)
-    except GatewayError as error:
+def _found(endpoint: Endpoint, url: str, key: str) -> Running:
+    """Return the gateway at the address of the settings, which takes the key; Codex itself would wait without end.
+
+    Raises ``Failure`` when there is none, or it does not.
+    """
+    gateway = running.find(endpoint.host, endpoint.port)
+    if gateway is None:
         raise Failure(
             f"No gateway answers at {url}. Start it with `wireloom serve`, and give both the same --host and --port."
-        ) from error
-    finally:
-        await server.aclose()
-    if not isinstance(health, dict) or health.get("status") != "ok":
-        raise Failure(f"What answers at {url} is no wireloom. Name the gateway with --host and --port.")
-    if not known:
-        raise Failure(
-            f"The gateway at {url} does not know this token. Set WIRELOOM_TOKEN to the one that `wireloom serve` has."
         )
+    running.check_key(gateway, key)
+    return gateway
 
 
-async def _takes_key(server: Any) -> bool:
-    """Whether the gateway knows the key: it then says that there is no such response, without asking upstream."""
+def _check_model(gateway: Running, key: str, model: str) -> None:
+    """Return when a gateway lists a model, or does not tell; raises ``Failure`` with the nearest name otherwise."""
     try:
-        await server.get(_NOTHING, seconds=HEALTH_SECONDS)
-    except GatewayError as error:
-        return error.status != 401
-    return True
+        names = [str(each["slug"]) for each in running.models(gateway, key)]
+    except Failure:
+        return  # one whose upstream lists no models can answer all the same
+    if not names or model in names:
+        return
+    close = difflib.get_close_matches(model, names, 1)
+    hint = f"; did you mean {close[0]}?" if close else ". `wireloom models` lists them."
+    raise Failure(
+        f"The gateway lists no model {model}{hint} One that its upstream has all the same can be added to the config file: "
+        f"[models.{toml(model)}]."
+    )
 
 
-def _names_model(arguments: Sequence[str]) -> bool:
-    return any(argument.startswith(("-m", "--model", "model=")) for argument in arguments)
+def named_model(arguments: Sequence[str]) -> str | None:
+    """Return the model that arguments for Codex name, None where they name none."""
+    found = None
+    for position, argument in enumerate(arguments):
+        if argument == "--":
+            break
+        following = arguments[position + 1] if position + 1 < len(arguments) else None
+        flag, equals, value = argument.partition("=")
+        if argument in ("-m", "--model"):
+            found = following
+        elif flag == "--model" and equals:
+            found = value
+        elif argument.startswith("-m") and not argument.startswith("--") and len(argument) > 2:
+            found = argument[2:].removeprefix("=")
+        elif argument in ("-c", "--config") and following is not None and following.startswith("model="):
+            found = following.removeprefix("model=").strip("\"'")
+    return found
 
 
 def _become(command: list[str], environment: Mapping[str, str]) -> NoReturn:

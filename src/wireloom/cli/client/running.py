@@ -116,14 +116,30 @@ def check_key(running: Running, key: str | None) -> None:
     _fetched(running, "/metrics", key, LOOK_SECONDS)
 
 
-def models(running: Running, key: str | None) -> list[dict[str, Any]]:
+def models(running: Running, key: str | None, *, seconds: float = _LIST_SECONDS) -> list[dict[str, Any]]:
     """Return the models of a gateway, as entries of the Codex CLI's catalogue.
+
+    seconds: how long to wait for a byte.
 
     Raises ``Failure`` when it does not tell.
     """
-    told = _fetched(running, "/v1/models", key, _LIST_SECONDS)
+    told = _fetched(running, "/v1/models", key, seconds)
     listed: list[dict[str, Any]] = told["models"]
     return listed
+
+
+def some_model(endpoint: Endpoint) -> str | None:
+    """Return a model that clients may ask for, None where none is known: that of the settings, else the gateway's first."""
+    if endpoint.model is not None:
+        return endpoint.model
+    gateway = find(endpoint.host, endpoint.port)
+    if gateway is None:
+        return None
+    try:
+        listed = models(gateway, key_for(gateway, endpoint), seconds=LOOK_SECONDS)
+    except Failure:
+        return None
+    return str(listed[0]["slug"]) if listed else None
 
 
 def states(running: Running) -> dict[str, str]:

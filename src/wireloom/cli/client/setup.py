@@ -6,27 +6,29 @@ import secrets
 import stat
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
-from wireloom.cli.client import connect
+from wireloom.cli.client import connect, running
 from wireloom.cli.client.codex import base_url
 from wireloom.cli.options import Failure, SettingsCommand
+from wireloom.cli.service import banner
 from wireloom.config import ConfigError, Endpoint, Settings, config_file, flag_name, load
 from wireloom.config.files import managed_block
 from wireloom.config.files.folders import replace_private
 from wireloom.config.files.token import KEY_BYTES
 from wireloom.config.files.toml import line_of
-from wireloom.config.layers import parse_toml
+from wireloom.config.layers import OF_PROVIDERS, parse_toml
 from wireloom.config.table import with_underscores
 
 _HIDDEN = re.compile(r"^(?P<name>[+ -](?:token|api_key|keys|backends) = ).*$", re.MULTILINE)
 
 # What says where answers come from.
-_CHOICES = frozenset({"backend", "upstream", "upstream_wire", "provider", "backends"})
+_CHOICES = frozenset({"backend", "upstream", "upstream_wire", "provider", "profile", "backends"})
 
 _EXAMPLES = """\b
 Examples:
@@ -43,39 +45,58 @@ def init(given: Mapping[str, Any], *, dry_run: bool, restore: bool) -> None:
     """Write the config file: the settings given, and a token for clients where there is none.
 
     They stand in a block of their own. What else is in the file stays as it is, and a setting that it has
-    outside the block is refused. Once more with other settings, the block gets them as well.
+    outside the block is refused. Once more with other settings, the block gets them as well; with another provider,
+    upstream or backend, what belonged to the one before goes: its address, keys and models.
     """
     path = config_file().resolve()
     text = _read(path)
     if restore:
         _restore(path, text)
         return
-    new = _written(path, text, given)
+    new, taken_out = _written(path, text, given)
     if dry_run:
         _show_difference(path, text or "", new)
+        _tell_taken_out(taken_out)
         return
     try:
         replace_private(path, new)
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}. Set WIRELOOM_CONFIG.") from None
-    click.echo(f"Written to {path}, for you alone.\n")
-    endpoint = load(Endpoint, {})
-    click.echo(_sdk(endpoint, shown=sys.stdout.isatty()))
-    click.echo()
+    click.echo(f"Written to {path}, for you alone.")
+    _tell_taken_out(taken_out)
     if not _CHOICES & tomllib.loads(new).keys():
         click.echo(
             "Where answers come from is not set yet: `wireloom init --provider NAME`, --upstream or --backend."
         )
-    click.echo("`wireloom start` runs the gateway in the background, `wireloom serve` here.")
+        return
+    settings = load(Settings, {})
+    click.echo("In force now:")
+    for line in banner.backends(settings):
+        click.echo(f"  {line}")
+    click.echo(
+        "\n`wireloom start` runs the gateway in the background, `wireloom serve` here. Then start Codex with\n\n"
+        "  wireloom launch codex\n\nor use an OpenAI SDK:\n"
+    )
+    click.echo(_sdk(load(Endpoint, {}), _demo_model(settings), shown=sys.stdout.isatty()))
 
 
-@click.command("show", cls=SettingsCommand, kind=Endpoint, names=("host", "port", "model"))
+def _tell_taken_out(names: Sequence[str]) -> None:
+    if names:
+        click.echo(f"Taken out, because it belonged to the provider before: {', '.join(names)}.")
+
+
+def _demo_model(settings: Settings) -> str | None:
+    return "demo" if settings.backend == "demo" and not settings.backends else None
+
+
+@click.command("show", cls=SettingsCommand, kind=Endpoint, names=("host", "port", "model"), connects=True)
 def show(given: Mapping[str, Any]) -> None:
     """Print how to set up an OpenAI SDK: address and token, from the settings."""
-    click.echo(_sdk(load(Endpoint, given), shown=True))
+    endpoint = load(Endpoint, given)
+    click.echo(_sdk(endpoint, running.some_model(endpoint), shown=True))
 
 
-@click.command("env", cls=SettingsCommand, kind=Endpoint, names=("host", "port"))
+@click.command("env", cls=SettingsCommand, kind=Endpoint, names=("host", "port"), connects=True)
 def env(given: Mapping[str, Any]) -> None:
     """Print exports for a shell: eval "$(wireloom env)"."""
     endpoint = load(Endpoint, given)
@@ -97,13 +118,10 @@ def _token(endpoint: Endpoint) -> str | None:
     return next(iter(endpoint.inbound.values())).get_secret_value()
 
 
-def _sdk(endpoint: Endpoint, *, shown: bool) -> str:
-    token = _token(endpoint) or "unused"
-    return connect.openai_sdk(
-        base_url(endpoint),
-        endpoint.model or "MODEL",
-        token if shown else "what `wireloom token` prints",
-    )
+def _sdk(endpoint: Endpoint, model: str | None, *, shown: bool) -> str:
+    token = _token(endpoint)
+    key = token if shown or token is None else None
+    return connect.openai_sdk(base_url(endpoint), endpoint.model or model, "unused" if token is None else key)
 
 
 def _read(path: Path) -> str | None:
@@ -117,8 +135,8 @@ def _read(path: Path) -> str | None:
         raise ConfigError(f"{path} is not UTF-8. Correct it there.") from None
 
 
-def _written(path: Path, text: str | None, given: Mapping[str, Any]) -> str:
-    """The file with what is given, checked."""
+def _written(path: Path, text: str | None, given: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """The file with what is given, checked, and the settings of the block that are no longer in it."""
     rest = managed_block.outside(text or "")
     # The lines of a mistake are those of the file, so the whole of it is read first.
     parse_toml(path, text or "")
@@ -128,14 +146,39 @@ def _written(path: Path, text: str | None, given: Mapping[str, Any]) -> str:
         if name in others:
             line = line_of(text or "", [name])
             raise ConfigError(f"{flag_name(name)}: {path}:{line} sets {name} itself. Change it there.")
-    values = {**own, **{name: _value(value) for name, value in given.items()}}
+    if {"provider", "profile"} & given.keys() and "upstream" in others:
+        line = line_of(text or "", ["upstream"])
+        raise ConfigError(
+            f"{path}:{line} sets upstream itself, and the key of this provider would go there. Change it there."
+        )
+    kept = {name: value for name, value in own.items() if name not in _belonging(own, given)}
+    values = {**kept, **{name: _value(value) for name, value in given.items()}}
     if values.get("no_auth"):
         values.pop("token", None)
     elif not {"token", "keys", "no_auth"} & {*values, *others}:
         values["token"] = secrets.token_urlsafe(KEY_BYTES)
     load(Settings if _CHOICES & {*values, *others} else Endpoint, values)
     mode = stat.S_IMODE(path.stat().st_mode) if text is not None else 0
-    return managed_block.with_block(text, mode, values)
+    return managed_block.with_block(text, mode, values), sorted(own.keys() - values.keys() - {"token"})
+
+
+def _belonging(own: Mapping[str, Any], given: Mapping[str, Any]) -> set[str]:
+    """Settings that belong to where answers came from so far, where that changes: they change together.
+
+    A key must not go to another server than it was meant for, and names of models mean something at one provider alone.
+    """
+    choices = ("provider", "profile", "backend")
+    changed = any(name in given and own.get(name) != given[name] for name in choices)
+    if changed and any(name in own for name in ("upstream", *choices)):
+        return {*choices, *OF_PROVIDERS}
+    before = own.get("upstream")
+    if (
+        "upstream" in given
+        and before is not None
+        and urlsplit(before).netloc != urlsplit(given["upstream"]).netloc
+    ):
+        return {*OF_PROVIDERS}
+    return set()
 
 
 def _value(given: Any) -> Any:

@@ -4,7 +4,6 @@ import json
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from itertools import groupby
 from typing import Any
 
@@ -69,11 +68,13 @@ def _look(given: Mapping[str, Any]) -> list[Finding]:
     except ConfigError as error:
         problem, *rest = str(error).splitlines()
         return [Finding("Settings", "settings", "fail", problem, "\n".join(rest))]
+    checks = "wireloom.cli.diagnose.doctor_checks"
     if settings is not None:
-        findings += resolve("wireloom.cli.diagnose.doctor_checks:look")(settings, gateway)
+        findings += resolve(f"{checks}:look")(settings, gateway)
     backend = "wireloom.cli.diagnose.doctor_backend"
     if gateway is not None:
-        findings += _answering(gateway)
+        if settings is None:
+            findings += resolve(f"{checks}:answering")(gateway)
         look = resolve(f"{backend}:look_at_running")
         return [*findings, *look(gateway, running.key_for(gateway, endpoint), endpoint.model)]
     if settings is not None and not _lacks_codex(settings, findings):
@@ -102,16 +103,6 @@ def _settings(given: Mapping[str, Any], gateway: Running | None) -> tuple[Settin
         for name, entry in entries
     ]
     return settings, [Finding("Settings", "settings", "ok", "; ".join(described))]
-
-
-def _answering(gateway: Running) -> list[Finding]:
-    """That a gateway answers, and whether it is the release that is installed."""
-    found = [Finding("Network", "port", "ok", f"{gateway} answers there")]
-    installed = version("wireloom")
-    if gateway.version != installed:
-        remedy = f"{installed} is installed: restart the gateway, with `wireloom restart` or where it runs."
-        found.append(Finding("Network", "version", "warn", f"{gateway.version} answers", remedy))
-    return found
 
 
 def as_text(findings: Iterable[Finding]) -> str:

@@ -6,6 +6,7 @@ import socket
 import stat
 import subprocess
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 from wireloom_protocol import CODEX_VERSION
@@ -93,12 +94,20 @@ def _upstream_key(name: str, settings: Settings | BackendEntry) -> Finding:
 
 def network(settings: Settings, gateway: Running | None) -> Iterator[Finding]:
     """The port, and variables of proxies."""
-    if gateway is None:
-        yield _port(settings)
+    yield from [_port(settings)] if gateway is None else answering(gateway)
     proxies = [name for name in _PROXIES if os.environ.get(name) or os.environ.get(name.lower())]
     if proxies and any(entry.upstream is not None for entry in settings.named.values()):
         remedy = "The upstream is asked directly. Point --upstream at what reaches it, if nothing else does."
         yield Finding("Network", "proxy", "warn", f"{', '.join(proxies)} is not used", remedy)
+
+
+def answering(gateway: Running) -> Iterator[Finding]:
+    """That a gateway answers, and whether it is the release that is installed."""
+    yield Finding("Network", "port", "ok", f"{gateway} answers there")
+    installed = version("wireloom")
+    if gateway.version != installed:
+        remedy = f"{installed} is installed: restart the gateway, with `wireloom restart` or where it runs."
+        yield Finding("Network", "version", "warn", f"{gateway.version} answers", remedy)
 
 
 def _port(settings: Settings) -> Finding:

@@ -1,6 +1,7 @@
 """`wireloom history`: what is stored on this machine, to look into and to remove."""
 
 import json
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,12 +12,17 @@ from typing import Any
 import click
 
 from wireloom.cli.diagnose.models import table
+from wireloom.cli.groups import SuggestingGroup
 from wireloom.cli.options import Failure, SettingsCommand
 from wireloom.config import ConfigError, Settings, load
 from wireloom.config.history import history_file
 from wireloom.history.inspection import Inspection, Session, Transcript, inspecting
 
-_HEAD = ("ID", "PRINCIPAL", "TURNS", "BYTES", "CREATED", "LAST USED")
+_HEAD = ("ID", "PRINCIPAL", "MODEL", "TURNS", "BYTES", "CREATED", "LAST USED")
+_WORDS = "FIRST WORDS"
+_MOST_WORDS = 60
+# Of so many items one is the user's own: Codex puts its instructions and surroundings in front, in tags.
+_FIRST_ITEMS = 12
 _SECONDS_OF_AN_HOUR = 3600
 _NAMES = ("history",)
 # What a terminal would obey instead of showing it.
@@ -35,7 +41,7 @@ _principal = click.option("--principal", metavar="NAME", help="Only what belongs
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-@click.group("history", epilog=_EXAMPLES)
+@click.group("history", cls=SuggestingGroup, epilog=_EXAMPLES)
 def group() -> None:
     """Look into what is stored, and remove it.
 
@@ -50,18 +56,24 @@ def group() -> None:
 def ls(given: Mapping[str, Any], principal: str | None, *, as_json: bool) -> None:
     """List the sessions, the last used first.
 
-    The id is that of the conversation, or of the newest response.
+    The id is that of the conversation, or of the newest response, as is the model. On a terminal each has the first words
+    of its input.
     """
+    words: dict[int, str] = {}
     with _opened(given) as inspection:
         found = [] if inspection is None else inspection.sessions()
-    shown = [session for session in found if principal in (None, session.principal)]
+        shown = [session for session in found if principal in (None, session.principal)]
+        if inspection is not None and sys.stdout.isatty():
+            words = {session.key: _first_words(inspection, session.key) for session in shown}
     if as_json:
         entries = [asdict(session) for session in shown]
         click.echo(
             json.dumps([{k: v for k, v in entry.items() if k != "key"} for entry in entries], indent=2)
         )
         return
-    for line in table([_HEAD, *map(_row, shown)]):
+    head = (*_HEAD, _WORDS) if words else _HEAD
+    rows = [(*_row(session), words[session.key]) if words else _row(session) for session in shown]
+    for line in table([head, *rows]):
         click.echo(line)
 
 
@@ -151,6 +163,14 @@ def told(item: Mapping[str, Any]) -> tuple[str, str]:
     return str(kind), json.dumps(item, ensure_ascii=False)
 
 
+def _first_words(inspection: Inspection, session: int) -> str:
+    """The first words that a user wrote in a session, in one line."""
+    texts = [told(item)[1] for item in inspection.begun(session, _FIRST_ITEMS) if item.get("role") == "user"]
+    own = [text for text in texts if not text.lstrip().startswith("<")]
+    line = " ".join((own or texts or [""])[0].translate(_CONTROLS).split())
+    return line if len(line) <= _MOST_WORDS else f"{line[: _MOST_WORDS - 1]}\N{HORIZONTAL ELLIPSIS}"
+
+
 def _text(content: Any) -> str:
     if isinstance(content, str):
         return content
@@ -205,6 +225,7 @@ def _row(session: Session) -> tuple[str, ...]:
     return (
         session.id,
         session.principal,
+        session.model or "-",
         str(session.turns),
         f"{session.bytes:,}",
         _moment(session.created_at),

@@ -20,9 +20,9 @@ _NAMES = (*_ENDPOINT, "backend", *OF_UPSTREAMS)
 _UNKNOWN = "?"
 
 
-@click.command("models", cls=SettingsCommand, kind=Settings, names=_NAMES)
+@click.command("models", cls=SettingsCommand, kind=Settings, names=_NAMES, connects=True)
 def command(given: Mapping[str, Any]) -> None:
-    """List the models with context window, input types and reasoning efforts.
+    """List the upstream's models with context window, input types and reasoning efforts.
 
     The gateway that runs is asked. Where none runs, or an upstream is named here, that is asked itself.
     """

@@ -22,7 +22,7 @@ def banner(settings: Settings, root: str, next_command: str | None = None) -> li
     rows = [
         ("version", version("wireloom")),
         ("clients", f"{base_url(settings.host, port)}  (Responses and Chat Completions)"),
-        *(("backend", line) for line in _backends(settings)),
+        *(("backend", line) for line in backends(settings)),
         ("config", str(_short(file)) if file.exists() else "no file: flags, variables and defaults"),
         ("docs", f"{base_url(settings.host, port).removesuffix('/v1')}/docs"),
         ("next", next_command or _next(settings, port)),
@@ -30,7 +30,8 @@ def banner(settings: Settings, root: str, next_command: str | None = None) -> li
     return [f"  {name:<8} {value}" for name, value in rows]
 
 
-def _backends(settings: Settings) -> Iterator[str]:
+def backends(settings: Settings) -> Iterator[str]:
+    """Yield a line for each backend: what it is, where, and whether there is a key for it."""
     for name, entry in settings.named.items():
         label = "" if name == DEFAULT and not settings.backends else f"{name}: "
         yield f"{label}{_backend(entry)}"

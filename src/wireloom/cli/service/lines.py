@@ -21,6 +21,7 @@ _COLOURS = {
 }
 _LEVELS = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
 _REQUEST = "wireloom.request"
+_NOBODY = "anonymous"
 # How many losses are remembered of all keys together, so that a long run does not remember without end.
 _MOST_LOSSES = 10_000
 # What a terminal would obey instead of showing it.
@@ -61,7 +62,7 @@ def request_line(told: Mapping[str, Any], moment: datetime, losses: Losses) -> s
         fresh = tokens.get("input", 0) - tokens.get("cached", 0)
         counted = "+".join(part for part in (str(fresh) if fresh or not cached else "", cached) if part)
         parts.append(f"{counted}\N{RIGHTWARDS ARROW}{tokens.get('output', 0)} tok ")
-    if "key" in told:
+    if told.get("key", _NOBODY) != _NOBODY:
         parts.append(f"{told['key']} ")
     if told["outcome"] != "ok":
         problem = ": ".join(str(told[name]) for name in ("error", "cause") if name in told)
@@ -77,7 +78,7 @@ def _models(told: Mapping[str, Any]) -> str:
     """The model that was asked for, and the backend that answered."""
     asked, backend = _plain(told.get("model", "")), told.get("backend", "")
     passed = "".join(f"{name}\N{MULTIPLICATION SIGN} " for name in told.get("passed_over", ()))
-    if not backend or asked.startswith(f"{backend}/"):
+    if not asked or not backend or asked.startswith(f"{backend}/"):
         return asked
     return f"{asked}\N{RIGHTWARDS ARROW}{passed}{backend}"
 

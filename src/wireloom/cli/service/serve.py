@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from wireloom.cli.client import running
 from wireloom.cli.client.running import Running
+from wireloom.cli.help_groups import FileOption
 from wireloom.cli.lazy import resolve
 from wireloom.cli.options import Failure, SettingsCommand, warn_without_key
 from wireloom.cli.service.codex_program import NAMED_BY, check_program
@@ -36,7 +37,7 @@ def files_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for name, told in (("state", "settings and address"), ("log", "log"), ("pid", "process id")):
         flag, variable = f"--{name}-file", f"WIRELOOM_{name.upper()}_FILE"
         words = f"File for the {told}, for its owner alone.  [env: {variable}]"
-        command = click.option(flag, metavar="FILE", envvar=variable, help=words)(command)
+        command = click.option(flag, cls=FileOption, metavar="FILE", envvar=variable, help=words)(command)
     return command
 
 
@@ -48,12 +49,13 @@ def read_env_file(_ctx: click.Context, _param: click.Parameter, value: str | Non
 
 env_file_option = click.option(
     "--env-file",
+    cls=FileOption,
     metavar="FILE",
     envvar="WIRELOOM_ENV_FILE",
     is_eager=True,
     expose_value=False,
     callback=read_env_file,
-    help="File with variables, NAME=VALUE; those that are set stand over it.  [env: WIRELOOM_ENV_FILE]",
+    help="File of NAME=VALUE lines; variables already set in the environment win.  [env: WIRELOOM_ENV_FILE]",
 )
 
 

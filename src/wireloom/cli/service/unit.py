@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from wireloom.cli.groups import SuggestingGroup
 from wireloom.cli.options import Misuse, SettingsCommand
 from wireloom.config import Settings, config_file, flag_name, flag_of, load, state_folder
 from wireloom.config.layers import variable
@@ -25,7 +26,7 @@ Examples:
 """
 
 
-@click.group("service")
+@click.group("service", cls=SuggestingGroup)
 def group() -> None:
     """Print a unit for systemd or launchd."""
 

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 from wireloom_protocol import app_server_hot as hot
 
-from wireloom.errors import GatewayError
-from wireloom.translate.upstream_errors import upstream_error
+from wireloom.errors import GatewayError, UpstreamAuthentication
+from wireloom.translate.upstream_errors import redacted, upstream_error
 
 # Codex's word for a failure -> the status and the code that clients know for it.
 KINDS: Mapping[str, tuple[int, str]] = {
@@ -26,7 +26,7 @@ KINDS: Mapping[str, tuple[int, str]] = {
     "bioPolicy": (400, "invalid_prompt"),
     "misalignmentPolicyViolation": (400, "invalid_prompt"),
     "badRequest": (400, "upstream_error"),
-    "unauthorized": (401, "upstream_unauthorized"),
+    "unauthorized": (502, "upstream_authentication"),
     "inferenceHookDenied": (403, "upstream_forbidden"),
     "internalServerError": (502, "upstream_error"),
     "tooManyDenials": (502, "upstream_error"),
@@ -51,6 +51,8 @@ _QUOTA = re.compile(r"quota|usage limit", re.IGNORECASE)
 _ADDRESS = re.compile(r",? ?(?:url: ?|for url \(?)?https?://[^\s,)]+\)?")
 # Codex answers a status above 500 with words of its own, so the provider's status is not kept: its gateway failed.
 _GATEWAY = 500
+# The provider's statuses for a login, or a key of Codex's, that it does not take.
+_OF_THE_LOGIN = (401, 403)
 
 
 def incomplete(*messages: str | None) -> str | None:
@@ -80,7 +82,8 @@ def spoken(message: str, status: int | None = None) -> GatewayError:
         status: of the provider's answer, where that is known.
     """
     if message.lstrip().startswith("{"):
-        return upstream_error(status or 400, message.encode())
+        error = upstream_error(status or 400, message.encode(), reported=True)
+        return _login_refused(error.words) if status in _OF_THE_LOGIN else error
     if status is None and (found := _STATUS.search(message)):
         status = int(found[1])
     if status is not None and status != _GATEWAY:
@@ -105,5 +108,15 @@ def _http_status(info: Any) -> int | None:
 
 
 def _error(message: str, status: int, code: str | None) -> GatewayError:
-    said = {"message": _ADDRESS.sub("", message), "code": code}
-    return upstream_error(status, msgspec.json.encode({"error": said}))
+    words = _ADDRESS.sub("", message)
+    if code == UpstreamAuthentication.code or (code is None and status in _OF_THE_LOGIN):
+        return _login_refused(redacted(words))
+    said = {"message": words, "code": code}
+    return upstream_error(status, msgspec.json.encode({"error": said}), reported=True)
+
+
+def _login_refused(words: str | None) -> UpstreamAuthentication:
+    """The error for a login that only the operator can renew; a client would take a 401 for its own key's."""
+    fact = "Codex's provider refuses its login"
+    hint = "Run `codex login`, or set the key of the provider in Codex's configuration."
+    return UpstreamAuthentication(fact, inside_fact=fact, words=words, hint=hint)

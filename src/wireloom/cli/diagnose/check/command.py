@@ -14,6 +14,7 @@ from wireloom.cli.diagnose.check.report import WRITERS, Report, summary
 from wireloom.cli.lazy import resolve
 from wireloom.cli.options import Failure, SettingsCommand
 from wireloom.config import Endpoint, load
+from wireloom.config.extras import install_command
 
 _EXAMPLES = """\b
 Examples:
@@ -28,7 +29,12 @@ _DEFAULT = Bounds()
 
 
 @click.command(
-    "check", cls=SettingsCommand, kind=Endpoint, names=("model", "token", "no_auth"), epilog=_EXAMPLES
+    "check",
+    cls=SettingsCommand,
+    kind=Endpoint,
+    names=("model", "token", "no_auth"),
+    connects=True,
+    epilog=_EXAMPLES,
 )
 @click.argument("url")
 @click.option("--backend", metavar="NAME", help="Ask a model of this backend, where there are several.")
@@ -42,13 +48,13 @@ _DEFAULT = Bounds()
 @click.option(
     "--served-contract",
     is_flag=True,
-    help="Hold the deployment to the contract that it serves, not to that of this release.",
+    help="Test the gateway against its own OpenAPI document, not that of this release.",
 )
 @click.option(
     "--fuzz/--no-fuzz",
     default=True,
     show_default=True,
-    help="Send also valid requests that are made from the contract. Needs the extra: wireloom[check].",
+    help="Also send valid requests generated from the contract. Needs the extra check: pip install '.[check]'.",
 )
 @click.option("--max-requests", default=_DEFAULT.requests, show_default=True, help="Requests at most.")
 @click.option(
@@ -70,7 +76,7 @@ _DEFAULT = Bounds()
 @click.option("--report", type=click.Choice(list(WRITERS)), default="text", show_default=True)
 @click.option("--output", metavar="FILE", help="Write the report there.")
 def command(given: Mapping[str, Any], url: str, report: str, output: str | None, **options: Any) -> None:
-    """Check the gateway at URL against the contract of this release; exit code 1 unless it passes.
+    """Test the running gateway at URL against the contract of this release; exit code 1 unless it passes.
 
     Each operation gets a few requests. Every answer is held to the contract's schemas and to the rules that no schema
     holds: the grammar of streams, deltas that are the final text, stored objects, usage, models, errors by status,
@@ -120,5 +126,5 @@ def _fuzz() -> Any:
         return resolve("wireloom.cli.diagnose.check.fuzz:run")
     except ModuleNotFoundError as error:
         raise Failure(
-            f"{error.name} is not installed. pip install 'wireloom[check]' brings it; --no-fuzz checks without it."
+            f"Generated requests need the extra check: {install_command('check')}\nWithout it: wireloom check --no-fuzz URL"
         ) from error
