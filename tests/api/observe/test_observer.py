@@ -255,6 +255,7 @@ def test_a_line_has_what_is_known_and_nothing_else() -> None:
         "backend": "b",
         "passed_over": ["a"],
         "model": "m" * 100,
+        "upstream_model": "theirs",
         "stream": False,
         "outcome": "refused",
         "error": "e" * 100,

@@ -142,6 +142,7 @@ def line(exchange: Exchange) -> dict[str, Any]:
         "backend": exchange.backend,
         "passed_over": exchange.passed_over or None,
         "model": None if exchange.model is None else exchange.model[:LONGEST_NAME],
+        "upstream_model": None if exchange.asked_model is None else exchange.asked_model[:LONGEST_NAME],
         "stream": exchange.streamed,
         "status": exchange.status,
         "outcome": exchange.outcome,

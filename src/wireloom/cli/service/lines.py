@@ -75,12 +75,14 @@ def request_line(told: Mapping[str, Any], moment: datetime, losses: Losses) -> s
 
 
 def _models(told: Mapping[str, Any]) -> str:
-    """The model that was asked for, and the backend that answered."""
+    """The model that was asked for, and the backend that answered with its name for it, where that is another."""
     asked, backend = _plain(told.get("model", "")), told.get("backend", "")
-    passed = "".join(f"{name}\N{MULTIPLICATION SIGN} " for name in told.get("passed_over", ()))
-    if not asked or not backend or asked.startswith(f"{backend}/"):
+    if not asked or not backend:
         return asked
-    return f"{asked}\N{RIGHTWARDS ARROW}{passed}{backend}"
+    there = _plain(told.get("upstream_model", asked))
+    passed = "".join(f"{name}\N{MULTIPLICATION SIGN} " for name in told.get("passed_over", ()))
+    place = backend if there == asked else f"{backend}/{there}"
+    return asked if place == asked and not passed else f"{asked}\N{RIGHTWARDS ARROW}{passed}{place}"
 
 
 def other_line(level: str, message: str, moment: datetime) -> str:
