@@ -46,8 +46,8 @@ def _listed(given: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     try:
         listed: list[Mapping[str, Any]] = asyncio.run(resolve("wireloom.app:list_models")(settings))
     except GatewayError as error:
-        said = f"{sentence(str(error))} {UNLISTED}" if lists_none(error) else str(error)
-        raise Failure(said) from error
+        message = f"{sentence(str(error))} {UNLISTED}" if lists_none(error) else str(error)
+        raise Failure(message) from error
     return listed
 
 

@@ -1,4 +1,4 @@
-"""What was asked of an upstream and came of it, in words for who runs the gateway; one hint for each cause."""
+"""Report a request to an upstream that failed: the request, the status, the upstream's words, one hint for the cause."""
 
 from collections.abc import Mapping
 from urllib.parse import urljoin
@@ -32,8 +32,8 @@ def tried(settings: Settings | BackendEntry) -> str:
     return f"GET {urljoin(f'{settings.upstream}/', settings.upstream_profile.models_path)}"
 
 
-def told(settings: Settings | BackendEntry, error: GatewayError) -> str:
-    """Return what was asked and what came back, in one line."""
+def outcome(settings: Settings | BackendEntry, error: GatewayError) -> str:
+    """Return the request and its result in one line."""
     asked = tried(settings)
     if not asked:
         return str(error)
@@ -41,17 +41,17 @@ def told(settings: Settings | BackendEntry, error: GatewayError) -> str:
 
 
 def hint(settings: Settings | BackendEntry, error: GatewayError) -> str:
-    """Return what the upstream said, and one thing to do about it."""
+    """Return the upstream's words, and one remedy."""
     if settings.backend in _OF_CODEX:
         return _LOGIN if error.code == "not_logged_in" else ""
-    said = sentence(str(error).removesuffix(f"({error.answered} to {tried(settings)})").rstrip())
+    words = sentence(str(error).removesuffix(f"({error.answered} to {tried(settings)})").rstrip())
     if lists_none(error):
-        return f"{said}\n{UNLISTED}"
+        return f"{words}\n{UNLISTED}"
     if error.answered in (401, 403):
-        return f"{said}\nCheck {key_place(settings)}."
+        return f"{words}\nCheck {key_place(settings)}."
     if isinstance(error, UpstreamError) and error.hint:
-        return said
-    return "\n".join(part for part in (said, _HINTS.get(error.code, "")) if part)
+        return words
+    return "\n".join(part for part in (words, _HINTS.get(error.code, "")) if part)
 
 
 def sentence(text: str) -> str:
