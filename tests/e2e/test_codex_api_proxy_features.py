@@ -309,7 +309,7 @@ def test_latency_log(provider: ResponsesServer, tmp_path: Path) -> None:
         if text.startswith("{") and (record := json.loads(text)).get("operation") == "createChatCompletion"
     ]
     assert line["stream"] is True
-    assert line["backend"] == "exec"
+    assert line["backend"] == "default"
     assert line["request_id"].startswith("req_")
     assert {"read", "translate", "queue", "first_event", "first_content", "total"} <= line["ms"].keys()
     assert "canary" not in gateway.stderr

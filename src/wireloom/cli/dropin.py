@@ -113,7 +113,7 @@ def _metavar(word: Word) -> str | None:
 
 
 def _meaning(word: Word) -> str:
-    """What help says of an option of a tool: its meaning, the setting it is here, its variable and its default."""
+    """Return the help of an option of a tool: its meaning, the setting it is here, its variable and its default."""
     if word.setting is None:
         return f"No effect here: {word.told}."
     meaning = f"{word.told[:1].upper()}{word.told[1:]}." if word.told else _description(word)
@@ -206,7 +206,7 @@ def _relay(tool: Tool, _: str | None, flags: Mapping[str, Any], more: Mapping[st
 
 
 def _print_config(settings: Settings, catalog: str | None) -> None:
-    """Print the block for Codex, with a model of the relay that runs or of the upstream, where one of them tells it."""
+    """Print the block for Codex, with a model of the relay that runs or of the upstream, if one of them lists it."""
     setup = "wireloom.cli.client.codex"
     model, file = settings.model, None
     if catalog:
@@ -221,7 +221,7 @@ def _print_config(settings: Settings, catalog: str | None) -> None:
 
 
 def _listed_upstream(settings: Settings) -> str | None:
-    """The first model that the upstream lists, None where it does not tell."""
+    """The first model that the upstream lists, None if it lists none."""
     try:
         models = resolve("wireloom.cli.client.codex:upstream_models")(settings)
     except GatewayError:
@@ -257,7 +257,7 @@ def _api_proxy(tool: Tool, action: str | None, flags: Mapping[str, Any], more: M
     else:
         given = tool.settings(flags, {})
         endpoint = load(Endpoint, {name: given[name] for name in ("host", "port")})
-        background.tell(
+        background.report(
             files, verbose=more["verbose"], endpoint=endpoint, starts="wireloom as codex-api-proxy start"
         )
 

@@ -1,4 +1,4 @@
-"""Groups of commands that name the nearest one where there is none of that name."""
+"""Groups of commands that suggest the nearest name for an unknown one."""
 
 import difflib
 
@@ -9,7 +9,7 @@ _FEW = 8
 
 
 class SuggestingGroup(click.Group):
-    """A group whose error for an unknown command says what was probably meant, or what there is."""
+    """A group whose error for an unknown command suggests the nearest one, or lists those there are."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

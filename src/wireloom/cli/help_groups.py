@@ -21,7 +21,7 @@ EVERYDAY = (
 )
 FILES = "Files"
 SUBJECTS = ("Clients", "Upstream", "Codex backend", "Limits", "Storage", "Logging", FILES)
-# What its place in the settings does not tell.
+# Settings whose subject does not follow from the class they are in.
 _SUBJECTS = {
     **dict.fromkeys(("backends", "profiles"), "Upstream"),
     **dict.fromkeys(

@@ -56,7 +56,7 @@ class SettingsCommand(click.Command):
 
     kind: the settings model.
     names: the fields of it that the command takes; all of them when None, and help is grouped then.
-    connects: the command is a client of a gateway, so that its options say where that is.
+    connects: the command is a client of a gateway, so its options name that.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ def warn_without_key(settings: Settings) -> None:
 
 
 def described(kind: type[Endpoint], name: str, words: str | None = None) -> str:
-    """Return what help says of a setting.
+    """Return the help of a setting.
 
     words: in place of its own description.
     """

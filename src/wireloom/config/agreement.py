@@ -14,7 +14,7 @@ from wireloom.config.tables import KeyEntry
 from wireloom.config.values import is_loopback
 
 _PLACES = frozenset({"upstream", "upstream_wire", "provider", "profile", "backend", "backends"})
-"""GatewayFields that say where answers come from."""
+"""Settings that choose where answers come from."""
 
 
 def mistakes_of(own: GatewayFields) -> list[Mistake]:
@@ -162,7 +162,7 @@ def _distinct_keys(own: GatewayFields) -> Iterator[Mistake]:
 
 
 def _source(entry: KeyEntry) -> str:
-    """Where a key says that its value is."""
+    """The setting of a key that holds or names its value."""
     if entry.key_env is not None:
         return "key_env"
     return "key" if entry.key is not None else "key_file"

@@ -29,7 +29,7 @@ class Endpoint(BaseSettings):
 
     Values come from the arguments, then ``WIRELOOM_<NAME>``, then the config file, then the defaults. Raises
     ``ConfigError`` for a config file that cannot be read and ``pydantic.ValidationError`` for a value that
-    cannot be used; ``load`` tells both as ``ConfigError``.
+    cannot be used; ``load`` raises ``ConfigError`` for both.
     """
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -231,7 +231,7 @@ class GatewayFields(BackendFields, Endpoint):
 
 
 def validate(kind: type[Endpoint], values: Mapping[str, Any]) -> None:
-    """Check settings by themselves, whatever the environment and the config file say."""
+    """Check settings by themselves, without the environment and the config file."""
     before = _AS_GIVEN.set(True)
     try:
         kind(**values)

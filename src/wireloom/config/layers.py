@@ -65,10 +65,10 @@ def variable(name: str) -> str | None:
 
 
 def not_set(name: str) -> str:
-    """Return what is said of a variable that holds nothing."""
+    """Return the problem with a variable that holds nothing, as a sentence."""
     # Some people write the key itself where its variable belongs, and keys are never shown.
-    said = f"{name} is not set" if is_variable(name) else "the variable that it names is not set"
-    return f"{said}. Set it, or name another variable."
+    problem = f"{name} is not set" if is_variable(name) else "the variable that it names is not set"
+    return f"{problem}. Set it, or name another variable."
 
 
 def config_file() -> Path:

@@ -31,7 +31,7 @@ _OWN: ContextVar[Mapping[str, Profile]] = ContextVar("_OWN", default=_NONE)
 def known_profiles(own: Any) -> Iterator[None]:
     """Let names of providers stand for these profiles too.
 
-    own: the setting `profiles` as it was written; what is wrong with it is told elsewhere.
+    own: the setting `profiles` as it was written; the field's own validator reports what is wrong with it.
     """
     try:
         found = _tables(json_object(own))
@@ -97,7 +97,7 @@ def from_file(path: Path) -> Profile:
 
 
 def _in_file(path: Path, text: str, mistake: Mistake) -> Mistake:
-    """A mistake in a file of its own, told with the line in it."""
+    """Return a mistake of a profile's own file with the line in that file."""
     position = position_of(text, mistake.path, mistake.word)
     where = f"{path}:{position.line}" if position else str(path)
     inner = f"{'.'.join(mistake.path)}: " if mistake.path else ""
@@ -106,7 +106,7 @@ def _in_file(path: Path, text: str, mistake: Mistake) -> Mistake:
 
 
 class _Settled(Mistakes):
-    """Mistakes that have their whole paths; none where they are told of another table."""
+    """Mistakes with whole paths. Empty: the check of another table reports them."""
 
 
 def _tables(given: Any) -> Any:
@@ -135,8 +135,8 @@ def _made(name: str, tables: Mapping[str, Any], made: dict[str, Profile], above:
         return _built_in(name, sorted({*names(), *tables}))
     if name in above:
         message = f"{plain(' -> '.join((*above, name)))} start from each other."
-        told = (Mistake((name, BASE), message),) if name == above[0] == min(above) else ()
-        raise _Settled(*told)
+        found = (Mistake((name, BASE), message),) if name == above[0] == min(above) else ()
+        raise _Settled(*found)
     start = partial(_made, tables=tables, made=made, above=(*above, name))
     try:
         if not isinstance(tables[name], Mapping):

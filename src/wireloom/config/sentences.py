@@ -1,4 +1,4 @@
-"""How a mistake in the settings is told: where it stands, what is wrong, and the line with a mark below it."""
+"""Format mistakes in the settings: the place, the problem, and the line with a mark below it."""
 
 import json
 import re
@@ -20,13 +20,13 @@ def sentences(mistakes: Sequence[Mistake], given: Mapping[str, Any], origins: Ma
 
     given: settings of the command line; origins: setting -> the variable of another tool that it came from.
     """
-    told = [_told(mistake, given, origins) for mistake in mistakes]
-    ordered = sorted(told, key=lambda each: each[0])
+    formatted = [_format(mistake, given, origins) for mistake in mistakes]
+    ordered = sorted(formatted, key=lambda each: each[0])
     return "\n".join(dict.fromkeys(text for _, text in ordered))
 
 
-def _told(mistake: Mistake, given: Mapping[str, Any], origins: Mapping[str, str]) -> tuple[int, str]:
-    """The line of a mistake in the file, 0 where it is elsewhere, and what is said of it."""
+def _format(mistake: Mistake, given: Mapping[str, Any], origins: Mapping[str, str]) -> tuple[int, str]:
+    """Return the line of a mistake in the file (0: it is not in the file), and its text."""
     names = _Names(given, origins, nested=bool(mistake.table))
     message = mistake.message.format_map(names)
     if not mistake.path:

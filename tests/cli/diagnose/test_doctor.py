@@ -82,7 +82,10 @@ def test_a_key_that_is_wrong(invoke: Invoke, upstream: ChatServer, monkeypatch: 
     code, findings = found(invoke, *flags)
     assert (code, states(findings)) == (1, {"ready": "fail"})
     assert findings["ready"]["told"] == f"GET {upstream.base_url}/models -> 401"
-    assert findings["ready"]["remedy"].splitlines()[-1] == "Check DEEPSEEK_API_KEY."
+    assert findings["ready"]["remedy"].splitlines() == [
+        "DeepSeek refuses the key in DEEPSEEK_API_KEY: authorization: incorrect API key.",
+        "Check DEEPSEEK_API_KEY.",
+    ]
     assert "tool" not in findings
 
 
@@ -115,7 +118,7 @@ def test_a_provider_that_lists_no_models(invoke: Invoke) -> None:
     with ChatServer([Turn(tool_calls=[CALL]), Turn(text="Clear.")], models=None) as upstream:
         flags = ("--upstream", upstream.base_url, "--api-key", API_KEY, "--token", SECRET)
         code, findings = found(invoke, *flags, "--model", MODEL)
-        assert (code, states(findings)) == (0, {"ready": "warn", "models": "warn"})
+        assert (code, states(findings)) == (0, {"models": "warn"})
         assert findings["models"]["told"] == f"GET {upstream.base_url}/models -> 404"
         assert "This provider lists no models; name one with --model." in findings["models"]["remedy"]
         assert findings["tool"]["told"] == "get_weather was called, and the model answered"
@@ -205,6 +208,9 @@ def test_nobody_is_there(invoke: Invoke) -> None:
         url = f"http://127.0.0.1:{gone.getsockname()[1]}/v1"
     code, findings = found(invoke, "--upstream", url, "--no-auth")
     assert (code, states(findings)) == (1, {"clients": "warn", "ready": "fail"})
+    assert findings["ready"]["told"] == f"GET {url}/models failed"
+    assert "connection refused" in findings["ready"]["remedy"]
+    assert len(findings["ready"]["remedy"].splitlines()) == 1  # one hint
 
 
 def test_an_answer_that_breaks_off(invoke: Invoke, upstream: ChatServer) -> None:

@@ -20,6 +20,7 @@ TOLD: dict[str, Any] = {
     "key": "team",
     "backend": "local",
     "model": "fast",
+    "upstream_model": "llama3",
     "stream": True,
     "status": 200,
     "outcome": "ok",
@@ -36,17 +37,22 @@ def line(**changed: Any) -> str:
 
 def test_a_request() -> None:
     assert line() == (
-        "06:49:19 200 POST /v1/responses fast→local  436ms  29+64c→11 tok  team  (seed dropped) req_c80"
+        "06:49:19 200 POST /v1/responses fast→local/llama3  436ms  29+64c→11 tok  team  (seed dropped) req_c80"
     )
 
 
 @pytest.mark.parametrize(
     ("changed", "shown"),
     [
-        ({"lost": None}, "06:49:19 200 POST /v1/responses fast→local  436ms  29+64c→11 tok  team  req_c80"),
+        (
+            {"lost": None},
+            "06:49:19 200 POST /v1/responses fast→local/llama3  436ms  29+64c→11 tok  team  req_c80",
+        ),
         ({"model": "local/llama3"}, " local/llama3  436ms "),
+        ({"upstream_model": "fast"}, " fast→local  436ms "),
+        ({"upstream_model": None}, " fast→local  436ms "),
         ({"backend": None}, " fast  436ms "),
-        ({"passed_over": ["dead", "far"]}, " fast→dead× far× local  436ms "),
+        ({"passed_over": ["dead", "far"]}, " fast→dead× far× local/llama3  436ms "),
         (
             {"operation": "listModels", "model": None, "backend": None, "tokens": None},
             "200 GET /v1/models  436ms  team ",

@@ -1,4 +1,4 @@
-"""What a client has to be told to use a gateway: Codex CLI, OpenAI SDK, curl."""
+"""Settings and programs for clients of a gateway: Codex CLI, OpenAI SDK, curl."""
 
 import ipaddress
 import json

@@ -104,7 +104,7 @@ def _found(endpoint: Endpoint, url: str, key: str) -> Running:
 
 
 def _check_model(gateway: Running, key: str, model: str) -> None:
-    """Return when a gateway lists a model, or does not tell; raises ``Failure`` with the nearest name otherwise."""
+    """Return if a gateway lists a model, or returns no list; raises ``Failure`` with the nearest name otherwise."""
     try:
         names = [str(each["slug"]) for each in running.models(gateway, key)]
     except Failure:

@@ -65,12 +65,17 @@ def find(host: str, port: int) -> Running | None:
     root = address(host, port)
     try:
         status, data = exchange.get(f"{root}/health", seconds=LOOK_SECONDS)
-        told = json.loads(data)
+        answer = json.loads(data)
     except exchange.FAILURES:
         return None
-    if status != 200 or not isinstance(told, dict) or told.get("status") != "ok" or "version" not in told:
+    if (
+        status != 200
+        or not isinstance(answer, dict)
+        or answer.get("status") != "ok"
+        or "version" not in answer
+    ):
         return None
-    return Running(root, str(told["version"]), _listening(port))
+    return Running(root, str(answer["version"]), _listening(port))
 
 
 def of(endpoint: Endpoint, *, named: bool) -> Running | None:
@@ -97,7 +102,7 @@ def key_for(gateway: Running, endpoint: Endpoint) -> str | None:
 
 
 def _listening(port: int) -> int:
-    """The process that listens on a port of this machine, 0 where the system does not tell."""
+    """The process that listens on a port of this machine, 0 if the system does not report it."""
     try:
         for each in psutil.net_connections("tcp"):
             if each.status == psutil.CONN_LISTEN and each.laddr and each.laddr.port == port:
@@ -121,10 +126,10 @@ def models(running: Running, key: str | None, *, seconds: float = _LIST_SECONDS)
 
     seconds: how long to wait for a byte.
 
-    Raises ``Failure`` when it does not tell.
+    Raises ``Failure`` when it returns no list.
     """
-    told = _fetched(running, "/v1/models", key, seconds)
-    listed: list[dict[str, Any]] = told["models"]
+    answer = _fetched(running, "/v1/models", key, seconds)
+    listed: list[dict[str, Any]] = answer["models"]
     return listed
 
 

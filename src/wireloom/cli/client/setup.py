@@ -1,4 +1,4 @@
-"""`wireloom init`, `show` and `env`: the config file with a token of its own, and what to tell clients."""
+"""`wireloom init`, `show` and `env`: the config file with a token of its own, and the settings for clients."""
 
 import difflib
 import re
@@ -27,7 +27,7 @@ from wireloom.config.table import with_underscores
 
 _HIDDEN = re.compile(r"^(?P<name>[+ -](?:token|api_key|keys|backends) = ).*$", re.MULTILINE)
 
-# What says where answers come from.
+# Settings that choose where answers come from.
 _CHOICES = frozenset({"backend", "upstream", "upstream_wire", "provider", "profile", "backends"})
 
 _EXAMPLES = """\b
@@ -56,14 +56,14 @@ def init(given: Mapping[str, Any], *, dry_run: bool, restore: bool) -> None:
     new, taken_out = _written(path, text, given)
     if dry_run:
         _show_difference(path, text or "", new)
-        _tell_taken_out(taken_out)
+        _print_taken_out(taken_out)
         return
     try:
         replace_private(path, new)
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}. Set WIRELOOM_CONFIG.") from None
     click.echo(f"Written to {path}, for you alone.")
-    _tell_taken_out(taken_out)
+    _print_taken_out(taken_out)
     if not _CHOICES & tomllib.loads(new).keys():
         click.echo(
             "Where answers come from is not set yet: `wireloom init --provider NAME`, --upstream or --backend."
@@ -80,7 +80,7 @@ def init(given: Mapping[str, Any], *, dry_run: bool, restore: bool) -> None:
     click.echo(_sdk(load(Endpoint, {}), _demo_model(settings), shown=sys.stdout.isatty()))
 
 
-def _tell_taken_out(names: Sequence[str]) -> None:
+def _print_taken_out(names: Sequence[str]) -> None:
     if names:
         click.echo(f"Taken out, because it belonged to the provider before: {', '.join(names)}.")
 

@@ -38,7 +38,7 @@ class Finding:
     remedy: str = ""
 
 
-# What may be said of a gateway that runs; any other setting describes one of its own.
+# Settings that apply to a gateway that runs; any other describes one for this check alone.
 _OF_RUNNING = frozenset({"host", "port", "model", "token", "no_auth"})
 
 
@@ -83,13 +83,13 @@ def _look(given: Mapping[str, Any]) -> list[Finding]:
 
 
 def _lacks_codex(settings: Settings, findings: Iterable[Finding]) -> bool:
-    """Whether no backend can answer for want of the Codex CLI, which was said once."""
+    """Whether no backend can answer without the Codex CLI, which a finding reports already."""
     alone = all(entry.backend in ("app-server", "exec") for entry in settings.named.values())
     return alone and any(each.group == "Codex" and each.state == "fail" for each in findings)
 
 
 def _settings(given: Mapping[str, Any], gateway: Running | None) -> tuple[Settings | None, list[Finding]]:
-    """The settings, and what they say; None where they describe no gateway and one runs, with settings of its own."""
+    """Return the settings and a finding about them; no settings if they describe no gateway while one runs."""
     try:
         settings = load(Settings, given)
     except ConfigError as error:

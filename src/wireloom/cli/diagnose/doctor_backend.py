@@ -12,7 +12,7 @@ from wireloom.cli.client import exchange, running
 from wireloom.cli.client.connect import root_url
 from wireloom.cli.client.running import Refused, Running
 from wireloom.cli.diagnose.doctor import Finding
-from wireloom.cli.diagnose.tried import NO_LIST, UNLISTED, hint, lists_none, told
+from wireloom.cli.diagnose.tried import NO_LIST, UNLISTED, hint, lists_none, outcome
 from wireloom.cli.options import Failure
 from wireloom.cli.service.listener import Server
 from wireloom.cli.service.serve import listen
@@ -60,11 +60,9 @@ def look_at_running(gateway: Running, key: str | None, model: str | None) -> lis
 def _running_ready(gateway: Running) -> list[Finding]:
     try:
         return [_state(name, state) for name, state in running.states(gateway).items()]
-    except Refused as error:
-        # One that only lists no models can answer all the same.
-        state = "warn" if error.status in NO_LIST else "fail"
-        return [Finding("Backend", "ready", state, error.message, "The log of the gateway says more.")]
     except Failure as error:
+        if isinstance(error, Refused) and error.status in NO_LIST:
+            return []  # see `_ready`
         return [Finding("Backend", "ready", "fail", error.message)]
 
 
@@ -73,6 +71,9 @@ def _ready(settings: Settings) -> list[Finding]:
     try:
         states = asyncio.run(backend_states(settings))
     except (GatewayError, ConfigError) as error:
+        # An upstream without a list of models can answer all the same; the next check reports it.
+        if isinstance(error, GatewayError) and lists_none(error):
+            return []
         return [_failed("ready", settings, error)]
     return [_state(name, state) for name, state in states.items()]
 
@@ -113,7 +114,7 @@ def _failed(name: str, settings: Settings, error: GatewayError | ConfigError) ->
     if len(entries) > 1:
         return Finding("Backend", name, "fail", str(error))
     state = "warn" if lists_none(error) else "fail"
-    return Finding("Backend", name, state, told(entries[0], error), hint(entries[0], error))
+    return Finding("Backend", name, state, outcome(entries[0], error), hint(entries[0], error))
 
 
 # -- one round trip ------------------------------------------------------------------------------------------------
@@ -157,7 +158,7 @@ def _round_trip(url: str, key: str | None, model: str | None) -> list[Finding]:
     try:
         found.extend(_exchanged(f"{url}/responses", key, asked))
     except exchange.FAILURES as error:
-        found.append(Finding("Round trip", "answer", "fail", f"POST {url}/responses, {model}: {error}"))
+        found.append(Finding("Round trip", "answer", "fail", f"{model}: {error}"))
     return found
 
 

@@ -22,7 +22,7 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def look(settings: Settings, gateway: Running | None) -> list[Finding]:
-    """Look at what the settings say of this machine.
+    """Check what the settings need on this machine.
 
     gateway: the one that runs; it has the keys of the upstreams, whatever is set here.
     """
@@ -136,7 +136,7 @@ def codex(settings: Settings) -> Iterator[Finding]:
             [binary, "--version"], capture_output=True, text=True, timeout=_CODEX_SECONDS, check=True
         )
     except (OSError, subprocess.SubprocessError) as error:
-        told = f"{binary} does not tell its version: {type(error).__name__}"
+        told = f"{binary} --version failed: {type(error).__name__}"
         yield Finding("Codex", "binary", "fail" if needed else "warn", told, "Install it anew.")
         return
     version = run.stdout.split()[-1] if run.stdout.split() else "unknown"

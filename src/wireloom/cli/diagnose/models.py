@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from wireloom.cli.client import running
-from wireloom.cli.diagnose.tried import UNLISTED, lists_none
+from wireloom.cli.diagnose.tried import UNLISTED, lists_none, sentence
 from wireloom.cli.lazy import resolve
 from wireloom.cli.options import Failure, SettingsCommand, warn_without_key
 from wireloom.config import ConfigError, Endpoint, Settings, load
@@ -46,7 +46,8 @@ def _listed(given: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     try:
         listed: list[Mapping[str, Any]] = asyncio.run(resolve("wireloom.app:list_models")(settings))
     except GatewayError as error:
-        raise Failure(f"{error} {UNLISTED}" if lists_none(error) else str(error)) from error
+        message = f"{sentence(str(error))} {UNLISTED}" if lists_none(error) else str(error)
+        raise Failure(message) from error
     return listed
 
 

@@ -95,7 +95,7 @@ def status(
     verbose: bool,
 ) -> None:
     """Show the gateway in the background, or the one that answers; exit code 1 when there is none."""
-    tell(ServiceFiles.chosen(pid_file, log_file, state_file), verbose=verbose)
+    report(ServiceFiles.chosen(pid_file, log_file, state_file), verbose=verbose)
 
 
 def begin(given: Mapping[str, Any], files: ServiceFiles, codex_named_by: str = NAMED_BY) -> None:
@@ -142,17 +142,17 @@ def begin_anew(given: Mapping[str, Any], files: ServiceFiles, codex_named_by: st
     _launch(anew, files, codex_named_by)
 
 
-def tell(
+def report(
     files: ServiceFiles, *, verbose: bool, endpoint: Endpoint | None = None, starts: str = "wireloom start"
 ) -> None:
-    """Tell whether a service runs, or another gateway; raises ``Failure`` when none does.
+    """Print whether a service runs, or another gateway; raises ``Failure`` when none does.
 
     endpoint: where another one would be, None for the address of the settings; starts: the command that starts a service.
     """
     service = read_service(files.state)
     process = None if service is None else process_of(service)
     if service is None or process is None:
-        _tell_of_others(endpoint or load(Endpoint, {}), starts)
+        _report_others(endpoint or load(Endpoint, {}), starts)
         return
     since = datetime.fromtimestamp(process.create_time()).strftime("%Y-%m-%d %H:%M:%S")
     memory = process.memory_info().rss / 2**20
@@ -166,8 +166,8 @@ def tell(
         click.echo(f"  {name:<{width}}  {value}")
 
 
-def _tell_of_others(endpoint: Endpoint, starts: str) -> None:
-    """Tell of a gateway that was started otherwise; raises ``Failure`` where there is none."""
+def _report_others(endpoint: Endpoint, starts: str) -> None:
+    """Print a gateway that was started otherwise; raises ``Failure`` where there is none."""
     gateway = running.find(endpoint.host, endpoint.port)
     if gateway is not None:
         click.echo(

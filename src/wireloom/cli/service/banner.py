@@ -54,7 +54,7 @@ def _backend(entry: Settings | BackendEntry) -> str:
 
 
 def _next(settings: Settings, port: int) -> str:
-    """The command that uses this gateway, with what it has to be told of it."""
+    """Return the command that uses this gateway, with the options that it needs to find it."""
     if all(entry.backend in _CODEX for entry in settings.named.values()):
         return "wireloom show  (how to set up an OpenAI SDK)"
     known = load(Endpoint, {})

@@ -1,4 +1,4 @@
-"""Whether the Codex CLI is there and logged in, said at the start and not with the first request."""
+"""Check at the start, not at the first request, that the Codex CLI is there and logged in."""
 
 import shutil
 import subprocess
@@ -35,9 +35,9 @@ def needs_codex(settings: Settings) -> bool:
 
 
 def login_warning(settings: Settings) -> str | None:
-    """Return what to say where Codex needs a login and has none; it asks the program, and nobody else.
+    """Return a warning if Codex needs a login and has none; only the program on this machine is asked.
 
-    Raises nothing: a program that does not tell is left to the first request.
+    Raises nothing: a program that fails here fails at the first request, with its reason.
     """
     for name, entry in settings.named.items():
         if entry.backend not in _BACKENDS or entry.app_server_url is not None:

@@ -29,58 +29,62 @@ _CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), "�")
 
 
 class Losses:
-    """What was said of each key to be lost, so that it is not said with every request."""
+    """The losses that were shown for each key, so that each is shown once."""
 
     def __init__(self) -> None:
-        self._told: set[tuple[str, str]] = set()
+        self._shown: set[tuple[str, str]] = set()
 
     def new(self, key: str, lost: str) -> list[str]:
-        """Return those losses of a request that were not told yet.
+        """Return the losses of a request that were not shown yet.
 
         key: name of the inbound key; lost: as in the header, `path;action;reason` with commas between.
         """
-        found = [each for each in lost.split(", ") if (key, each) not in self._told]
-        if len(self._told) < _MOST_LOSSES:
-            self._told.update((key, each) for each in found)
+        found = [each for each in lost.split(", ") if (key, each) not in self._shown]
+        if len(self._shown) < _MOST_LOSSES:
+            self._shown.update((key, each) for each in found)
         return found
 
 
-def request_line(told: Mapping[str, Any], moment: datetime, losses: Losses) -> str:
+def request_line(fields: Mapping[str, Any], moment: datetime, losses: Losses) -> str:
     """Return the line of a request, with colours.
 
-    told: its fields in the log; moment: when it ended.
+    fields: of its record in the log; moment: when it ended.
     """
-    place = _PLACES.get(told.get("operation", ""), told.get("operation", "-"))
+    place = _PLACES.get(fields.get("operation", ""), fields.get("operation", "-"))
     parts = [
         click.style(f"{moment:%H:%M:%S}", dim=True),
-        click.style(str(told["status"]), fg=_COLOURS.get(told["outcome"]), bold=True),
-        f"{place} {_models(told)}".rstrip() + " ",
-        f"{told['ms']['total']:.0f}ms ",
+        click.style(str(fields["status"]), fg=_COLOURS.get(fields["outcome"]), bold=True),
+        f"{place} {_models(fields)}".rstrip() + " ",
+        f"{fields['ms']['total']:.0f}ms ",
     ]
-    if tokens := told.get("tokens"):
+    if tokens := fields.get("tokens"):
         cached = f"{tokens['cached']}c" if tokens.get("cached") else ""
         fresh = tokens.get("input", 0) - tokens.get("cached", 0)
         counted = "+".join(part for part in (str(fresh) if fresh or not cached else "", cached) if part)
         parts.append(f"{counted}\N{RIGHTWARDS ARROW}{tokens.get('output', 0)} tok ")
-    if told.get("key", _NOBODY) != _NOBODY:
-        parts.append(f"{told['key']} ")
-    if told["outcome"] != "ok":
-        problem = ": ".join(str(told[name]) for name in ("error", "cause") if name in told)
-        parts.append(click.style(_plain(problem or told["outcome"]), fg=_COLOURS.get(told["outcome"])) + " ")
-    for loss in losses.new(told.get("key", ""), told["lost"]) if told.get("lost") else ():
+    if fields.get("key", _NOBODY) != _NOBODY:
+        parts.append(f"{fields['key']} ")
+    if fields["outcome"] != "ok":
+        problem = ": ".join(str(fields[name]) for name in ("error", "cause") if name in fields)
+        parts.append(
+            click.style(_plain(problem or fields["outcome"]), fg=_COLOURS.get(fields["outcome"])) + " "
+        )
+    for loss in losses.new(fields.get("key", ""), fields["lost"]) if fields.get("lost") else ():
         path, _, action = _plain(loss).partition(";")
         parts.append(click.style(f"({path} {action.partition(';')[0]})", fg="yellow"))
-    parts.append(click.style(told["request_id"], dim=True))
+    parts.append(click.style(fields["request_id"], dim=True))
     return " ".join(parts)
 
 
-def _models(told: Mapping[str, Any]) -> str:
-    """The model that was asked for, and the backend that answered."""
-    asked, backend = _plain(told.get("model", "")), told.get("backend", "")
-    passed = "".join(f"{name}\N{MULTIPLICATION SIGN} " for name in told.get("passed_over", ()))
-    if not asked or not backend or asked.startswith(f"{backend}/"):
+def _models(fields: Mapping[str, Any]) -> str:
+    """The model that was asked for, and the backend that answered with its name for it, where that is another."""
+    asked, backend = _plain(fields.get("model", "")), fields.get("backend", "")
+    if not asked or not backend:
         return asked
-    return f"{asked}\N{RIGHTWARDS ARROW}{passed}{backend}"
+    there = _plain(fields.get("upstream_model", asked))
+    passed = "".join(f"{name}\N{MULTIPLICATION SIGN} " for name in fields.get("passed_over", ()))
+    place = backend if there == asked else f"{backend}/{there}"
+    return asked if place == asked and not passed else f"{asked}\N{RIGHTWARDS ARROW}{passed}{place}"
 
 
 def other_line(level: str, message: str, moment: datetime) -> str:
@@ -127,11 +131,11 @@ class LogReader:
     def read(self, line: str) -> str:
         """Return a line for people."""
         try:
-            told = json.loads(line)
-            moment = datetime.fromisoformat(told["time"]).astimezone()
-            if told["logger"] == _REQUEST and "request_id" in told:
-                return request_line(told, moment, self._losses)
-            extra = f"\n{told['exc_info']}" if told.get("exc_info") else ""
-            return other_line(told["level"], told["message"], moment) + extra
+            fields = json.loads(line)
+            moment = datetime.fromisoformat(fields["time"]).astimezone()
+            if fields["logger"] == _REQUEST and "request_id" in fields:
+                return request_line(fields, moment, self._losses)
+            extra = f"\n{fields['exc_info']}" if fields.get("exc_info") else ""
+            return other_line(fields["level"], fields["message"], moment) + extra
         except (ValueError, LookupError, TypeError):
             return line

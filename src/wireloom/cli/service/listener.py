@@ -1,4 +1,4 @@
-"""The gateway behind uvicorn: how it is served, and how it tells that it is ready."""
+"""The gateway behind uvicorn: how it is served, and how it reports that it is ready."""
 
 import asyncio
 import gc
@@ -181,7 +181,7 @@ def run(
 ) -> None:
     """Serve on ``listener`` until a signal ends it.
 
-    pid_file, state_file: tell there which process serves, and where, while it does; log_file: log there;
+    pid_file, state_file: files for the process and its address while it serves; log_file: log there;
     name_models: print the upstream's models once it does; next_command: what uses this gateway, with ``PORT`` for its
     port; None for the usual.
     """

@@ -60,7 +60,7 @@ def command(
 
 
 def _gateway_elsewhere(files: ServiceFiles) -> str:
-    """What is said of a gateway whose log is not this one; empty where that is not so."""
+    """Return where the log of a gateway in the foreground goes; empty if none runs there."""
     service = read_service(files.state)
     if service is not None and process_of(service) is not None:
         return ""

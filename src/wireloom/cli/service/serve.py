@@ -34,9 +34,9 @@ Examples:
 
 def files_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that name the files of a service; the function gets them as texts."""
-    for name, told in (("state", "settings and address"), ("log", "log"), ("pid", "process id")):
+    for name, content in (("state", "settings and address"), ("log", "log"), ("pid", "process id")):
         flag, variable = f"--{name}-file", f"WIRELOOM_{name.upper()}_FILE"
-        words = f"File for the {told}, for its owner alone.  [env: {variable}]"
+        words = f"File for the {content}, for its owner alone.  [env: {variable}]"
         command = click.option(flag, cls=FileOption, metavar="FILE", envvar=variable, help=words)(command)
     return command
 
@@ -148,7 +148,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def holds(gateway: Running) -> str:
-    """Return what is said where a gateway already has the address."""
+    """Return the error for an address that a gateway has already."""
     return (
         f"A gateway answers at {gateway.root} already: {gateway}. Stop it (`wireloom stop`, or Ctrl-C where it runs), or "
         "choose another port with --port (0 picks a free one)."
