@@ -201,7 +201,7 @@ def test_refusal_and_length(stream: bool, upstream: Road, client: OpenAI) -> Non
     ("refused", "kind"),
     [
         (Refused(400, "context_length_exceeded"), openai.BadRequestError),
-        (Refused(401, "invalid_api_key"), openai.AuthenticationError),
+        (Refused(401, "invalid_api_key"), openai.InternalServerError),  # the key is the gateway's own
         (Refused(404, "model_not_found"), openai.NotFoundError),
         (Refused(429, "rate_limit_exceeded", headers={"retry-after": "7"}), openai.RateLimitError),
         (Refused(500, "server_error"), openai.InternalServerError),
