@@ -416,7 +416,7 @@ def test_readiness(gateway: CodexGateway) -> None:
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_program_that_is_not_there(engine: str, provider: ResponsesServer, tmp_path: Path) -> None:
     gateway = CodexGateway(engine, tmp_path, provider.base_url, "--codex-bin", "/nowhere/codex")
-    with pytest.raises(AssertionError, match="There is no program '/nowhere/codex'.*--codex-bin"), gateway:
+    with pytest.raises(AssertionError, match=r"There is no program '/nowhere/codex'.*--codex-bin"), gateway:
         pass
 
 
