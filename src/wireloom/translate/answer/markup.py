@@ -1,0 +1,436 @@
+"""Text in fragments read into thoughts, answer and calls, by the table of dialects.
+
+What may still become markup is held back, never more than the longest opener; a call is held until it is complete.
+
+    BEFORE --opener of a thought--> THOUGHT --closer--> AFTER --text--> TEXT --opener of a call--> CALLS
+       '----------- text -----------------------------------------------^  '----- end token ----> END
+
+A call is one only at the beginning of a line, outside code and quotations, if it is whole and nothing but calls
+follows it: the text may repeat what a web page says, and that must never run a tool.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from functools import cache
+
+from wireloom.translate.answer import call_markup, place
+from wireloom.translate.answer.call_markup import Written
+from wireloom.translate.answer.dialects import (
+    ANSWER_OPENERS,
+    CALLS,
+    END_TOKENS,
+    ENDS_WITH_S,
+    ENDING_S,
+    THOUGHTS,
+    CallMarkup,
+)
+
+# Characters of which every opener, closer and end token in the middle of a text begins with one.
+SPECIAL = ("<", "[")
+_SPECIAL = re.compile(r"[<\[]")
+# A block that is larger is no call that a model writes.
+LARGEST_CALL = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class MarkupRules:
+    """What counts as markup in one answer.
+
+    Args:
+        thoughts: whether tags at the beginning of an answer enclose a thought.
+        inside: whether the answer begins inside a thought, since the template has written the opening tag.
+        offered: names of the tools that a call in the text may be of; without any, no text is a call.
+        bare: whether an answer that is nothing but JSON of a call is one.
+        ends: tokens that end an answer of this model besides those of the table.
+    """
+
+    thoughts: bool = True
+    inside: bool = False
+    offered: frozenset[str] = frozenset()
+    bare: bool = True
+    ends: tuple[str, ...] = ()
+
+
+def own_ends(model: str) -> tuple[str, ...]:
+    """The end tokens of a model that are words of other texts, so that they count for it alone.
+
+    Args:
+        model: its name upstream.
+    """
+    return (ENDING_S,) if ENDS_WITH_S.search(model) else ()
+
+
+class _Mode(Enum):
+    BEFORE = auto()
+    THOUGHT = auto()
+    AFTER = auto()
+    TEXT = auto()
+    CALLS = auto()
+    END = auto()
+
+
+_CLOSERS: Mapping[str, tuple[str, ...]] = {tag.opener: (tag.closer,) for tag in THOUGHTS}
+_ALL_CLOSERS = tuple(dict.fromkeys(tag.closer for tag in THOUGHTS))
+# Closing tags that are left out where no thought was opened; the others are end tokens too, or words of no text.
+STRAY = tuple(each for each in _ALL_CLOSERS if each not in END_TOKENS and each[0] in SPECIAL)
+_BY_OPENER: Mapping[str, CallMarkup] = {row.opener: row for row in CALLS}
+LONGEST = max(map(len, (*_BY_OPENER, *END_TOKENS, *STRAY)))
+"""Characters of the longest token in the middle of a text."""
+# What the closing tag of a thought is quoted with, or goes on as a sentence about it.
+_NAMED_BEFORE = re.compile(r"[`'\"“(]$")
+_NAMED_AFTER = re.compile(r"[`'\"”),.;:]|[ \t]+\S")
+
+
+class Markup:
+    """Reads the text of one answer.
+
+    Args:
+        rules: what counts as markup.
+        text: receives pieces of the answer.
+        thought: receives pieces of thoughts.
+        said: returns all that `text` has received so far.
+
+    Attributes:
+        plain: nothing is held, and nothing but a `SPECIAL` character can change how text is read.
+        stray: a closing tag came that no thought had opened.
+        refused: markup of calls was passed on as text.
+        unclosed: the answer began inside a thought that had no end.
+    """
+
+    def __init__(
+        self,
+        rules: MarkupRules,
+        text: Callable[[str], None],
+        thought: Callable[[str], None],
+        said: Callable[[], str],
+    ) -> None:
+        self._rules = rules
+        self._text = text
+        self._thought = thought
+        self._said = said
+        self._buffer = ""
+        self._begun = False  # whether the open thought has any text
+        self._closers = _ALL_CLOSERS
+        self._ends = (*END_TOKENS, *rules.ends)
+        self._ending = re.compile(rf"(?:{_alternatives(self._ends)}|\s)*")
+        self._lead = ""  # white space before the calls that an answer begins with
+        self._openers: tuple[str, ...] = tuple(_BY_OPENER) if rules.offered else ()
+        self._tokens, self._prefixes = _scanner((*self._ends, *STRAY, *self._openers))
+        self._mode = _Mode.BEFORE
+        self._opened = False
+        self._thinking: list[str] = []  # the thought that the answer began with, until it is closed
+        self._written: list[Written] = []
+        self._closed = 0  # length of the calls in the buffer that are complete
+        self.plain = False
+        self.stray = False
+        self.refused = False
+        self.unclosed = False
+        if rules.inside:
+            self._mode = _Mode.THOUGHT
+
+    def feed(self, fragment: str) -> None:
+        """Take more of the text."""
+        self._buffer += fragment
+        while self._STEPS[self._mode](self):
+            pass
+        self.plain = self._mode is _Mode.TEXT and not self._buffer
+
+    def release(self) -> None:
+        """Emit what is held back, now that something else than text follows."""
+        if self._mode is _Mode.CALLS:
+            self._no_calls()
+            self.feed("")
+        rest, self._buffer = self._buffer, ""
+        if self._mode is _Mode.END:
+            self._mode = _Mode.TEXT
+        elif self._mode is _Mode.THOUGHT:
+            self._think(rest)
+        elif self._mode is _Mode.TEXT and rest.rstrip(" \t") in STRAY and self._is_stray(""):
+            self.stray = True
+        elif self._mode is not _Mode.AFTER:
+            self._say(rest)
+
+    def close(self, *, whole: bool) -> list[Written]:
+        """The answer is over.
+
+        Args:
+            whole: False where it was cut, so that a call in it may be half of one.
+
+        Returns:
+            The calls in the text.
+        """
+        found = self._last_calls() if whole and self._mode in (_Mode.CALLS, _Mode.BEFORE) else []
+        if found:
+            self._buffer = ""
+            return found
+        self.release()
+        if self._rules.inside and self._mode is _Mode.THOUGHT and whole and not self._said():
+            # The template did not open a thought this time, so this was the answer.
+            self.unclosed = True
+            self._say("".join(self._thinking))
+        return []
+
+    # -- steps; each returns whether another one may follow -----------------------------------------------------------
+
+    def _before(self) -> bool:
+        start = self._buffer.lstrip()
+        openers = (*(_CLOSERS if self._rules.thoughts else ()), *ANSWER_OPENERS)
+        if not start or self._may_become(start, (*openers, *self._openers)):
+            return False
+        opener = next((each for each in openers if start.startswith(each)), None)
+        if opener is None:
+            return self._before_text(start)
+        self._buffer = start[len(opener) :]
+        self._opened = True
+        if opener in ANSWER_OPENERS:
+            self._mode = _Mode.AFTER
+        else:
+            self._begin_thought(_CLOSERS[opener])
+        return True
+
+    def _before_text(self, start: str) -> bool:
+        """The answer begins without a thought: with text, or with calls."""
+        if start.startswith(self._openers):
+            self._lead = self._buffer[: len(self._buffer) - len(start)]
+            self._buffer = start
+        elif self._may_be_bare(start):
+            return False
+        self._mode = _Mode.TEXT
+        return True
+
+    def _begin_thought(self, closers: tuple[str, ...]) -> None:
+        self._closers = closers
+        self._begun = False
+        self._mode = _Mode.THOUGHT
+
+    def _thought_step(self) -> bool:
+        if not self._begun:
+            self._buffer = self._buffer.lstrip("\n")
+            if self._rules.inside and not self._opened:
+                self._drop_own_opener()
+            self._begun = self._buffer != "" and not self._may_become(self._buffer, _CLOSERS)
+            if not self._begun:
+                return False
+        at, closer = _first(self._buffer, self._closers)
+        if closer is None:
+            keep = _overlap(self._buffer, self._closers)
+            cut = len(self._buffer) - keep
+            thought, self._buffer = self._buffer[:cut], self._buffer[cut:]
+            self._think(thought)
+            return False
+        self._think(self._buffer[:at])
+        self._thinking.clear()
+        self._buffer = self._buffer[at + len(closer) :]
+        self._opened = True
+        self._mode = _Mode.AFTER
+        return True
+
+    def _drop_own_opener(self) -> None:
+        """Some answers of a model that begins inside a thought have the opening tag all the same."""
+        start = self._buffer.lstrip()
+        opener = next((each for each in _CLOSERS if start.startswith(each)), None)
+        if opener is not None:
+            self._opened = True
+            self._closers = _CLOSERS[opener]
+            self._buffer = start[len(opener) :].lstrip("\n")
+
+    def _after(self) -> bool:
+        self._buffer = self._buffer.lstrip("\n")
+        if not self._buffer or self._may_become(self._buffer, ANSWER_OPENERS):
+            return False
+        opener = next((each for each in ANSWER_OPENERS if self._buffer.startswith(each)), None)
+        if opener is None:
+            self._mode = _Mode.TEXT
+        else:
+            self._buffer = self._buffer[len(opener) :]
+        return True
+
+    def _text_step(self) -> bool:
+        match = self._tokens.search(self._buffer)
+        if match is None:
+            cut = len(self._buffer) - self._overlap()
+            text, self._buffer = self._buffer[:cut], self._buffer[cut:]
+            self._say(text)
+            return False
+        self._say(self._buffer[: match.start()])
+        self._buffer = self._buffer[match.start() :]
+        token = match[0]
+        if token in self._openers and not self.refused and self._may_call():
+            self._mode = _Mode.CALLS
+            return True
+        self._lead = ""
+        if token in self._ends:
+            self._mode = _Mode.END
+            return True
+        if token in STRAY and self._buffer.rstrip(" \t") == token:
+            return False  # what follows decides
+        if token in STRAY and self._is_stray(self._buffer[len(token) :]):
+            self.stray = True
+            self._buffer = self._buffer[len(token) :]
+            self._mode = _Mode.AFTER
+            return True
+        self._say(token)
+        self._buffer = self._buffer[len(token) :]
+        return True
+
+    def _end_step(self) -> bool:
+        """End tokens, and white space among them, come off the end; before more text they are text."""
+        length = self._ending.match(self._buffer).end()  # type: ignore[union-attr]
+        rest = self._buffer[length:]
+        if not rest or self._may_become(rest, self._ends):
+            return False
+        if self._may_become(rest, (*self._openers, *ANSWER_OPENERS)):
+            return False
+        opener = next((each for each in ANSWER_OPENERS if rest.startswith(each)), None)
+        if opener is not None:  # another part of the same answer
+            self._buffer = rest[len(opener) :]
+            self._mode = _Mode.AFTER
+        elif rest.startswith(self._openers) and not self.refused:
+            self._buffer = rest
+            self._mode = _Mode.CALLS
+        else:
+            self._say(self._buffer[:length])
+            self._buffer = rest
+            self._mode = _Mode.TEXT
+        return True
+
+    # -- calls ---------------------------------------------------------------------------------------------------------
+
+    def _calls_step(self) -> bool:
+        """Take what is complete; anything but calls, white space and end tokens makes it all text."""
+        while True:
+            rest = self._buffer[self._closed :]
+            blank = self._ending.match(rest)
+            self._closed += blank.end() if blank is not None and self._written else 0
+            rest = self._buffer[self._closed :]
+            if not rest or self._may_become(rest, (*_BY_OPENER, *self._ends)):
+                return False
+            row = next((row for opener, row in _BY_OPENER.items() if rest.startswith(opener)), None)
+            if row is None:
+                return self._no_calls()
+            if row.closer is None:
+                return False  # the end of the answer is the end of the call
+            at = rest.find(row.closer)
+            if at < 0:
+                return False if len(rest) < LARGEST_CALL else self._no_calls()
+            end = at + len(row.closer)
+            calls = row.parse(rest[:end] if row.keeps_opener else rest[len(row.opener) : at])
+            if calls is None:
+                return self._no_calls()
+            self._written += calls
+            self._closed += end
+
+    def _last_calls(self) -> list[Written]:
+        """The calls of an answer that has ended, or none where it holds anything else."""
+        rest = self._buffer[self._closed :]
+        if self._mode is _Mode.BEFORE:
+            return (call_markup.bare(rest) or []) if self._may_be_bare(rest.lstrip()) else []
+        rest = _without_ends(rest, self._ends)
+        row = next((row for opener, row in _BY_OPENER.items() if rest.startswith(opener)), None)
+        if rest and (row is None or row.closer is not None):
+            return []
+        last = row.parse(rest[len(row.opener) :].strip()) if rest and row is not None else []
+        return [] if last is None else [*self._written, *last]
+
+    def _may_be_bare(self, start: str) -> bool:
+        """Whether an answer may be nothing but a call as JSON; it is held while it can be one."""
+        if not (self._rules.offered and self._rules.bare) or len(start) > LARGEST_CALL:
+            return False
+        return call_markup.may_be_bare(start, self._rules.offered)
+
+    def _may_call(self) -> bool:
+        said = self._said()
+        return place.begins_line(said) and not place.in_code(said) and not place.quoted(said)
+
+    def _no_calls(self) -> bool:
+        """What was held as calls is text, and no later markup of this answer is a call."""
+        opener = next(each for each in self._openers if self._buffer.startswith(each))
+        size = self._closed or len(opener)
+        self._say(self._lead + self._buffer[:size])
+        self._buffer = self._buffer[size:]
+        self._lead = ""
+        self._written.clear()
+        self._closed = 0
+        self.refused = True
+        self._mode = _Mode.TEXT
+        return True
+
+    # -- pieces --------------------------------------------------------------------------------------------------------
+
+    def _is_stray(self, rest: str) -> bool:
+        """Whether a closing tag ends a thought that the template opened, rather than being named in a sentence."""
+        if not self._rules.thoughts or self._opened or self.stray or _NAMED_AFTER.match(rest):
+            return False
+        said = self._said()
+        opened = any(tag.opener in said for tag in THOUGHTS)
+        return not (opened or _NAMED_BEFORE.search(said) or place.in_code(said))
+
+    def _think(self, piece: str) -> None:
+        if piece:
+            if self._rules.inside:
+                self._thinking.append(piece)
+            self._thought(piece)
+
+    def _say(self, piece: str) -> None:
+        if piece:
+            self._text(piece)
+
+    def _overlap(self) -> int:
+        """How many characters at the end of the text may be the beginning of a token."""
+        text = self._buffer
+        for mark in _SPECIAL.finditer(text, max(0, len(text) - LONGEST)):
+            if text[mark.start() :] in self._prefixes:
+                return len(text) - mark.start()
+        return 0
+
+    @staticmethod
+    def _may_become(text: str, tokens: Iterable[str]) -> bool:
+        """Whether a text is the beginning of a token, and not yet one."""
+        return any(len(text) < len(token) and token.startswith(text) for token in tokens)
+
+    _STEPS: Mapping[_Mode, Callable[[Markup], bool]] = {
+        _Mode.BEFORE: _before,
+        _Mode.THOUGHT: _thought_step,
+        _Mode.AFTER: _after,
+        _Mode.TEXT: _text_step,
+        _Mode.CALLS: _calls_step,
+        _Mode.END: _end_step,
+    }
+
+
+def _alternatives(tokens: Iterable[str]) -> str:
+    return "|".join(re.escape(token) for token in sorted(tokens, key=len, reverse=True))
+
+
+def _first(text: str, tokens: Iterable[str]) -> tuple[int, str | None]:
+    """The first of some tokens in a text, with its place; None where there is none."""
+    found = [(text.find(token), token) for token in tokens if token in text]
+    return min(found) if found else (-1, None)
+
+
+def _overlap(text: str, tokens: Iterable[str]) -> int:
+    """How many characters at the end of a text may be the beginning of one of a few tokens."""
+    longest = max(len(token) for token in tokens)
+    for position in range(max(0, len(text) - longest + 1), len(text)):
+        if any(token.startswith(text[position:]) for token in tokens):
+            return len(text) - position
+    return 0
+
+
+@cache
+def _scanner(tokens: tuple[str, ...]) -> tuple[re.Pattern[str], frozenset[str]]:
+    """What finds tokens in a text, and all texts that are the beginning of one."""
+    prefixes = {token[:size] for token in tokens for size in range(1, len(token))}
+    return re.compile(_alternatives(tokens)), frozenset(prefixes)
+
+
+def _without_ends(text: str, ends: tuple[str, ...]) -> str:
+    """A text without the end tokens behind it."""
+    text = text.rstrip()
+    while text.endswith(ends):
+        text = next(text.removesuffix(end) for end in ends if text.endswith(end)).rstrip()
+    return text
