@@ -42,6 +42,7 @@ WITHIN_TRANSLATE: Sequence[Collection[str]] = (
     ["hub"],
     ["tools"],
     ["conversation"],
+    ["answer"],
     ["options", "upstream_errors", "compaction"],
     ["chat_upstream"],
     ["responses_upstream"],

@@ -53,6 +53,7 @@ class Tools:
         search: whether the upstream may search the web by its own means.
         allowed: flat names that may be called, or None for all.
         denied: flat names that may not be called, whatever else holds.
+        native: names of tools that the upstream has itself, so that they are not among the functions.
     """
 
     functions: list[Json] = field(default_factory=list)
@@ -61,6 +62,7 @@ class Tools:
     search: bool = False
     allowed: frozenset[str] | None = None
     denied: set[str] = field(default_factory=set)
+    native: set[str] = field(default_factory=set)
 
     def flat_name(self, name: str, namespace: str | None = None, kind: str | None = None) -> str | None:
         """The name under which a tool is offered, or None if it is not.
