@@ -48,7 +48,7 @@ PYDANTIC = (
 MSGSPEC = (
     "--output-model-type=msgspec.Struct",
     "--use-msgspec-tagged-unions",
-    "--base-class=wireloom_runtime.structs.Untracked",
+    "--base-class=wireloom_runtime.structs.Exact",
 )
 TYPED_DICTS = ("--output-model-type=typing.TypedDict",)
 

@@ -6,12 +6,10 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from msgspec import UNSET, UnsetType
-from wireloom_runtime.structs import Untracked
+from wireloom_runtime.structs import Exact
 
 
-class ResponseTextDeltaEvent(
-    Untracked, tag_field="type", tag="response.output_text.delta"
-):
+class ResponseTextDeltaEvent(Exact, tag_field="type", tag="response.output_text.delta"):
     """
     A piece of the text of a part.
     """
@@ -24,9 +22,7 @@ class ResponseTextDeltaEvent(
     logprobs: list[Any]
 
 
-class ResponseRefusalDeltaEvent(
-    Untracked, tag_field="type", tag="response.refusal.delta"
-):
+class ResponseRefusalDeltaEvent(Exact, tag_field="type", tag="response.refusal.delta"):
     """
     A piece of a refusal.
     """
@@ -39,7 +35,7 @@ class ResponseRefusalDeltaEvent(
 
 
 class ResponseReasoningTextDeltaEvent(
-    Untracked, tag_field="type", tag="response.reasoning_text.delta"
+    Exact, tag_field="type", tag="response.reasoning_text.delta"
 ):
     """
     A piece of the reasoning itself.
@@ -53,7 +49,7 @@ class ResponseReasoningTextDeltaEvent(
 
 
 class ResponseReasoningSummaryTextDeltaEvent(
-    Untracked, tag_field="type", tag="response.reasoning_summary_text.delta"
+    Exact, tag_field="type", tag="response.reasoning_summary_text.delta"
 ):
     """
     A piece of the summary of reasoning.
@@ -67,7 +63,7 @@ class ResponseReasoningSummaryTextDeltaEvent(
 
 
 class ResponseFunctionCallArgumentsDeltaEvent(
-    Untracked, tag_field="type", tag="response.function_call_arguments.delta"
+    Exact, tag_field="type", tag="response.function_call_arguments.delta"
 ):
     """
     A piece of the JSON arguments of a function call.
@@ -80,7 +76,7 @@ class ResponseFunctionCallArgumentsDeltaEvent(
 
 
 class ResponseCustomToolCallInputDeltaEvent(
-    Untracked, tag_field="type", tag="response.custom_tool_call_input.delta"
+    Exact, tag_field="type", tag="response.custom_tool_call_input.delta"
 ):
     """
     A piece of the free-form input of a tool call.
@@ -102,22 +98,22 @@ HotEvent: TypeAlias = (
 )
 
 
-class ChatCompletionStreamResponseDeltaFunctionCall(Untracked):
+class ChatCompletionStreamResponseDeltaFunctionCall(Exact):
     arguments: str | None | UnsetType = UNSET
     name: str | None | UnsetType = UNSET
 
 
-class ChatCompletionMessageToolCallChunkFunction(Untracked):
+class ChatCompletionMessageToolCallChunkFunction(Exact):
     name: str | None | UnsetType = UNSET
     arguments: Any | None | UnsetType = UNSET
 
 
-class ChatCompletionMessageToolCallChunkCustom(Untracked):
+class ChatCompletionMessageToolCallChunkCustom(Exact):
     name: str | None | UnsetType = UNSET
     input: str | None | UnsetType = UNSET
 
 
-class ChatCompletionMessageToolCallChunk(Untracked):
+class ChatCompletionMessageToolCallChunk(Exact):
     index: int | float | None | UnsetType = UNSET
     id: str | None | UnsetType = UNSET
     type: Any | None | UnsetType = UNSET
@@ -126,7 +122,7 @@ class ChatCompletionMessageToolCallChunk(Untracked):
     extra_content: Any | None | UnsetType = UNSET
 
 
-class CompletionUsageCompletionTokensDetails(Untracked):
+class CompletionUsageCompletionTokensDetails(Exact):
     accepted_prediction_tokens: int | float | None | UnsetType = UNSET
     audio_tokens: int | float | None | UnsetType = UNSET
     reasoning_tokens: int | float | None | UnsetType = UNSET
@@ -134,7 +130,7 @@ class CompletionUsageCompletionTokensDetails(Untracked):
     rejected_prediction_tokens: int | float | None | UnsetType = UNSET
 
 
-class CompletionUsagePromptTokensDetails(Untracked):
+class CompletionUsagePromptTokensDetails(Exact):
     audio_tokens: int | float | None | UnsetType = UNSET
     cached_tokens: int | float | None | UnsetType = UNSET
     text_tokens: int | float | None | UnsetType = UNSET
@@ -142,7 +138,7 @@ class CompletionUsagePromptTokensDetails(Untracked):
     cache_write_tokens: int | float | None | UnsetType = UNSET
 
 
-class CompletionUsage(Untracked):
+class CompletionUsage(Exact):
     completion_tokens: int | float | None | UnsetType = UNSET
     prompt_tokens: int | float | None | UnsetType = UNSET
     total_tokens: int | float | None | UnsetType = UNSET
@@ -155,7 +151,7 @@ class CompletionUsage(Untracked):
     cached_tokens: int | float | None | UnsetType = UNSET
 
 
-class ChatCompletionStreamResponseDelta(Untracked):
+class ChatCompletionStreamResponseDelta(Exact):
     content: str | list[dict[str, Any]] | None | UnsetType = UNSET
     function_call: ChatCompletionStreamResponseDeltaFunctionCall | None | UnsetType = (
         UNSET
@@ -171,7 +167,7 @@ class ChatCompletionStreamResponseDelta(Untracked):
     audio: Any | None | UnsetType = UNSET
 
 
-class CreateChatCompletionStreamResponseChoice(Untracked):
+class CreateChatCompletionStreamResponseChoice(Exact):
     delta: ChatCompletionStreamResponseDelta | None | UnsetType = UNSET
     logprobs: Any | None | UnsetType = UNSET
     finish_reason: str | None | UnsetType = UNSET
@@ -179,7 +175,7 @@ class CreateChatCompletionStreamResponseChoice(Untracked):
     usage: CompletionUsage | None | UnsetType = UNSET
 
 
-class CreateChatCompletionStreamResponse(Untracked):
+class CreateChatCompletionStreamResponse(Exact):
     id: Any | None | UnsetType = UNSET
     choices: list[CreateChatCompletionStreamResponseChoice] | None | UnsetType = UNSET
     created: Any | None | UnsetType = UNSET

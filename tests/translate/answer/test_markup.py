@@ -38,10 +38,10 @@ def read(pieces: list[str], rules: MarkupRules | None = None, *, whole: bool = T
         else:
             markup.feed(piece)
     written = markup.close(whole=whole)
-    calls = [(call.name, json.loads(call.arguments) if call.arguments else dict(call.values)) for call in written]
-    return Heard(
-        "".join(thoughts), "".join(texts), calls, markup.stray, markup.refused, markup.unclosed
-    )
+    calls = [
+        (call.name, json.loads(call.arguments) if call.arguments else dict(call.values)) for call in written
+    ]
+    return Heard("".join(thoughts), "".join(texts), calls, markup.stray, markup.refused, markup.unclosed)
 
 
 LS = [("exec_command", {"cmd": "ls -l"})]
@@ -158,7 +158,7 @@ def test_a_cut_answer_holds_no_call() -> None:
 def test_several_calls_are_read() -> None:
     add = '<tool_call>{"name": "add", "arguments": {"a": 1}}</tool_call>'
     assert read([f"{FORMS['hermes']}\n{add}"]).calls == [*LS, ("add", {"a": 1})]
-    assert read([f"[TOOL_CALLS]exec_command{{\"cmd\": \"ls -l\"}}[TOOL_CALLS]add{{\"a\": 1}}"]).calls == [
+    assert read(['[TOOL_CALLS]exec_command{"cmd": "ls -l"}[TOOL_CALLS]add{"a": 1}']).calls == [
         *LS,
         ("add", {"a": 1}),
     ]
@@ -239,7 +239,10 @@ def test_a_closing_tag_that_is_talked_about_stays(text: str) -> None:
 
 
 def test_a_closing_tag_before_calls_is_left_out() -> None:
-    assert (read(["I call it.\n</think>"]).text, read(["I call it.\n</think>"]).stray) == ("I call it.\n", True)
+    assert (read(["I call it.\n</think>"]).text, read(["I call it.\n</think>"]).stray) == (
+        "I call it.\n",
+        True,
+    )
 
 
 def test_an_answer_without_the_thought_that_was_expected_is_text() -> None:
@@ -286,7 +289,9 @@ rule_sets = st.builds(
 
 
 @settings(max_examples=400, deadline=None)
-@given(contents.flatmap(lambda content: st.tuples(st.just(content), cuts.anywhere(content, most=6))), rule_sets)
+@given(
+    contents.flatmap(lambda content: st.tuples(st.just(content), cuts.anywhere(content, most=6))), rule_sets
+)
 def test_no_cut_changes_what_is_read(case: tuple[str, list[str]], rules: MarkupRules) -> None:
     content, pieces = case
     assert read(pieces, rules) == read([content], rules)
@@ -306,4 +311,6 @@ def test_text_without_markup_passes_unchanged(pieces: list[str]) -> None:
 
 def test_no_opener_is_the_beginning_of_another() -> None:
     openers = {row.opener for row in CALLS} | set(END_TOKENS)
-    assert not [(one, other) for one in openers for other in openers if one != other and other.startswith(one)]
+    assert not [
+        (one, other) for one in openers for other in openers if one != other and other.startswith(one)
+    ]

@@ -23,8 +23,8 @@ from wireloom.translate.answer.dialects import (
     ANSWER_OPENERS,
     CALLS,
     END_TOKENS,
-    ENDS_WITH_S,
     ENDING_S,
+    ENDS_WITH_S,
     THOUGHTS,
     CallMarkup,
 )
@@ -32,6 +32,8 @@ from wireloom.translate.answer.dialects import (
 # Characters of which every opener, closer and end token in the middle of a text begins with one.
 SPECIAL = ("<", "[")
 _SPECIAL = re.compile(r"[<\[]")
+# So many openers that stand where no call can begin are a text about markup.
+MOST_TRIES = 100
 # A block that is larger is no call that a model writes.
 LARGEST_CALL = 4 * 1024 * 1024
 
@@ -93,6 +95,7 @@ class Markup:
         text: receives pieces of the answer.
         thought: receives pieces of thoughts.
         said: returns all that `text` has received so far.
+        accept: tells whether calls are ones that the request allows; without it all are.
 
     Attributes:
         plain: nothing is held, and nothing but a `SPECIAL` character can change how text is read.
@@ -107,11 +110,14 @@ class Markup:
         text: Callable[[str], None],
         thought: Callable[[str], None],
         said: Callable[[], str],
+        accept: Callable[[list[Written]], bool] = bool,
     ) -> None:
         self._rules = rules
         self._text = text
         self._thought = thought
         self._said = said
+        self._accept = accept
+        self._tries = 0
         self._buffer = ""
         self._begun = False  # whether the open thought has any text
         self._closers = _ALL_CLOSERS
@@ -153,6 +159,21 @@ class Markup:
             self.stray = True
         elif self._mode is not _Mode.AFTER:
             self._say(rest)
+
+    def expect_text(self) -> None:
+        """Thoughts come in a field of their own, so the answer does not begin inside one."""
+        if self._mode is _Mode.THOUGHT and not self._begun and not self._opened:
+            self._mode = _Mode.BEFORE
+
+    def withdraw(self) -> tuple[str, list[Written]]:
+        """Take back the calls that are held, now that the answer has a call of its own: their text, and the calls."""
+        if self._mode is not _Mode.CALLS:
+            return "", []
+        calls = self._last_calls()
+        text, self._buffer = self._lead + self._buffer, ""
+        self._lead = ""
+        self._mode = _Mode.TEXT
+        return text, calls
 
     def close(self, *, whole: bool) -> list[Written]:
         """The answer is over.
@@ -319,7 +340,7 @@ class Markup:
                 return False if len(rest) < LARGEST_CALL else self._no_calls()
             end = at + len(row.closer)
             calls = row.parse(rest[:end] if row.keeps_opener else rest[len(row.opener) : at])
-            if calls is None:
+            if calls is None or not self._accept(calls):
                 return self._no_calls()
             self._written += calls
             self._closed += end
@@ -328,13 +349,18 @@ class Markup:
         """The calls of an answer that has ended, or none where it holds anything else."""
         rest = self._buffer[self._closed :]
         if self._mode is _Mode.BEFORE:
-            return (call_markup.bare(rest) or []) if self._may_be_bare(rest.lstrip()) else []
+            return self._accepted(call_markup.bare(rest)) if self._may_be_bare(rest.lstrip()) else []
         rest = _without_ends(rest, self._ends)
         row = next((row for opener, row in _BY_OPENER.items() if rest.startswith(opener)), None)
         if rest and (row is None or row.closer is not None):
             return []
-        last = row.parse(rest[len(row.opener) :].strip()) if rest and row is not None else []
-        return [] if last is None else [*self._written, *last]
+        if not rest or row is None:
+            return self._written
+        last = self._accepted(row.parse(rest[len(row.opener) :].strip()))
+        return [*self._written, *last] if last else []
+
+    def _accepted(self, calls: list[Written] | None) -> list[Written]:
+        return calls if calls and self._accept(calls) else []
 
     def _may_be_bare(self, start: str) -> bool:
         """Whether an answer may be nothing but a call as JSON; it is held while it can be one."""
@@ -343,6 +369,10 @@ class Markup:
         return call_markup.may_be_bare(start, self._rules.offered)
 
     def _may_call(self) -> bool:
+        self._tries += 1
+        if self._tries > MOST_TRIES:
+            self.refused = True
+            return False
         said = self._said()
         return place.begins_line(said) and not place.in_code(said) and not place.quoted(said)
 

@@ -26,7 +26,9 @@ class Fragments:
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
-        self._chunks: list[str] = []  # all fragments that were said, as far as a copy can be found
+        self._chunks: list[str] = []  # all that was said
+        self.passed: Callable[[str], None] = self._chunks.append
+        """Note a fragment that was said without passing through here."""
         self._held: list[str] = []  # snapshots that may be fragments still, or the copy
         self._snapshots = False
         self._begun = False
@@ -44,9 +46,9 @@ class Fragments:
         else:
             self._fragment(fragment)
 
-    def passed(self, fragment: str) -> None:
-        """Note a fragment that was said without passing through here."""
-        self._chunks.append(fragment)
+    def said(self) -> str:
+        """All that was said."""
+        return "".join(self._chunks)
 
     def release(self, *, ended: bool = False) -> None:
         """Say what is held back.
@@ -96,7 +98,7 @@ class Fragments:
         said = "".join(self._chunks)
         rest = fragment[len(said) :] if fragment.startswith(said) else fragment
         if fragment != said and rest:
-            self._chunks = [said, rest]
+            self._chunks.append(rest)
             self._say(rest)
 
     def _fragment(self, fragment: str) -> None:
@@ -151,7 +153,9 @@ class Echo:
         if not self._same or not self._heard:
             return
         said = self._said()
-        if len(self._heard) < SHORTEST or not (said and self._heard.startswith(said) or said.startswith(self._heard)):
+        if len(self._heard) < SHORTEST or not (
+            (said and self._heard.startswith(said)) or said.startswith(self._heard)
+        ):
             self._say(self._heard)
         else:
             self.repeated = True
