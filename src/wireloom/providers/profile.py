@@ -184,7 +184,25 @@ class Profile(BaseModel):
         description="Fields of a delta or message that may hold reasoning; the first with text is used.",
     )
     think_tags: bool = Field(
-        True, description="Content that begins with `<think>` is reasoning up to `</think>`."
+        True,
+        description="Content that begins with `<think>`, or another opening tag of docs/dialects.md, is reasoning up "
+        "to the closing tag.",
+    )
+    answers_in_thought: bool = Field(
+        False,
+        description="Answers begin inside a thought, since the template has written the opening tag; what comes "
+        "before the closing tag is reasoning.",
+    )
+    recover_calls: bool = Field(
+        True,
+        description="A call that stands in the text as the model's own markup is read as a call; see "
+        "docs/dialects.md.",
+    )
+    end_tokens: Names = Field(
+        (), description="Tokens that come off the end of a text, besides those of docs/dialects.md."
+    )
+    retry_empty: bool = Field(
+        False, description="A request whose answer says nothing is sent once more before it fails."
     )
     reasoning_replay: Literal["never", "tool_calls", "always"] = Field(
         "never", description="Which earlier assistant messages get their reasoning back."

@@ -9,6 +9,8 @@ import msgspec
 from wireloom_protocol import hot
 
 from wireloom.errors import UpstreamError
+from wireloom.translate.chat_upstream import rest
+from wireloom.translate.chat_upstream.rest import Other
 from wireloom.translate.upstream_errors import upstream_error
 from wireloom.wire.json import Json
 
@@ -31,14 +33,24 @@ FAILED: Mapping[str, tuple[str, int]] = {
 }
 
 
-def read_chunk(data: bytes) -> hot.CreateChatCompletionStreamResponse | None:
+def read_chunk(
+    data: bytes, others: list[Other] | None = None
+) -> hot.CreateChatCompletionStreamResponse | None:
     """The chunk in the data of an event; None where it is empty, as some are to keep the connection alive.
+
+    Args:
+        data: the data.
+        others: receives the members that the contract does not know.
 
     Raises:
         UpstreamError: the upstream reports a failure, or this is no chunk of an answer.
     """
     try:
         chunk = _decode(data)
+    except msgspec.ValidationError as error:
+        chunk, found = _with_others(data, error)
+        if others is not None:
+            others += found
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         if not data.strip():
             return None
@@ -46,6 +58,18 @@ def read_chunk(data: bytes) -> hot.CreateChatCompletionStreamResponse | None:
     if chunk.error or (not chunk.choices and (chunk.object == "error" or _is_complaint(chunk, data))):
         raise upstream_error(200, data)  # Mistral and older vLLM send the bare error object
     return chunk
+
+
+def _with_others(
+    data: bytes, error: msgspec.ValidationError
+) -> tuple[hot.CreateChatCompletionStreamResponse, list[Other]]:
+    """A chunk that does not fit the contract because it has more members."""
+    if not rest.has_unknown(error):
+        raise _garbage(data, error) from error
+    try:
+        return rest.read(data)
+    except (msgspec.MsgspecError, RecursionError) as inner:
+        raise _garbage(data, inner) from inner
 
 
 def look_at(reason: str | None) -> None:

@@ -8,13 +8,18 @@ from typing import Any
 
 from wireloom_protocol import hot
 
-from wireloom.errors import UpstreamRefused
+from wireloom.errors import UpstreamError, UpstreamRefused
 from wireloom.providers.profile import Profile
+from wireloom.translate.answer.asked import Asked, markup_rules
+from wireloom.translate.answer.meant_call import Meant
+from wireloom.translate.answer.speech import Speech
+from wireloom.translate.chat_upstream.beside import Beside
 from wireloom.translate.chat_upstream.calls import Calls, State
+from wireloom.translate.chat_upstream.choices import Choices
 from wireloom.translate.chat_upstream.chunk import look_at, read_chunk
-from wireloom.translate.chat_upstream.think_tags import ThinkTags
+from wireloom.translate.chat_upstream.rest import Other
 from wireloom.translate.chat_upstream.usage import usage
-from wireloom.translate.hub.endings import INCOMPLETE
+from wireloom.translate.hub.endings import incomplete as incomplete_of
 from wireloom.translate.hub.logprobs import logprob
 from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.tools.base import Tools
@@ -23,7 +28,9 @@ from wireloom.wire.json import Json
 from wireloom.wire.sse import DONE
 
 # Members of a delta that few deltas have.
-RARE = ("refusal", "tool_calls", "function_call", "annotations", "extra_content", "reasoning_details")
+RARE = ("refusal", "tool_calls", "function_call", "annotations", "extra_content", "reasoning_details", "audio")
+PARTS = "parts"
+"""The channel of thoughts that stand in content parts."""
 
 
 class ChatReader:
@@ -33,34 +40,54 @@ class ChatReader:
         stream: what is spoken to.
         tools: the names under which tools were offered.
         profile: where the upstream puts reasoning.
+        asked: what the request asked for.
         codex: whether the client is the Codex CLI, which shows a refusal only as text, and which repeats an
             answer that a filter stopped.
     """
 
     def __init__(
-        self, stream: ResponseStream, tools: Tools, profile: Profile, *, codex: bool = False
+        self,
+        stream: ResponseStream,
+        tools: Tools,
+        profile: Profile,
+        asked: Asked = Asked(),
+        *,
+        codex: bool = False,
     ) -> None:
         self._stream = stream
-        self._thoughts = _reader(profile.reasoning_fields)
-        self._others = _reader((*profile.reasoning_fields, *RARE))
+        self._tools = tools
+        self._asked = asked
+        self._thought_names = _known(profile.reasoning_fields)
+        self._thoughts = _reader(self._thought_names)
+        self._others = _reader((*self._thought_names, *RARE))
         self._refuse = stream.text if codex else stream.refusal
         self._codex = codex
-        self._tags = ThinkTags() if profile.think_tags else None
-        self._held: list[Json] = []  # of the tokens of text that may still become a tag
+        self._speech = Speech(stream, tools, markup_rules(profile, asked, tools), json=asked.json)
+        self._say = self._speech.text
+        self._beside = Beside(stream, self._speech)
+        self._choices = Choices()
         self._state = State()
         self._calls = Calls(stream, tools, self._state, profile.web_search_echo)
         self._finish_reason: str | None = None
         self._usage: hot.CompletionUsage | None = None
         self._used: list[hot.CompletionUsage | None] = []
-        self._thought: list[str] | None = [] if profile.web_search_echo else None
-        self._sent_back = 0  # characters of the text that the upstream has got back
+        self._echoes = profile.web_search_echo is not None
+        self._sent_back = (0, 0)  # characters of the text and of the thoughts that the upstream has got back
         self._thought_field = profile.reasoning_replay_field
         self.called: list[str] = []
         """Names of the functions that were called, as upstream knows them."""
-        self.lost: list[str] = []
-        """What of the answer could not be told, in words for the log."""
         self.done = False
         """Whether the upstream said that nothing follows."""
+
+    @property
+    def lost(self) -> list[str]:
+        """What of the answer was changed, or could not be emitted, in words for the log."""
+        return [*self._beside.lost, *self._calls.lost, *self._speech.repairs]
+
+    @property
+    def starts_inside(self) -> bool | None:
+        """See `Speech`."""
+        return self._speech.starts_inside
 
     def feed(self, data: bytes) -> None:
         """Take the data of one event.
@@ -71,26 +98,29 @@ class ChatReader:
         if data == DONE or self.done:
             self.done = True
             return
-        chunk = read_chunk(data)
+        others: list[Other] = []
+        chunk = read_chunk(data, others)
         if chunk is None:
             return
         if chunk.usage:
             self._usage = chunk.usage
         for choice in chunk.choices or ():
-            if choice.index:  # 0, null or missing is the one answer that was asked for
-                continue
             if choice.finish_reason or choice.usage:
-                self._finish_reason = choice.finish_reason or self._finish_reason
+                self._finish_reason = self._choices.reason(choice.index, choice.finish_reason)
                 self._usage = choice.usage or self._usage
             delta = choice.delta
             if not delta:
                 continue
+            if choice.index != self._choices.first:
+                delta = self._choices.live(choice.index, delta)
             if choice.logprobs:
                 self._probable(delta, choice.logprobs)
             elif any(self._others(delta)):
                 self._several(delta)
             elif delta.content:
                 self._content(delta.content)
+        for other in others:
+            self._beside.take(other)
 
     def close(self) -> list[Json]:
         """The upstream's stream has ended; end the response.
@@ -99,33 +129,80 @@ class ChatReader:
             Messages with which the upstream is to be asked again before the response ends, or none.
 
         Raises:
-            UpstreamError: it ended before the answer did.
+            UpstreamError: it ended before the answer did, or the answer says nothing.
         """
-        self._release()
         reason = self._finish_reason
-        if reason is None and not (self.done and self._stream.has_output):
+        if reason is None and not (self.done and (self._stream.has_output or self._beside.spoken)):
+            self._speech.interrupt()
             raise cut_off()
         look_at(reason)
+        self._fold()
+        self._beside.close()
+        incomplete = incomplete_of(reason) or self._at_limit()
+        self._recover(self._speech.close(self._calls.names(), whole=incomplete is None))
         self.called += self._calls.close()
-        incomplete = INCOMPLETE.get(reason or "stop")
         if self._codex and incomplete == "content_filter":
             raise UpstreamRefused(
                 "The upstream's content filter stopped the answer.", code=incomplete, status=400
             )
         again = self._calls.echoes() if incomplete is None else []
         if again:
-            said = self._stream.answer_text()
-            again[0]["content"], self._sent_back = said[self._sent_back :], len(said)
-            if self._thought is not None:
-                again[0][self._thought_field] = "".join(self._thought)
-                self._thought.clear()
-            self._used.append(self._usage)
-            self._usage, self._finish_reason, self.done = None, None, False
-            return again
+            return self._ask_again(again)
+        if incomplete is None:
+            self._check_said(reason)
         if incomplete is None and self._state:
             self._stream.append_state(self._state.value())
         self._stream.finish(usage(self._usage, self._used), incomplete)
         return []
+
+    # -- the end -----------------------------------------------------------------------------------------------------
+
+    def _fold(self) -> None:
+        """Say what other choices said, in the order in which a model comes to it: thoughts, text, calls."""
+        held = self._choices.take()
+        for delta in held:
+            self._think(delta)
+        for delta in held:
+            self._speak(delta)
+        for delta in held:
+            self._call(delta)
+
+    def _recover(self, calls: list[Meant]) -> None:
+        """Make calls of those that stood in the text."""
+        for call in calls:
+            self._calls.add(call)
+
+    def _at_limit(self) -> Any:
+        """Whether an answer is as long as was allowed, so that it is cut whatever its status says."""
+        limit, counted = self._asked.limit, self._usage
+        tokens = counted.completion_tokens if counted else None
+        if limit is None or not isinstance(tokens, int | float) or tokens < limit or self._calls.names():
+            return None
+        return "max_output_tokens"
+
+    def _check_said(self, reason: str | None) -> None:
+        """Make sure that a complete answer says something.
+
+        Raises:
+            UpstreamError: it does not.
+        """
+        if self._calls.names() or self._stream.says_something():
+            return
+        named = incomplete_of(reason) is None and (reason or "").lower() in CALLING
+        what = f"named a call ({reason}) and sent none" if named else "sent no text, call or refusal"
+        raise UpstreamError(f"The upstream ended its answer and {what}.", code="upstream_empty")
+
+    def _ask_again(self, again: list[Json]) -> list[Json]:
+        """Take the answer back to where the upstream goes on with its own calls."""
+        said, thought = self._stream.answer_text(), self._speech.thought_text()
+        text_before, thought_before = self._sent_back
+        again[0]["content"], self._sent_back = said[text_before:], (len(said), len(thought))
+        again[0][self._thought_field] = thought[thought_before:]
+        self._used.append(self._usage)
+        self._usage, self._finish_reason, self.done = None, None, False
+        return again
+
+    # -- deltas ------------------------------------------------------------------------------------------------------
 
     def _probable(self, delta: hot.ChatCompletionStreamResponseDelta, logprobs: Any) -> None:
         """Text whose tokens come with their probabilities."""
@@ -133,7 +210,7 @@ class ChatReader:
         known = [logprob(token) for token in _objects(tokens)]
         self._several(delta, known)
         if delta.content == "" and known:  # tokens that end within a character
-            self._spoken("", known)
+            self._speech.text_with_logprobs("", known)
 
     def _several(self, delta: hot.ChatCompletionStreamResponseDelta, known: list[Json] | None = None) -> None:
         """Say all that is in a delta, in the order in which a model comes to it.
@@ -142,97 +219,93 @@ class ChatReader:
             delta: some members of it.
             known: log probabilities of the tokens of its text, or None without any.
         """
-        thought = next(filter(None, self._thoughts(delta)), None)
-        if thought is not None:
-            said = thought if isinstance(thought, str) else _details(thought)
-            self._stream.reasoning(said)
-            if self._thought is not None:
-                self._thought.append(said)
+        self._think(delta)
+        self._speak(delta, known)
+        self._call(delta)
+
+    def _think(self, delta: hot.ChatCompletionStreamResponseDelta) -> None:
+        for name, thought in zip(self._thought_names, self._thoughts(delta), strict=True):
+            if thought:
+                said = thought if isinstance(thought, str) else _details(thought)
+                self._speech.thought(said, name)
         if delta.reasoning_details:
             self._state.details(delta.reasoning_details)
+
+    def _speak(
+        self, delta: hot.ChatCompletionStreamResponseDelta, known: list[Json] | None = None
+    ) -> None:
         if delta.content:
             if known and isinstance(delta.content, str):
-                self._spoken(delta.content, known)
+                self._speech.text_with_logprobs(delta.content, known)
             else:
                 self._content(delta.content)
         if delta.refusal:
             self._refuse(delta.refusal)
         if delta.annotations:  # before a call closes the text that they belong to
             self._annotate(delta.annotations)
-        if delta.tool_calls:
-            self._release()
-            for call in delta.tool_calls:
-                self._calls.feed(call)
+        if delta.audio:
+            self._beside.sound(delta.audio)
         if delta.extra_content:
             self._state.message(delta.extra_content)
+
+    def _call(self, delta: hot.ChatCompletionStreamResponseDelta) -> None:
+        if delta.tool_calls:
+            self._before_call()
+            for call in delta.tool_calls:
+                self._calls.feed(call)
         if delta.function_call:
-            self._calls.feed(
-                hot.ChatCompletionMessageToolCallChunk(
-                    index=0,
-                    function=hot.ChatCompletionMessageToolCallChunkFunction(
-                        delta.function_call.name, delta.function_call.arguments
-                    ),
-                )
+            self._before_call()
+            function = hot.ChatCompletionMessageToolCallChunkFunction(
+                delta.function_call.name, delta.function_call.arguments
             )
+            self._calls.feed(hot.ChatCompletionMessageToolCallChunk(index=0, function=function))
+
+    def _before_call(self) -> None:
+        self._speech.interrupt()
+        self._beside.cite()
 
     def _content(self, content: str | list[Json]) -> None:
-        if not isinstance(content, str):
+        if isinstance(content, str):
+            self._say(content)
+        else:
             for part in content:
                 self._part(part)
-        elif self._tags is None or self._tags.decided:
-            self._stream.text(content)
-        else:
-            self._say(*self._tags.feed(content))
-
-    def _spoken(self, content: str, known: list[Json]) -> None:
-        """Text whose tokens are known; those of a thought have no place."""
-        if self._tags is None or self._tags.decided:
-            self._stream.text_with_logprobs(content, known)
-            return
-        thought, text = self._tags.feed(content)
-        self._held = known if self._tags.opened else self._held + known
-        self._stream.reasoning(thought)
-        if text:
-            self._stream.text_with_logprobs(text, self._held)
-            self._held = []
 
     def _part(self, part: Json) -> None:
-        """Mistral's content parts: text, and thoughts that hold text parts themselves."""
+        """Content parts: text, pictures, and Mistral's thoughts, which hold text parts themselves."""
         thinking = part.get("thinking")
         if isinstance(thinking, list):
-            self._stream.reasoning(
-                "".join(str(inner.get("text", "")) for inner in thinking if isinstance(inner, dict))
-            )
+            inner = (str(each.get("text", "")) for each in thinking if isinstance(each, dict))
+            self._speech.thought("".join(inner), PARTS)
         elif isinstance(thinking, str):
-            self._stream.reasoning(thinking)
+            self._speech.thought(thinking, PARTS)
         elif isinstance(part.get("text"), str):
-            self._stream.text(part["text"])
+            self._say(part["text"])
+        else:
+            self._beside.part(part)
 
     def _annotate(self, annotations: Any) -> None:
+        self._speech.settle()
         for annotation in _objects(annotations):
             cited = annotation.get("url_citation")
             if isinstance(cited, dict) and not self._stream.annotate(_citation(cited)):
-                self.lost.append("a source came after its text")
+                self._beside.lost.append("a source came after its text")
 
-    def _release(self) -> None:
-        """Say what might have become a tag, now that something else follows."""
-        if self._tags is not None:
-            thought, text = self._tags.close()
-            self._stream.reasoning(thought)
-            self._stream.text_with_logprobs(text, self._held if text else [])
-            self._held = []
 
-    def _say(self, thought: str, text: str) -> None:
-        self._stream.reasoning(thought)
-        self._stream.text(text)
+CALLING = frozenset({"tool_calls", "function_call", "tool_use", "tool_call"})
+"""Reasons which say that the answer ends with a call."""
+
+
+def _known(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The fields of a delta among some names."""
+    return tuple(name for name in names if name in hot.ChatCompletionStreamResponseDelta.__struct_fields__)
 
 
 def _reader(names: tuple[str, ...]) -> Callable[[hot.ChatCompletionStreamResponseDelta], tuple[Any, ...]]:
     """What reads some fields of a delta, in order."""
-    known = [name for name in names if name in hot.ChatCompletionStreamResponseDelta.__struct_fields__]
-    if len(known) > 1:
-        return attrgetter(*known)  # several times as fast as a loop, and this runs once a token
-    return lambda delta: tuple(getattr(delta, name) for name in known)
+    if len(names) > 1:
+        return attrgetter(*names)  # several times as fast as a loop, and this runs once a token
+    return lambda delta: tuple(getattr(delta, name) for name in names)
 
 
 def _citation(cited: Json) -> Json:
@@ -293,7 +366,7 @@ CHUNK_FIELDS: Mapping[str, Mapping[str, str]] = {
         "tool_calls": "mapped",
         "function_call": "mapped",
         "annotations": "mapped",
-        "audio": "ignored: only text is asked for",
+        "audio": "mapped: its transcript, where no text comes",
         "extra_content": "emulated: sealed, and sent back with the message",
         "role": "ignored: always the assistant",
     },

@@ -1,0 +1,86 @@
+"""What a request asked of its answer, as far as the answer is read by it or held to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wireloom.providers.profile import Profile
+from wireloom.translate.answer.markup import MarkupRules, own_ends
+from wireloom.translate.tools.base import Tools
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request asked for.
+
+    Args:
+        model: the model's name upstream.
+        inside: whether answers of the model begin inside a thought, as was learnt before.
+        json: whether the answer is to be JSON.
+        schema: the JSON Schema that it is to fit, or None.
+        limit: tokens of an answer at most, or None.
+        must_call: the name of the tool that has to be called, an empty text for any, or None.
+        logprobs: whether the probabilities of tokens were asked for.
+        stop: texts at which the answer ends.
+    """
+
+    model: str = ""
+    inside: bool = False
+    json: bool = False
+    schema: Any = None
+    limit: int | None = None
+    must_call: str | None = None
+    logprobs: bool = False
+    stop: tuple[str, ...] = ()
+
+
+def asked_of_chat(body: Mapping[str, Any], *, inside: bool = False) -> Asked:
+    """What a Chat request asks for.
+
+    Args:
+        body: JSON of the request as it goes upstream.
+        inside: see `Asked`.
+    """
+    form = body.get("response_format")
+    form = form if isinstance(form, dict) else {}
+    schema = form.get("json_schema")
+    limits = (body.get("max_completion_tokens"), body.get("max_tokens"))
+    stop = body.get("stop")
+    return Asked(
+        model=str(body.get("model", "")),
+        inside=inside,
+        json=form.get("type") in ("json_object", "json_schema"),
+        schema=schema.get("schema") if isinstance(schema, dict) else None,
+        limit=next((limit for limit in limits if type(limit) is int), None),
+        must_call=_forced(body.get("tool_choice")),
+        logprobs=body.get("logprobs") is True,
+        stop=(stop,) if isinstance(stop, str) else tuple(stop or ()),
+    )
+
+
+def _forced(choice: Any) -> str | None:
+    """The tool that a `tool_choice` forces, an empty text for any, or None."""
+    if choice in ("required", "any"):
+        return ""
+    function = choice.get("function") if isinstance(choice, dict) else None
+    return str(function.get("name", "")) if isinstance(function, dict) else None
+
+
+def markup_rules(profile: Profile, asked: Asked, tools: Tools) -> MarkupRules:
+    """What counts as markup in the answer to a request.
+
+    Args:
+        profile: of the upstream.
+        asked: what the request asked for.
+        tools: the tools of the request.
+    """
+    offered = [name for name in tools.by_flat_name if tools.may_call(name)] if profile.recover_calls else []
+    return MarkupRules(
+        thoughts=profile.think_tags or asked.inside or profile.answers_in_thought,
+        inside=asked.inside or profile.answers_in_thought,
+        offered=frozenset(offered),
+        bare=not asked.json,
+        ends=(*own_ends(asked.model), *profile.end_tokens),
+    )
