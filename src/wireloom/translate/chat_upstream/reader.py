@@ -48,7 +48,9 @@ class ChatReader:
         self._tags = ThinkTags() if profile.think_tags else None
         self._held: list[Json] = []  # of the tokens of text that may still become a tag
         self._state = State()
-        self._calls = Calls(stream, tools, self._state, profile.web_search_echo)
+        self.lost: list[str] = []
+        """What of the answer could not be told, in words for the log."""
+        self._calls = Calls(stream, tools, self._state, self.lost, profile.web_search_echo)
         self._finish_reason: str | None = None
         self._usage: hot.CompletionUsage | None = None
         self._used: list[hot.CompletionUsage | None] = []
@@ -57,8 +59,6 @@ class ChatReader:
         self._thought_field = profile.reasoning_replay_field
         self.called: list[str] = []
         """Names of the functions that were called, as upstream knows them."""
-        self.lost: list[str] = []
-        """What of the answer could not be told, in words for the log."""
         self.done = False
         """Whether the upstream said that nothing follows."""
 
@@ -106,8 +106,8 @@ class ChatReader:
         if reason is None and not (self.done and self._stream.has_output):
             raise cut_off()
         look_at(reason)
-        self.called += self._calls.close()
         incomplete = INCOMPLETE.get(reason or "stop")
+        self.called += self._calls.close(cut_short=incomplete is not None)
         if self._codex and incomplete == "content_filter":
             raise UpstreamRefused(
                 "The upstream's content filter stopped the answer.", code=incomplete, status=400
@@ -166,14 +166,7 @@ class ChatReader:
         if delta.extra_content:
             self._state.message(delta.extra_content)
         if delta.function_call:
-            self._calls.feed(
-                hot.ChatCompletionMessageToolCallChunk(
-                    index=0,
-                    function=hot.ChatCompletionMessageToolCallChunkFunction(
-                        delta.function_call.name, delta.function_call.arguments
-                    ),
-                )
-            )
+            self._calls.feed_older(delta.function_call.name or "", delta.function_call.arguments or "")
 
     def _content(self, content: str | list[Json]) -> None:
         if not isinstance(content, str):
