@@ -177,8 +177,9 @@ def _nothing(text: str) -> str | None:
     return "{}" if text.lower() in NOTHING else None
 
 
-def _without_tokens(text: str) -> str | None:
-    left = text
+def without_tokens(text: str) -> str:
+    """A text without the tokens of templates before and behind it."""
+    left = text.strip()
     token = TOKENS.match(left)
     while token is not None:
         left = left[token.end() :].lstrip()
@@ -187,6 +188,11 @@ def _without_tokens(text: str) -> str | None:
         if left[found.end() :].strip():
             break
         left = left[: found.start()].rstrip()
+    return left
+
+
+def _without_tokens(text: str) -> str | None:
+    left = without_tokens(text)
     return None if left == text else left
 
 
@@ -275,9 +281,9 @@ def _literal(node: ast.AST) -> Any:
             return -number
     if isinstance(node, ast.Name) and node.id in _WORDS:
         return _WORDS[node.id]
-    if isinstance(node, ast.Constant) and isinstance(node.value, str | int | float | bool | None):
-        if not isinstance(node.value, float) or isfinite(node.value):
-            return node.value
+    value = node.value if isinstance(node, ast.Constant) else ...
+    if isinstance(value, str | int | None) or (isinstance(value, float) and isfinite(value)):
+        return value
     raise ValueError("no JSON")
 
 

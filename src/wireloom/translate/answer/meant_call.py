@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from wireloom.translate.answer.argument_stream import NOT_READ, REPAIRED, ArgumentStream
 from wireloom.translate.answer.arguments import decoded, read_arguments
 from wireloom.translate.answer.schema_fit import fits
 from wireloom.translate.answer.tool_names import resolve
@@ -45,10 +46,10 @@ def meant(tools: Tools, name: str, arguments: str) -> Meant:
         return Meant(flat, arguments if is_input else wrap(unwrap(arguments)), notes)
     reading = read_arguments(arguments, schema_of(tools, flat))
     if reading is None:
-        notes.append(not_read(flat))
+        notes.append(NOT_READ.format(flat))
         return Meant(flat, arguments, notes)
     if reading.note:
-        notes.append(read_as(flat, reading.note))
+        notes.append(REPAIRED.format(flat, reading.note))
     return Meant(flat, reading.text, notes)
 
 
@@ -67,6 +68,16 @@ def valid(tools: Tools, flat_name: str, arguments: str) -> bool:
     return fits(schema_of(tools, flat_name), value)
 
 
+def arguments_of(tools: Tools, flat_name: str) -> ArgumentStream:
+    """What reads the arguments of a call while they arrive.
+
+    Args:
+        tools: the tools of the request.
+        flat_name: the name under which a tool is offered, or any other.
+    """
+    return ArgumentStream(schema_of(tools, flat_name), free=takes_free_input(tools, flat_name))
+
+
 def schema_of(tools: Tools, flat_name: str) -> Any:
     """The JSON Schema of the parameters of an offered tool, or None where there is none."""
     for tool in tools.functions:
@@ -79,13 +90,3 @@ def schema_of(tools: Tools, flat_name: str) -> Any:
 def takes_free_input(tools: Tools, flat_name: str) -> bool:
     """Whether a tool takes free-form input, which stands in one member of its function's arguments."""
     return issubclass(tools.restore(flat_name).call, CustomCall)
-
-
-def read_as(flat_name: str, deviation: str) -> str:
-    """The words for the log on arguments that were repaired."""
-    return f"the arguments of a call of {flat_name[:100]!r} came {deviation}"
-
-
-def not_read(flat_name: str) -> str:
-    """The words for the log on arguments that were not repaired."""
-    return f"the arguments of a call of {flat_name[:100]!r} are not one JSON object that the tool takes"

@@ -121,7 +121,7 @@ class Speech:
         if not self._withdrawn[0]:
             self._withdrawn = self._markup.withdraw()
         self._markup.release()
-        self._settle()
+        self.settle()
 
     def close(self, called: list[str], *, whole: bool) -> list[Meant]:
         """The answer is over.
@@ -138,7 +138,7 @@ class Speech:
         written = self._markup.close(whole=whole and not called)
         calls = (recovered(self._tools, written) if written else None) or []
         self._put_back(called)
-        self._settle()
+        self.settle()
         self._note(calls)
         return calls
 
@@ -174,8 +174,8 @@ class Speech:
         echo.feed(text)
         self._clean = False
 
-    def _settle(self) -> None:
-        """Everything that is held is said."""
+    def settle(self) -> None:
+        """Emit what is held of text and thoughts whose form is known."""
         self._close_echoes()
         if self._fence is not None:
             self._fence.close()

@@ -147,6 +147,7 @@ SPELLINGS: tuple[Spelling, ...] = (
 LONGEST = 300
 # More readings than any name has that was meant.
 MOST_READINGS = 64
+_NAMING_ID = re.compile(r"functions\.[^\s:]+:\d+\Z")
 _JOINTS = re.compile(r"[\W_]+")
 _PROTOCOL = "mcp"
 
@@ -186,6 +187,14 @@ def resolve(tools: Tools, name: str) -> Resolved:
     if meant:
         return Resolved(name, f"the call of {shown} could mean {len(meant)} offered tools")
     return Resolved(name, f"the call of {shown} means no tool that was offered")
+
+
+def name_in_id(tools: Tools, call_id: str) -> str | None:
+    """The offered tool that the id of a call names, as Kimi's ids do: `functions.exec_command:0`; else None."""
+    if not _NAMING_ID.match(call_id):
+        return None
+    flat_name = resolve(tools, call_id).flat_name
+    return flat_name if flat_name in tools.by_flat_name else None
 
 
 def _readings(name: str) -> list[str]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
-import msgspec
 from wireloom_protocol import hot
 
 from wireloom.errors import UpstreamError
+from wireloom.translate.answer.arguments import decoded, encoded
+from wireloom.translate.answer.meant_call import Meant, arguments_of, meant
+from wireloom.translate.answer.tool_names import name_in_id, resolve
 from wireloom.translate.hub.items import is_json
 from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.tools.base import Tools
@@ -145,16 +147,22 @@ class Calls:
         stream: hears of the calls.
         tools: the names under which tools were offered.
         state: keeps what has to come back.
+        lost: receives what was repaired, and what could not be, in words for the log.
         echo: a function of the upstream's own, which gets its arguments back.
     """
 
-    def __init__(self, stream: ResponseStream, tools: Tools, state: State, echo: str | None = None) -> None:
+    def __init__(
+        self, stream: ResponseStream, tools: Tools, state: State, lost: list[str], echo: str | None = None
+    ) -> None:
         self._stream = stream
         self._tools = tools
         self._state = state
+        self._lost = lost
         self._echo = echo
         self._found = Finder(self._new)
         self._count = 0
+        self._older = ["", ""]
+        """Name and arguments of a call in the older form, beside calls in the newer one."""
 
     def feed(self, chunk: hot.ChatCompletionMessageToolCallChunk) -> None:
         """Take a fragment.
@@ -168,19 +176,65 @@ class Calls:
         if isinstance(chunk.extra_content, dict):
             _merge(call.extra, chunk.extra_content)
 
-    def close(self) -> list[str]:
-        """The answer is over. Names the functions that were called, as upstream knows them.
+    def feed_older(self, name: str, arguments: str) -> None:
+        """Take a fragment of a call in the older form, which some upstreams send beside the newer one.
 
         Raises:
-            UpstreamError: a call has no name, so it is none.
+            UpstreamError: see `feed`.
         """
+        if self._found.calls and not self._found.calls[0].is_older:
+            self._older = [self._older[0] or name, self._older[1] + arguments]
+            return
+        function = hot.ChatCompletionMessageToolCallChunkFunction(name, arguments)
+        self.feed(hot.ChatCompletionMessageToolCallChunk(index=0, function=function))
+        self._found.calls[-1].is_older = True
+
+    def names(self) -> list[str]:
+        """Names of the functions that were called so far, as upstream knows them."""
+        calls = [call.name or call.call_id for call in dict.fromkeys(self._found.calls)]
+        return [*calls, *filter(None, self._older[:1])]
+
+    def add(self, call: Meant) -> None:
+        """Add a whole call that the upstream did not send as one.
+
+        Args:
+            call: the call as it is meant.
+        """
+        function = hot.ChatCompletionMessageToolCallChunkFunction(call.flat_name, call.arguments)
+        self.feed(hot.ChatCompletionMessageToolCallChunk(id=self._stream.new_id("call"), function=function))
+
+    def close(self, *, cut_short: bool = False) -> list[str]:
+        """The answer is over. Names the functions that were called, as upstream knows them.
+
+        Args:
+            cut_short: whether the answer was stopped before its end.
+
+        Raises:
+            UpstreamError: a call has no name, so it is none, or goes on behind its end.
+        """
+        self._close_older()
         calls = list(dict.fromkeys(self._found.calls))
+        for call in calls:
+            call.close(cut_short=cut_short)
         if not all(call.name for call in calls):
             raise UpstreamError("The upstream called a tool without naming it.", code="invalid_tool_call")
         for call in calls:
             if call.extra:
                 self._state.call(call.told_id, call.extra)
         return [call.name for call in calls]
+
+    def _close_older(self) -> None:
+        """Tell a call in the older form, unless it is one of those in the newer form once more."""
+        name, arguments = self._older
+        self._older = ["", ""]
+        if not name:
+            return
+        call = meant(self._tools, name, arguments)
+        if any(other.is_same(call.flat_name, call.arguments) for other in self._found.calls):
+            self._lost.append(f"the call of {name[:100]!r} came twice, the second time in the older form")
+            return
+        function = hot.ChatCompletionMessageToolCallChunkFunction(name, arguments)
+        self.feed(hot.ChatCompletionMessageToolCallChunk(function=function))
 
     def echoes(self) -> list[Json]:
         """The messages with which the upstream's own calls are answered: nothing but their arguments.
@@ -212,38 +266,43 @@ class Calls:
 
     def _new(self) -> _Call:
         self._count += 1
-        return _Call(self._stream, self._tools, self._count, self._echo)
+        return _Call(self._stream, self._tools, self._count, self._lost, self._echo)
 
 
 class _Call:
     """One call while its fragments arrive; the stream hears of it as soon as it has a name."""
 
-    def __init__(self, stream: ResponseStream, tools: Tools, number: int, echo: str | None) -> None:
+    def __init__(
+        self, stream: ResponseStream, tools: Tools, number: int, lost: list[str], echo: str | None
+    ) -> None:
         self._stream = stream
         self._tools = tools
         self._number = number
+        self._lost = lost
         self._echo = echo
+        self._written = ""
+        """The name as the model wrote it."""
+        self._reader = arguments_of(tools, "")
         self.call_id = ""
         self.told_id = ""
         self.name = ""
+        """The flat name of the tool that is meant."""
         self.arguments = ""
-        """Those that the stream has not heard of."""
+        """Those that nobody has read."""
         self.extra: Json = {}
+        self.is_older = False
+        """Whether the call came in the older form."""
 
     @property
     def whole(self) -> bool:
         """Whether the arguments are a JSON value already."""
-        return (
-            is_json(self.arguments)
-            if self.name == self._echo
-            else self._stream.arguments_complete(self._number)
-        )
+        return is_json(self.arguments) if self.name == self._echo else self._reader.whole
 
     def feed(self, call_id: str, name: str, arguments: Any) -> None:
         """Take a fragment; each of its parts may be empty."""
         self.call_id = self.call_id or call_id
         if not isinstance(arguments, str):
-            arguments = msgspec.json.encode(arguments).decode()
+            arguments = encoded(arguments)
         if name:
             if self._repeats(name, arguments):
                 return
@@ -253,6 +312,31 @@ class _Call:
         if not self.name or self.name == self._echo:
             return
         arguments, self.arguments = self.arguments, ""
+        self._tell(self._reader.feed(arguments))
+
+    def close(self, *, cut_short: bool) -> None:
+        """The call is over, or the answer is.
+
+        Args:
+            cut_short: whether the answer was stopped before its end.
+        """
+        if not self.name:
+            # Kimi's ids name the tool.
+            named = name_in_id(self._tools, self.call_id)
+            if named is None:
+                return
+            self._lost.append(f"the call {self.call_id[:100]!r} has no name and was read as {named}")
+            self.feed("", named, "")
+        if self.name == self._echo:
+            return
+        self._tell(self._reader.close(cut_short=cut_short))
+        self._lost += self._reader.report(self.name)
+
+    def is_same(self, name: str, arguments: str) -> bool:
+        """Whether a whole call is this one once more."""
+        return self.name == name and decoded(self._reader.text) == decoded(arguments)
+
+    def _tell(self, arguments: str) -> None:
         try:
             self._stream.arguments(self._number, arguments)
         except ValueError as error:
@@ -262,19 +346,23 @@ class _Call:
 
     def _repeats(self, name: str, arguments: str) -> bool:
         """Whether this is the whole call once more, as some upstreams have it at the end of an answer."""
-        if not arguments or name != self.name or not self.whole:
+        if not arguments or name != self._written or not self.whole:
             return False
-        echo = self.name == self._echo
-        return arguments == (self.arguments if echo else self._stream.arguments_of(self._number))
+        return arguments == self.arguments if self.name == self._echo else self._reader.repeats(arguments)
 
     def _begin(self, name: str) -> None:
-        self.name = name
+        self._written = self.name = name
         self.told_id = self.call_id or self._stream.new_id("call")
         if name == self._echo:
             return
-        if not self._tools.may_call(name):
+        resolved = resolve(self._tools, name)
+        self.name = resolved.flat_name
+        if resolved.note:
+            self._lost.append(resolved.note)
+        if not self._tools.may_call(self.name):
             raise UpstreamError(
                 f"The model called {name!r}, which the request does not allow.", code="invalid_tool_call"
             )
-        tool = self._tools.restore(name)
+        tool = self._tools.restore(self.name)
+        self._reader = arguments_of(self._tools, self.name)
         self._stream.call(self._number, self.told_id, tool.name, namespace=tool.namespace, make=tool.call)

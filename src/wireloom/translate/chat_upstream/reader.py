@@ -67,7 +67,8 @@ class ChatReader:
         self._beside = Beside(stream, self._speech)
         self._choices = Choices()
         self._state = State()
-        self._calls = Calls(stream, tools, self._state, profile.web_search_echo)
+        self._repairs: list[str] = []  # of calls
+        self._calls = Calls(stream, tools, self._state, self._repairs, profile.web_search_echo)
         self._finish_reason: str | None = None
         self._usage: hot.CompletionUsage | None = None
         self._used: list[hot.CompletionUsage | None] = []
@@ -82,7 +83,7 @@ class ChatReader:
     @property
     def lost(self) -> list[str]:
         """What of the answer was changed, or could not be emitted, in words for the log."""
-        return [*self._beside.lost, *self._calls.lost, *self._speech.repairs]
+        return [*self._beside.lost, *self._repairs, *self._speech.repairs]
 
     @property
     def starts_inside(self) -> bool | None:
@@ -140,7 +141,7 @@ class ChatReader:
         self._beside.close()
         incomplete = incomplete_of(reason) or self._at_limit()
         self._recover(self._speech.close(self._calls.names(), whole=incomplete is None))
-        self.called += self._calls.close()
+        self.called += self._calls.close(cut_short=incomplete is not None)
         if self._codex and incomplete == "content_filter":
             raise UpstreamRefused(
                 "The upstream's content filter stopped the answer.", code=incomplete, status=400
@@ -255,10 +256,8 @@ class ChatReader:
                 self._calls.feed(call)
         if delta.function_call:
             self._before_call()
-            function = hot.ChatCompletionMessageToolCallChunkFunction(
-                delta.function_call.name, delta.function_call.arguments
-            )
-            self._calls.feed(hot.ChatCompletionMessageToolCallChunk(index=0, function=function))
+            called = delta.function_call
+            self._calls.feed_older(called.name or "", called.arguments or "")
 
     def _before_call(self) -> None:
         self._speech.interrupt()

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from wireloom_protocol import replies
 
 
+SILENT = frozenset({"reasoning", "message"})
+"""Types of items that may be there although nothing is said."""
+
+
 class ResponseStream:
     """The writer of one response.
 
@@ -93,17 +97,29 @@ class ResponseStream:
         """Whether any part of an answer was emitted."""
         return bool(self.output) or self._open is not None or self.relayed
 
+    def says_something(self) -> bool:
+        """Whether there is anything but thoughts and white space."""
+        if self._waiting or self.relayed or any(item["type"] not in SILENT for item in self.output):
+            return True
+        if self._open is not None and self._open.item["type"] not in SILENT:
+            return True
+        part = self._parts.open
+        refused = part is not None and part.kind == "refusal"
+        parts = [part for item in self._messages() for part in item["content"]]
+        return refused or any(part["type"] == "refusal" for part in parts) or bool(self.answer_text().strip())
+
     def answer_text(self) -> str:
         """The text of the answer so far."""
-        items = [*self.output]
-        if self._open is not None:
-            items.append(self._open.item)
-        parts = [part for item in items if item["type"] == "message" for part in item["content"]]
+        parts = [part for item in self._messages() for part in item["content"]]
         texts = [part["text"] for part in parts if part["type"] == "output_text"]
         open_part = self._parts.open
         if open_part is not None and open_part.kind == "output_text":
             texts += open_part.chunks
         return "".join(texts)
+
+    def _messages(self) -> list[Json]:
+        items = [*self.output] if self._open is None else [*self.output, self._open.item]
+        return [item for item in items if item["type"] == "message"]
 
     def arguments_complete(self, key: object) -> bool:
         """Whether the arguments of a call are a JSON value."""

@@ -7,6 +7,9 @@ from typing import Any
 import msgspec
 
 from wireloom.errors import UpstreamError
+from wireloom.translate.answer.argument_stream import ArgumentStream
+from wireloom.translate.answer.meant_call import arguments_of
+from wireloom.translate.answer.tool_names import resolve
 from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.responses_upstream.output import Told
 from wireloom.translate.tools.base import Tools
@@ -26,11 +29,14 @@ class UpstreamCalls:
     Args:
         stream: hears of the calls.
         tools: the names under which tools were offered that the upstream does not have itself.
+        lost: receives what was repaired, and what could not be, in words for the log.
     """
 
-    def __init__(self, stream: ResponseStream, tools: Tools) -> None:
+    def __init__(self, stream: ResponseStream, tools: Tools, lost: list[str]) -> None:
         self._stream = stream
         self._tools = tools
+        self._lost = lost
+        self._readers: dict[Told, ArgumentStream] = {}
         self._waiting: dict[Told, list[str]] = {}
         self.called: list[str] = []
         """Names of the functions that were called, as upstream knows them."""
@@ -69,20 +75,28 @@ class UpstreamCalls:
         self._whole(item, json.get(SAID[item.kind]))
         if item.kind == "custom_tool_call" and not cut_short:
             self._tell(item, '"}')
-        elif not item.said("call").strip() and not cut_short:
+            return
+        if not item.said("call").strip() and not cut_short:
             self._tell(item, "{}")
+        reader = self._readers.get(item)
+        if reader is not None:
+            self._pass_on(item, reader.close(cut_short=cut_short))
+            self._lost += reader.report(item.name)
 
     def _name(self, item: Told) -> None:
         if item.begun or not item.name:
             return
         item.begun = True
-        if not self._tools.may_call(item.name):
+        name = self._meant(item)
+        if not self._tools.may_call(name):
             raise UpstreamError(
                 f"The model called {item.name[:100]!r}, which the request does not allow.",
                 code="invalid_tool_call",
             )
-        tool = self._tools.restore(item.name)
+        tool = self._tools.restore(name)
         custom = item.kind == "custom_tool_call"
+        if not custom:
+            self._readers[item] = arguments_of(self._tools, name)
         self._stream.call(
             item,
             item.call_id or item.id or self._stream.new_id("call"),
@@ -90,11 +104,20 @@ class UpstreamCalls:
             namespace=tool.namespace or item.namespace,
             make=CustomCall if custom else tool.call,
         )
-        self.called.append(item.name)
+        self.called.append(name)
         if custom:
             self._tell(item, '{"input":"')
         for waiting in self._waiting.pop(item, ()):
             self._tell(item, waiting)
+
+    def _meant(self, item: Told) -> str:
+        """The name under which the tool was offered that a call means."""
+        if item.namespace is not None:  # the upstream has namespaces itself, so its names are whole
+            return item.name
+        resolved = resolve(self._tools, item.name)
+        if resolved.note:
+            self._lost.append(resolved.note)
+        return resolved.flat_name
 
     def _whole(self, item: Told, value: Any) -> None:
         """Everything that a call is called with: tell what has not been told."""
@@ -117,6 +140,10 @@ class UpstreamCalls:
             self._waiting.setdefault(item, []).append(text)
 
     def _tell(self, item: Told, text: str) -> None:
+        reader = self._readers.get(item)
+        self._pass_on(item, text if reader is None else reader.feed(text))
+
+    def _pass_on(self, item: Told, text: str) -> None:
         try:
             self._stream.arguments(item, text)
         except ValueError as error:

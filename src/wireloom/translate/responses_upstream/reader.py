@@ -57,7 +57,9 @@ class ResponsesReader:
         self._close = close
         self._codex = codex
         self._ledger = Ledger()
-        self._calls = UpstreamCalls(stream, tools)
+        self.lost: list[str] = []
+        """What of the answer could not be told, in words for the log."""
+        self._calls = UpstreamCalls(stream, tools, self.lost)
         self._verbs: Mapping[str, Callable[[str], None]] = {
             "output_text": stream.text,
             "refusal": stream.text if codex else stream.refusal,
@@ -67,8 +69,6 @@ class ResponsesReader:
         self._place: tuple[Told, str, int] | None = None  # item, kind and index of the part that grew last
         self._over = False
         self._end: tuple[replies.ResponseUsage | None, Incomplete | None] | None = None
-        self.lost: list[str] = []
-        """What of the answer could not be told, in words for the log."""
 
     @property
     def called(self) -> list[str]:

@@ -67,6 +67,7 @@ def offer(body: m.CreateResponse, sent: Json, profile: Profile, options: Options
     given: list[Json] = sent.get("tools") or []
     whole = [_unwrapped(tool) for tool in given if tool["type"] in kept]
     allowed = [each for tool in whole if (each := _without(tool, options.denied_tools)) is not None]
+    flat.native |= {tool["name"] for tool in allowed if isinstance(tool.get("name"), str)}
     offered = Offer([*allowed, *_functions(flat, given)], flat, sent.get("tool_choice"))
     if not profile.responses.complete and offered.choice is not None:
         _choose(offered, profile, losses)
