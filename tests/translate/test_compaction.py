@@ -139,7 +139,8 @@ def test_what_is_no_whole_summary_fails(payloads: list[bytes], codex: bool) -> N
     session, told = read(*payloads, codex=codex)
     filtered = codex and b"content_filter" in payloads[-1]
     assert session.failure is not None
-    assert session.failure.code == ("content_filter" if filtered else "upstream_incomplete")
+    codes = {"content_filter"} if filtered else {"upstream_incomplete", "upstream_empty"}
+    assert session.failure.code in codes
     assert (told.items, told.sealed, told.response["output"]) == ([], [], [])
 
 

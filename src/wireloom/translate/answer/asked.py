@@ -36,6 +36,10 @@ class Asked:
     stop: tuple[str, ...] = ()
 
 
+NOTHING = Asked()
+"""Nothing in particular."""
+
+
 def asked_of_chat(body: Mapping[str, Any], *, inside: bool = False) -> Asked:
     """What a Chat request asks for.
 

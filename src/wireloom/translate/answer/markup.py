@@ -160,8 +160,15 @@ class Markup:
         elif self._mode is not _Mode.AFTER:
             self._say(rest)
 
-    def expect_text(self) -> None:
-        """Thoughts come in a field of their own, so the answer does not begin inside one."""
+    @property
+    def thinking(self) -> bool:
+        """Whether the last text was that of a thought, so that no text of the answer is held."""
+        return self._mode in (_Mode.THOUGHT, _Mode.AFTER)
+
+    def pause(self) -> None:
+        """A thought comes in a field of its own: no tag goes on behind it, and the answer does not begin inside one."""
+        if self._mode is _Mode.TEXT and self._buffer:
+            self.release()
         if self._mode is _Mode.THOUGHT and not self._begun and not self._opened:
             self._mode = _Mode.BEFORE
 

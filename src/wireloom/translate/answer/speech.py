@@ -54,7 +54,6 @@ class Speech:
         self._channel: str | None = None
         self._echoes: dict[str, Echo] = {}
         self._known: list[Json] = []  # of the tokens of text that is held back
-        self._latest: list[Json] = []
         self._calls: list[Meant] = []
         self._withdrawn: tuple[str, list[Written]] = ("", [])
         self._clean = False
@@ -70,7 +69,7 @@ class Speech:
             self._stream.text(content)
         else:
             self._texts.feed(content)
-            self._clean = self._is_clean()
+            self._look()
 
     def text_with_logprobs(self, content: str, known: list[Json]) -> None:
         """Take text whose tokens come with their probabilities; those of a thought have no place.
@@ -83,11 +82,9 @@ class Speech:
             self._texts.passed(content)
             self._stream.text_with_logprobs(content, known)
             return
-        self._latest = known
-        self._known = self._known + known
+        self._known = [*known] if self._markup.thinking else self._known + known
         self._texts.feed(content)
-        self._latest = []
-        self._clean = self._is_clean()
+        self._look()
 
     def thought(self, content: str, channel: str) -> None:
         """Take a piece of a thought.
@@ -100,7 +97,7 @@ class Speech:
             self._thoughts.passed(content)
             self._stream.reasoning(content)
         elif content:
-            self._markup.expect_text()
+            self._markup.pause()
             self._think(channel, content)
 
     def thought_text(self) -> str:
@@ -144,9 +141,12 @@ class Speech:
 
     # -- pieces --------------------------------------------------------------------------------------------------------
 
-    def _is_clean(self) -> bool:
+    def _look(self) -> None:
+        """See whether the next fragment can pass as it is."""
         fenced = self._fence is not None and not self._fence.plain
-        return self._markup.plain and self._texts.plain and not fenced and not self._known
+        self._clean = self._markup.plain and self._texts.plain and not fenced and not self._known
+        if not self._clean:
+            self._thoughts.plain = False  # a thought that follows has to let go of what is held
 
     def _emit(self, text: str) -> None:
         if self._echoes:
@@ -158,7 +158,6 @@ class Speech:
             self._stream.text(text)
 
     def _emit_thought(self, text: str) -> None:
-        self._known = [*self._latest]
         self._stream.reasoning(text)
 
     def _think(self, channel: str, text: str) -> None:
@@ -167,7 +166,6 @@ class Speech:
         if channel == self._channel:
             self._thoughts.feed(text)
             return
-        self._known = [*self._latest]
         echo = self._echoes.get(channel)
         if echo is None:
             echo = self._echoes[channel] = Echo(self._thoughts.said, self._emit_thought)
@@ -179,9 +177,9 @@ class Speech:
         self._close_echoes()
         if self._fence is not None:
             self._fence.close()
-        if self._known:
-            known, self._known = self._known, []
-            self._stream.text_with_logprobs("", known)
+        if self._known and not self._markup.thinking:
+            self._stream.text_with_logprobs("", self._known)
+        self._known = []
         self._clean = False
 
     def _close_echoes(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from wireloom_protocol import hot
 
 from wireloom.translate.hub.endings import incomplete
@@ -22,7 +21,7 @@ class Choices:
 
     def __init__(self) -> None:
         self.first: Any = _NOTHING
-        self._held: list[tuple[int, hot.ChatCompletionStreamResponseDelta]] = []
+        self._held: dict[int, _Held] = {}
         self._reason: str | None = None
 
     def reason(self, index: Any, reason: Any) -> str | None:
@@ -36,25 +35,53 @@ class Choices:
             self._reason = str(reason)
         return self._reason
 
-    def live(self, index: Any, delta: hot.ChatCompletionStreamResponseDelta) -> hot.ChatCompletionStreamResponseDelta:
+    def meet(self, index: Any) -> None:
+        """Note the index of a choice: the first one streams."""
+        if self.first is _NOTHING:
+            self.first = index
+
+    def live(
+        self, index: Any, delta: hot.ChatCompletionStreamResponseDelta
+    ) -> hot.ChatCompletionStreamResponseDelta:
         """What is said now of a delta; of other choices than the first it is nothing yet.
 
         Args:
             index: of the choice; none and null are 0.
             delta: of the choice.
         """
-        if self.first is _NOTHING:
-            self.first = index
         if _number(index) == _number(self.first):
             return delta
-        self._held.append((_number(index), delta))
+        held = self._held.setdefault(_number(index), _Held())
+        held.add(delta)
         return _NOTHING
 
     def take(self) -> list[hot.ChatCompletionStreamResponseDelta]:
         """What the other choices said, one choice after the other."""
-        held, self._held = sorted(self._held, key=lambda pair: pair[0]), []
-        return [delta for _, delta in held]
+        held, self._held = self._held, {}
+        return [held[number].delta() for number in sorted(held)]
+
+
+class _Held:
+    """What a choice said, as one delta."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, list[str]] = {}
+        self._others: dict[str, Any] = {}
+
+    def add(self, delta: hot.ChatCompletionStreamResponseDelta) -> None:
+        for name in delta.__struct_fields__:
+            value = getattr(delta, name)
+            if isinstance(value, str):
+                self._texts.setdefault(name, []).append(value)
+            elif isinstance(value, list) and isinstance(self._others.get(name), list):
+                self._others[name] = [*self._others[name], *value]
+            elif value:
+                self._others[name] = value
+
+    def delta(self) -> hot.ChatCompletionStreamResponseDelta:
+        texts = {name: "".join(pieces) for name, pieces in self._texts.items()}
+        return hot.ChatCompletionStreamResponseDelta(**{**self._others, **texts})
 
 
 def _number(index: Any) -> int:
-    return index if type(index) is int and index is not msgspec.UNSET else 0
+    return index if type(index) is int else 0

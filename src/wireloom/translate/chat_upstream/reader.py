@@ -10,7 +10,7 @@ from wireloom_protocol import hot
 
 from wireloom.errors import UpstreamError, UpstreamRefused
 from wireloom.providers.profile import Profile
-from wireloom.translate.answer.asked import Asked, markup_rules
+from wireloom.translate.answer.asked import NOTHING, Asked, markup_rules
 from wireloom.translate.answer.meant_call import Meant
 from wireloom.translate.answer.speech import Speech
 from wireloom.translate.chat_upstream.beside import Beside
@@ -28,7 +28,15 @@ from wireloom.wire.json import Json
 from wireloom.wire.sse import DONE
 
 # Members of a delta that few deltas have.
-RARE = ("refusal", "tool_calls", "function_call", "annotations", "extra_content", "reasoning_details", "audio")
+RARE = (
+    "refusal",
+    "tool_calls",
+    "function_call",
+    "annotations",
+    "extra_content",
+    "reasoning_details",
+    "audio",
+)
 PARTS = "parts"
 """The channel of thoughts that stand in content parts."""
 
@@ -50,7 +58,7 @@ class ChatReader:
         stream: ResponseStream,
         tools: Tools,
         profile: Profile,
-        asked: Asked = Asked(),
+        asked: Asked = NOTHING,
         *,
         codex: bool = False,
     ) -> None:
@@ -106,6 +114,8 @@ class ChatReader:
         if chunk.usage:
             self._usage = chunk.usage
         for choice in chunk.choices or ():
+            if choice.index != self._choices.first:
+                self._choices.meet(choice.index)
             if choice.finish_reason or choice.usage:
                 self._finish_reason = self._choices.reason(choice.index, choice.finish_reason)
                 self._usage = choice.usage or self._usage
@@ -164,9 +174,13 @@ class ChatReader:
         for delta in held:
             self._think(delta)
         for delta in held:
+            if delta.content and self._stream.answer_text():
+                self._stream.next_item()
             self._speak(delta)
         for delta in held:
             self._call(delta)
+        if held:
+            self._repairs.append("several choices were read as one answer")
 
     def _recover(self, calls: list[Meant]) -> None:
         """Make calls of those that stood in the text."""
@@ -191,6 +205,8 @@ class ChatReader:
             return
         named = incomplete_of(reason) is None and (reason or "").lower() in CALLING
         what = f"named a call ({reason}) and sent none" if named else "sent no text, call or refusal"
+        if self._stream.started:
+            self._stream.response["usage"] = usage(self._usage, self._used)
         raise UpstreamError(f"The upstream ended its answer and {what}.", code="upstream_empty")
 
     def _ask_again(self, again: list[Json]) -> list[Json]:
@@ -225,16 +241,17 @@ class ChatReader:
         self._call(delta)
 
     def _think(self, delta: hot.ChatCompletionStreamResponseDelta) -> None:
+        before = ""
         for name, thought in zip(self._thought_names, self._thoughts(delta), strict=True):
             if thought:
                 said = thought if isinstance(thought, str) else _details(thought)
-                self._speech.thought(said, name)
+                if said != before:  # many servers write each piece under two names
+                    self._speech.thought(said, name)
+                before = said
         if delta.reasoning_details:
             self._state.details(delta.reasoning_details)
 
-    def _speak(
-        self, delta: hot.ChatCompletionStreamResponseDelta, known: list[Json] | None = None
-    ) -> None:
+    def _speak(self, delta: hot.ChatCompletionStreamResponseDelta, known: list[Json] | None = None) -> None:
         if delta.content:
             if known and isinstance(delta.content, str):
                 self._speech.text_with_logprobs(delta.content, known)

@@ -79,7 +79,14 @@ ROWS: Mapping[str, Mapping[str, Row]] = {
         **_nothing("Copilot", "copilot_usage", "copilot_references", "copilot_annotations"),
         **_nothing("LiteLLM", "hidden_params", "_hidden_params", "response_ms", "citations_metadata"),
         **_nothing("Perplexity", "images_metadata", "related_questions"),
-        **_nothing("Baseten, Bedrock, others", "type", "status", "trace", "trace_id", "amazon-bedrock-guardrailAction"),
+        **_nothing(
+            "Baseten, Bedrock, others",
+            "type",
+            "status",
+            "trace",
+            "trace_id",
+            "amazon-bedrock-guardrailAction",
+        ),
         "x_groq": Row(Use.COUNTS, "Groq, which counts in it"),
         "timings": Row(Use.COUNTS, "llama.cpp, which counts in it"),
         "usageMetadata": Row(Use.COUNTS, "Gemini's own counts"),
@@ -95,7 +102,9 @@ ROWS: Mapping[str, Mapping[str, Row]] = {
         **_nothing("OpenRouter", "native_finish_reason", "error"),
         **_nothing("vLLM", "stop_reason", "token_ids", "prompt_token_ids", "routed_experts"),
         **_nothing("SGLang", "matched_stop", "hidden_states"),
-        **_nothing("Azure, MiniMax", "content_filter_results", "content_filter_offsets", "content_filter_result"),
+        **_nothing(
+            "Azure, MiniMax", "content_filter_results", "content_filter_offsets", "content_filter_result"
+        ),
         **_nothing("Together, Fireworks", "seed", "raw_output", "text_offset", "glyphs"),
         **_nothing("Bedrock, others", "type", "stop_sequence", "stopReason"),
         "message": Row(Use.MESSAGE, "servers that stream whole answers; MiniMax at the end"),
@@ -109,7 +118,9 @@ ROWS: Mapping[str, Mapping[str, Row]] = {
         **_nothing("vLLM, SGLang", "token_ids", "prompt_token_ids", "hidden_states", "matched_stop"),
         **_nothing("MiniMax", "audio_content", "sender_name", "sender_type", "name_tag"),
         **_nothing("Copilot", "copilot_annotations", "padding", "context", "intermediate_output"),
-        **_nothing("Kimi, others", "usage", "model", "partial", "prefix", "reasoning_tokens", "cache_control"),
+        **_nothing(
+            "Kimi, others", "usage", "model", "partial", "prefix", "reasoning_tokens", "cache_control"
+        ),
         **_nothing("Copilot, whose signature of a thought nobody reads", "reasoning_opaque", "encrypted"),
         **_nothing("LiteLLM", "provider_specific_fields", "thinking_blocks"),
         "thinking": Row(Use.THOUGHT, "Ollama"),
@@ -200,7 +211,14 @@ def _struct_in(hint: Any) -> type | None:
 
 # The contract's name of a count -> the names that it has elsewhere, in the usage or beside it.
 COUNTS: Mapping[str, tuple[str, ...]] = {
-    "prompt_tokens": ("input_tokens", "promptTokens", "inputTokens", "prompt_eval_count", "promptTokenCount", "prompt_n"),
+    "prompt_tokens": (
+        "input_tokens",
+        "promptTokens",
+        "inputTokens",
+        "prompt_eval_count",
+        "promptTokenCount",
+        "prompt_n",
+    ),
     "completion_tokens": (
         "output_tokens",
         "completionTokens",
@@ -243,13 +261,17 @@ def _named(counts: Json) -> Json:
     """Counts under the contract's names; what is no count is left out."""
     found: Json = {}
     for name, others in COUNTS.items():
-        value = next((counts[each] for each in (name, *others) if isinstance(counts.get(each), int | float)), None)
+        value = next(
+            (counts[each] for each in (name, *others) if isinstance(counts.get(each), int | float)), None
+        )
         if value is not None:
             found[name] = value
     for name, others in DETAILS.items():
         details = next((counts[each] for each in (name, *others) if isinstance(counts.get(each), dict)), None)
         if details is not None:
-            found[name] = {key: value for key, value in details.items() if key in _DETAIL and _is_count(value)}
+            found[name] = {
+                key: value for key, value in details.items() if key in _DETAIL and _is_count(value)
+            }
     return found
 
 
