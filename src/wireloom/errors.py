@@ -296,6 +296,12 @@ def _sentences(fact: str, words: str | None, hint: str | None) -> str:
     return f"{message} {hint}" if hint else message
 
 
+class EmptyAnswer(UpstreamError):
+    """The backend ended its answer without having said anything, so the same request may be answered another time."""
+
+    code = "upstream_empty"
+
+
 class UpstreamRefused(UpstreamError):
     """The backend says that the request itself is at fault."""
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
@@ -20,10 +20,12 @@ from wireloom.backends.http.catalogue import of_profile
 from wireloom.backends.http.chat_relay import PATH, RelayTurn, outgoing
 from wireloom.backends.http.client import MAX_ANSWER_BYTES, Upstream
 from wireloom.backends.http.endpoint import Endpoint
+from wireloom.backends.http.lessons import Lessons
 from wireloom.backends.http.token_count import count
 from wireloom.backends.slots import Slots
-from wireloom.errors import GatewayError, UpstreamError, UpstreamRefused
+from wireloom.errors import EmptyAnswer, GatewayError, UpstreamError, UpstreamRefused
 from wireloom.providers.profile import Profile
+from wireloom.translate.answer.asked import asked_of_chat
 from wireloom.translate.chat_upstream import request as chat_upstream
 from wireloom.translate.chat_upstream.chunk import completion
 from wireloom.translate.chat_upstream.reader import ChatReader
@@ -80,6 +82,7 @@ class UpstreamBackend:
         self._extra = dict(extra_params or {})
         self._drop = drop_params
         self._pass_key = pass_key
+        self._lessons = Lessons()
         self._names: tuple[str, ...] = ()
         self._names_until = 0.0
 
@@ -188,9 +191,13 @@ class ChatBackend(UpstreamBackend):
     def turn(self, ask: Ask, stream: ResponseStream) -> Turn:
         """See `Backend.turn`."""
         request = self._request(ask)
-        reader = ChatReader(stream, request.tools, self._profile, codex=ask.caller.codex)
+        asked = asked_of_chat(request.body, inside=self._lessons.begins_inside(ask.model))
+        codex = ask.caller.codex
+        read = partial(ChatReader, stream, request.tools, self._profile, asked, codex=codex)
         endpoint = self._endpoint(PATH, ask.model, ask.caller)
-        return ChatTurn(endpoint, self._slots, request.body, stream, reader, ask.caller)
+        note = partial(self._lessons.note, ask.model)
+        tries = 2 if self._profile.retry_empty else 1
+        return ChatTurn(endpoint, self._slots, request.body, stream, read, ask.caller, note, tries=tries)
 
     def relay(self, body: dict[str, Any], model: str, caller: Caller) -> RelayTurn:
         """See `Relays.relay`."""
@@ -219,7 +226,18 @@ def _at(entry: Any, path: str) -> Any:
 
 
 class ChatTurn:
-    """One request to the upstream and its answer; more than one where the upstream has to be asked again."""
+    """One request to the upstream and its answer; more than one where the upstream has to be asked again.
+
+    Args:
+        endpoint: where the request goes.
+        slots: how many requests it gets at once.
+        body: JSON of the request.
+        stream: what the answer is told to.
+        read: makes a reader of an answer.
+        caller: who asks.
+        note: receives whether an answer began inside a thought, or None; returns whether that is news.
+        tries: how often the request is sent at most while its answers say nothing.
+    """
 
     def __init__(
         self,
@@ -227,16 +245,22 @@ class ChatTurn:
         slots: Slots,
         body: dict[str, Any],
         stream: ResponseStream,
-        reader: ChatReader,
+        read: Callable[[], ChatReader],
         caller: Caller,
+        note: Callable[[bool | None], bool],
+        *,
+        tries: int = 1,
     ) -> None:
         self.queued = True
         self._endpoint = endpoint
         self._slots = slots
         self._body = body
         self._stream = stream
-        self._reader = reader
+        self._read = read
+        self._reader = read()
         self._caller = caller
+        self._note = note
+        self._tries = tries
 
     async def events(self) -> AsyncGenerator[list[Event], None]:
         """See `Turn.events`: every read of the upstream is one batch, however many events it brought."""
@@ -254,14 +278,36 @@ class ChatTurn:
                         else:
                             whole = await answer.read(MAX_ANSWER_BYTES, chunk, source)
                             self._reader.feed(completion(whole))
-                        again = self._reader.close()
-                        if not again:
-                            # Now: a client may leave with the last batch.
-                            report(self._reader, self._caller.request_id)
+                        again = self._closed()
                         yield self._stream.take()
                         await answer.drain(LINGER_SECONDS)
-                    if not again:
+                    if again is None:
                         break
                     self._body["messages"] += again
                 else:
                     raise UpstreamError("The upstream does not stop searching.", code="upstream_invalid")
+
+    def _closed(self) -> list[dict[str, Any]] | None:
+        """End the answer: messages with which the upstream is asked again, or None where the response has ended."""
+        self._tries -= 1
+        try:
+            again = self._reader.close()
+        except EmptyAnswer:
+            if not self._tries:
+                raise
+            self._stream.next_item()
+            self._report(["an answer that said nothing; the request was sent again"])
+            used = self._reader.used
+            self._reader = self._read()
+            self._reader.used = used
+            return []
+        if again:
+            return again
+        self._report([])  # now: a client may leave with the last batch
+        return None
+
+    def _report(self, more: list[str]) -> None:
+        self._reader.lost += more
+        if self._note(self._reader.starts_inside):
+            self._reader.lost.append("noted how answers of this model begin, for those that follow")
+        report(self._reader, self._caller.request_id)

@@ -9,7 +9,7 @@ well-formed stream whatever the upstream leaves out.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from functools import partial
@@ -25,6 +25,7 @@ from wireloom.backends.http.endpoint import Endpoint
 from wireloom.backends.http.token_count import post_for_count
 from wireloom.backends.slots import Slots
 from wireloom.errors import GatewayError, UpstreamError
+from wireloom.translate.answer.asked import asked_of_responses, markup_rules
 from wireloom.translate.compaction import CompactionStream
 from wireloom.translate.hub.sequence import Event
 from wireloom.translate.hub.stream import ResponseStream
@@ -60,12 +61,15 @@ class ResponsesBackend(UpstreamBackend):
         request = self._upstream_request(ask)
         complete = self._profile.responses.complete and not request.tools.by_flat_name
         close = partial(ask.seals["reasoning"].close, "reasoning")
-        mending = ResponsesReader(stream, request.tools, close, codex=ask.caller.codex)
+        asked = asked_of_responses(request.body, inside=self._lessons.begins_inside(ask.model))
+        rules = markup_rules(self._profile, asked, request.tools)
+        mending = ResponsesReader(stream, request.tools, close, rules, asked, codex=ask.caller.codex)
         relay = (
             ResponseRelay(stream, close) if complete and not isinstance(stream, CompactionStream) else None
         )
         endpoint = self._endpoint(PATH, ask.model, ask.caller)
-        return ResponsesTurn(endpoint, self._slots, request.body, stream, mending, relay, ask.caller)
+        note = partial(self._lessons.note, ask.model)
+        return ResponsesTurn(endpoint, self._slots, request.body, stream, mending, relay, ask.caller, note)
 
     async def count(self, ask: Ask) -> tuple[int, str]:
         """See `Backend.count`: by the upstream where it can, else as for a request to a Chat endpoint."""
@@ -107,6 +111,7 @@ class ResponsesTurn:
         reader: reads an answer and mends it.
         relay: passes a stream on, or None where it has to be mended.
         caller: who asks.
+        note: receives whether an answer began inside a thought, or None; returns whether that is news.
     """
 
     def __init__(
@@ -118,6 +123,7 @@ class ResponsesTurn:
         reader: ResponsesReader,
         relay: ResponseRelay | None,
         caller: Caller,
+        note: Callable[[bool | None], bool],
     ) -> None:
         self.queued = True
         self._endpoint = endpoint
@@ -127,6 +133,7 @@ class ResponsesTurn:
         self._reader = reader
         self._relay = relay
         self._caller = caller
+        self._note = note
 
     async def events(self) -> AsyncGenerator[list[Event], None]:
         """See `Turn.events`: every read of the upstream is one batch, however many events it brought."""
@@ -144,6 +151,7 @@ class ResponsesTurn:
                     else:
                         reader.feed(await answer.read(MAX_ANSWER_BYTES, chunk, source))
                     reader.close()
+                    self._note(self._reader.starts_inside)
                     report(reader, self._caller.request_id)  # now: a client may leave with the last batch
                     yield self._stream.take()
                     await answer.drain(LINGER_SECONDS)

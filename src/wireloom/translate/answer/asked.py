@@ -64,6 +64,34 @@ def asked_of_chat(body: Mapping[str, Any], *, inside: bool = False) -> Asked:
     )
 
 
+def asked_of_responses(body: Mapping[str, Any], *, inside: bool = False) -> Asked:
+    """What a Responses request asks for.
+
+    Args:
+        body: JSON of the request as it goes upstream.
+        inside: see `Asked`.
+    """
+    text = body.get("text")
+    form = text.get("format") if isinstance(text, dict) else None
+    form = form if isinstance(form, dict) else {}
+    limit = body.get("max_output_tokens")
+    return Asked(
+        model=str(body.get("model", "")),
+        inside=inside,
+        json=form.get("type") in ("json_object", "json_schema"),
+        schema=form.get("schema"),
+        limit=limit if type(limit) is int else None,
+        must_call=_forced_by_name(body.get("tool_choice")),
+    )
+
+
+def _forced_by_name(choice: Any) -> str | None:
+    """The tool that a `tool_choice` of the Responses API forces, an empty text for any, or None."""
+    if isinstance(choice, dict) and choice.get("type") in ("function", "custom"):
+        return str(choice.get("name", ""))
+    return "" if choice == "required" else None
+
+
 def _forced(choice: Any) -> str | None:
     """The tool that a `tool_choice` forces, an empty text for any, or None."""
     if choice in ("required", "any"):
@@ -80,11 +108,11 @@ def markup_rules(profile: Profile, asked: Asked, tools: Tools) -> MarkupRules:
         asked: what the request asked for.
         tools: the tools of the request.
     """
-    offered = [name for name in tools.by_flat_name if tools.may_call(name)] if profile.recover_calls else []
+    names = {*tools.by_flat_name, *tools.native} if profile.recover_calls else set()
     return MarkupRules(
         thoughts=profile.think_tags or asked.inside or profile.answers_in_thought,
         inside=asked.inside or profile.answers_in_thought,
-        offered=frozenset(offered),
+        offered=frozenset(name for name in names if tools.may_call(name)),
         bare=not asked.json,
         ends=(*own_ends(asked.model), *profile.end_tokens),
     )

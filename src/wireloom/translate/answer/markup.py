@@ -57,6 +57,10 @@ class MarkupRules:
     ends: tuple[str, ...] = ()
 
 
+NO_RULES = MarkupRules()
+"""The rules of an upstream of which nothing is known, for a request without tools."""
+
+
 def own_ends(model: str) -> tuple[str, ...]:
     """The end tokens of a model that are words of other texts, so that they count for it alone.
 

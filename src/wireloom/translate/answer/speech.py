@@ -9,6 +9,7 @@ one thought in two places, a fence around JSON. A plain fragment passes with a f
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from wireloom.translate.answer.call_markup import Written
@@ -23,6 +24,8 @@ from wireloom.wire.json import Json
 
 TAGS = "tags"
 """The channel of thoughts that stand in the text."""
+SUMMARY = "summary_text"
+"""The channel of a summary that the upstream makes of its thoughts."""
 
 
 class Speech:
@@ -32,16 +35,16 @@ class Speech:
         stream: what is spoken to.
         tools: the tools of the request.
         rules: what counts as markup.
+        lost: receives what was undone, in words for the log.
         json: whether the answer was asked for as JSON, so that a fence around it comes off.
 
     Attributes:
-        repairs: what was undone, in words for the log.
         starts_inside: whether the answer showed that answers of this model begin inside a thought; None where it did
             not show either.
     """
 
     def __init__(
-        self, stream: ResponseStream, tools: Tools, rules: MarkupRules, *, json: bool = False
+        self, stream: ResponseStream, tools: Tools, rules: MarkupRules, lost: list[str], *, json: bool = False
     ) -> None:
         self._stream = stream
         self._tools = tools
@@ -50,14 +53,15 @@ class Speech:
         emit = self._emit if self._fence is None else self._fence.feed
         self._markup = Markup(rules, emit, partial(self._think, TAGS), stream.answer_text, self._are_calls)
         self._texts = Fragments(self._markup.feed)
-        self._thoughts = Fragments(self._emit_thought)
+        self._reasoning: Callable[[str], None] = stream.reasoning
+        self._thoughts = Fragments(self._reasoning)
         self._channel: str | None = None
         self._echoes: dict[str, Echo] = {}
         self._known: list[Json] = []  # of the tokens of text that is held back
         self._calls: list[Meant] = []
         self._withdrawn: tuple[str, list[Written]] = ("", [])
         self._clean = False
-        self.repairs: list[str] = []
+        self._lost = lost
         self.starts_inside: bool | None = None
 
     # -- verbs ---------------------------------------------------------------------------------------------------------
@@ -95,7 +99,7 @@ class Speech:
         """
         if self._thoughts.plain and channel == self._channel and len(content) < SHORTEST:
             self._thoughts.passed(content)
-            self._stream.reasoning(content)
+            self._reasoning(content)
         elif content:
             self._markup.pause()
             self._think(channel, content)
@@ -111,6 +115,13 @@ class Speech:
             False where it differs from what was said.
         """
         return self._texts.whole(content)
+
+    def release(self) -> None:
+        """Another part or item follows: emit what is held back."""
+        self._texts.release()
+        self._thoughts.release()
+        self._markup.release()
+        self.settle()
 
     def interrupt(self) -> None:
         """A call of the answer's own follows: emit what is held back."""
@@ -157,18 +168,20 @@ class Speech:
         else:
             self._stream.text(text)
 
-    def _emit_thought(self, text: str) -> None:
-        self._stream.reasoning(text)
+    def _verb(self, channel: str) -> Callable[[str], None]:
+        return self._stream.summary if channel == SUMMARY else self._stream.reasoning
 
     def _think(self, channel: str, text: str) -> None:
         if self._channel is None:
             self._channel = channel
+            self._reasoning = self._verb(channel)
+            self._thoughts = Fragments(self._reasoning)
         if channel == self._channel:
             self._thoughts.feed(text)
             return
         echo = self._echoes.get(channel)
         if echo is None:
-            echo = self._echoes[channel] = Echo(self._thoughts.said, self._emit_thought)
+            echo = self._echoes[channel] = Echo(self._thoughts.said, self._verb(channel))
         echo.feed(text)
         self._clean = False
 
@@ -204,7 +217,7 @@ class Speech:
     def _note(self, calls: list[Meant]) -> None:
         for call in calls:
             self._repair(f"a call of {call.flat_name} that stood in the text as markup was read as a call")
-            self.repairs += call.notes
+            self._lost += call.notes
         if self._markup.refused:
             self._repair("markup of calls in the text was left as text")
         if self._texts.repeated or self._thoughts.repeated:
@@ -219,5 +232,5 @@ class Speech:
             self._repair("the answer did not begin inside a thought, so all of it was read as text")
 
     def _repair(self, words: str) -> None:
-        if words not in self.repairs:
-            self.repairs.append(words)
+        if words not in self._lost:
+            self._lost.append(words)

@@ -18,12 +18,10 @@ class Beside:
     Args:
         stream: receives pictures and sources.
         speech: receives thoughts and text.
-
-    Attributes:
-        lost: what could not be emitted, in words for the log.
+        lost: receives what could not be emitted, in words for the log.
     """
 
-    def __init__(self, stream: ResponseStream, speech: Speech) -> None:
+    def __init__(self, stream: ResponseStream, speech: Speech, lost: list[str]) -> None:
         self._stream = stream
         self._speech = speech
         self._sources: list[Json] = []
@@ -31,12 +29,14 @@ class Beside:
         self._messages: list[str] = []  # whole texts that may repeat what was said
         self._transcript: list[str] = []
         self._pictures: list[str] = []
-        self.lost: list[str] = []
+        self._lost = lost
+        self.calls: list[tuple[str, Json]] = []
+        """Ids and functions of the calls in whole messages, which may repeat the calls before them."""
 
     @property
     def spoken(self) -> bool:
         """Whether there is something to say yet."""
-        return bool(self._messages or self._transcript)
+        return bool(self._messages or self._transcript or self.calls)
 
     def take(self, other: Other) -> None:
         """Take a member that the contract does not know."""
@@ -71,12 +71,14 @@ class Beside:
                 break
             self._cited = number + 1
 
-    def close(self) -> None:
-        """The answer is over: say what was said in a whole message alone, then sources and pictures."""
+    def say(self) -> None:
+        """The answer is over: say what a whole message alone said."""
         for text in self._messages or ["".join(self._transcript)]:
             if text and not self._speech.whole_text(text):
                 self._lose("a closing message that differs from the text before it")
-        self._speech.settle()
+
+    def close(self) -> None:
+        """All of the text was said: emit sources and pictures."""
         self.cite()
         if self._cited < len(self._sources):
             urls = ", ".join(source["url"][:200] for source in self._sources[self._cited :][:5])
@@ -112,6 +114,11 @@ class Beside:
             self._speech.thought(thought, "message")
         if isinstance(content, str) and content:
             self._messages.append(content)
+        calls = message.get("tool_calls")
+        for call in calls if isinstance(calls, list) else ():
+            function = call.get("function") if isinstance(call, dict) else None
+            if isinstance(function, dict):
+                self.calls.append((str(call.get("id") or ""), function))
 
     def _text(self, other: Other) -> None:
         if isinstance(other.value, str):
@@ -129,8 +136,8 @@ class Beside:
         self._sources += [source for source in sources(other.value) if source["url"] not in known]
 
     def _lose(self, words: str) -> None:
-        if words not in self.lost:
-            self.lost.append(words)
+        if words not in self._lost:
+            self._lost.append(words)
 
     _TAKES: Mapping[Use, Callable[[Beside, Other], None]] = {
         Use.NOTHING: _nothing,

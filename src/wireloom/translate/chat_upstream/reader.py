@@ -8,10 +8,9 @@ from typing import Any
 
 from wireloom_protocol import hot
 
-from wireloom.errors import UpstreamError, UpstreamRefused
+from wireloom.errors import EmptyAnswer, UpstreamRefused
 from wireloom.providers.profile import Profile
 from wireloom.translate.answer.asked import NOTHING, Asked, markup_rules
-from wireloom.translate.answer.meant_call import Meant
 from wireloom.translate.answer.speech import Speech
 from wireloom.translate.chat_upstream.beside import Beside
 from wireloom.translate.chat_upstream.calls import Calls, State
@@ -70,28 +69,26 @@ class ChatReader:
         self._others = _reader((*self._thought_names, *RARE))
         self._refuse = stream.text if codex else stream.refusal
         self._codex = codex
-        self._speech = Speech(stream, tools, markup_rules(profile, asked, tools), json=asked.json)
+        self.lost: list[str] = []
+        """What of the answer was changed, or could not be emitted, in words for the log."""
+        rules = markup_rules(profile, asked, tools)
+        self._speech = Speech(stream, tools, rules, self.lost, json=asked.json)
         self._say = self._speech.text
-        self._beside = Beside(stream, self._speech)
+        self._beside = Beside(stream, self._speech, self.lost)
         self._choices = Choices()
         self._state = State()
-        self._repairs: list[str] = []  # of calls
-        self._calls = Calls(stream, tools, self._state, self._repairs, profile.web_search_echo)
+        self._calls = Calls(stream, tools, self._state, self.lost, profile.web_search_echo)
         self._finish_reason: str | None = None
         self._usage: hot.CompletionUsage | None = None
-        self._used: list[hot.CompletionUsage | None] = []
         self._echoes = profile.web_search_echo is not None
         self._sent_back = (0, 0)  # characters of the text and of the thoughts that the upstream has got back
         self._thought_field = profile.reasoning_replay_field
+        self.used: list[hot.CompletionUsage | None] = []
+        """The usage of requests that this response took before."""
         self.called: list[str] = []
         """Names of the functions that were called, as upstream knows them."""
         self.done = False
         """Whether the upstream said that nothing follows."""
-
-    @property
-    def lost(self) -> list[str]:
-        """What of the answer was changed, or could not be emitted, in words for the log."""
-        return [*self._beside.lost, *self._repairs, *self._speech.repairs]
 
     @property
     def starts_inside(self) -> bool | None:
@@ -148,9 +145,13 @@ class ChatReader:
             raise cut_off()
         look_at(reason)
         self._fold()
-        self._beside.close()
+        self._beside.say()
         incomplete = incomplete_of(reason) or self._at_limit()
-        self._recover(self._speech.close(self._calls.names(), whole=incomplete is None))
+        found = self._speech.close(self._calls.names(), whole=incomplete is None)
+        self._beside.close()
+        for call in found:
+            self._calls.add(call)
+        self._call_of_message()
         self.called += self._calls.close(cut_short=incomplete is not None)
         if self._codex and incomplete == "content_filter":
             raise UpstreamRefused(
@@ -163,7 +164,7 @@ class ChatReader:
             self._check_said(reason)
         if incomplete is None and self._state:
             self._stream.append_state(self._state.value())
-        self._stream.finish(usage(self._usage, self._used), incomplete)
+        self._stream.finish(usage(self._usage, self.used), incomplete)
         return []
 
     # -- the end -----------------------------------------------------------------------------------------------------
@@ -180,12 +181,16 @@ class ChatReader:
         for delta in held:
             self._call(delta)
         if held:
-            self._repairs.append("several choices were read as one answer")
+            self.lost.append("several choices were read as one answer")
 
-    def _recover(self, calls: list[Meant]) -> None:
-        """Make calls of those that stood in the text."""
-        for call in calls:
-            self._calls.add(call)
+    def _call_of_message(self) -> None:
+        """Make the calls that stand in a whole message alone."""
+        calls = [] if self._calls.names() else self._beside.calls
+        for call_id, called in calls:
+            function = hot.ChatCompletionMessageToolCallChunkFunction(
+                called.get("name"), called.get("arguments")
+            )
+            self._calls.feed(hot.ChatCompletionMessageToolCallChunk(id=call_id, function=function))
 
     def _at_limit(self) -> Any:
         """Whether an answer is as long as was allowed, so that it is cut whatever its status says."""
@@ -205,9 +210,10 @@ class ChatReader:
             return
         named = incomplete_of(reason) is None and (reason or "").lower() in CALLING
         what = f"named a call ({reason}) and sent none" if named else "sent no text, call or refusal"
+        self.used.append(self._usage)
         if self._stream.started:
-            self._stream.response["usage"] = usage(self._usage, self._used)
-        raise UpstreamError(f"The upstream ended its answer and {what}.", code="upstream_empty")
+            self._stream.response["usage"] = usage(self._usage, self.used[:-1])
+        raise EmptyAnswer(f"The upstream ended its answer and {what}.")
 
     def _ask_again(self, again: list[Json]) -> list[Json]:
         """Take the answer back to where the upstream goes on with its own calls."""
@@ -215,7 +221,7 @@ class ChatReader:
         text_before, thought_before = self._sent_back
         again[0]["content"], self._sent_back = said[text_before:], (len(said), len(thought))
         again[0][self._thought_field] = thought[thought_before:]
-        self._used.append(self._usage)
+        self.used.append(self._usage)
         self._usage, self._finish_reason, self.done = None, None, False
         return again
 
@@ -305,7 +311,7 @@ class ChatReader:
         for annotation in _objects(annotations):
             cited = annotation.get("url_citation")
             if isinstance(cited, dict) and not self._stream.annotate(_citation(cited)):
-                self._beside.lost.append("a source came after its text")
+                self.lost.append("a source came after its text")
 
 
 CALLING = frozenset({"tool_calls", "function_call", "tool_use", "tool_call"})

@@ -8,7 +8,7 @@ import msgspec
 
 from wireloom.errors import UpstreamError
 from wireloom.translate.answer.argument_stream import ArgumentStream
-from wireloom.translate.answer.meant_call import arguments_of
+from wireloom.translate.answer.meant_call import Meant, arguments_of
 from wireloom.translate.answer.tool_names import resolve
 from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.responses_upstream.output import Told
@@ -46,6 +46,16 @@ class UpstreamCalls:
         if item.kind in SAID and not item.begun:
             self._name(item)
             self._whole(item, json.get(SAID[item.kind]))
+
+    def add(self, call: Meant) -> None:
+        """Add a whole call that stood in the text.
+
+        Args:
+            call: the call as it is meant.
+        """
+        item = Told("function_call")
+        item.name, item.call_id = call.flat_name, self._stream.new_id("call")
+        self.finish(item, {"arguments": call.arguments})
 
     def more(self, item: Told, event: Json) -> None:
         """More of what a call is called with, or all of it."""

@@ -11,11 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from wireloom.errors import UpstreamRefused
+from wireloom.errors import EmptyAnswer, UpstreamRefused
+from wireloom.translate.answer.asked import NOTHING, Asked
+from wireloom.translate.answer.markup import NO_RULES, MarkupRules
+from wireloom.translate.answer.speech import SUMMARY, Speech
 from wireloom.translate.hub.endings import INCOMPLETE, Incomplete
 from wireloom.translate.hub.logprobs import logprob
 from wireloom.translate.hub.stream import ResponseStream
-from wireloom.translate.responses_upstream.calls import UpstreamCalls
+from wireloom.translate.responses_upstream.calls import SAID, UpstreamCalls
 from wireloom.translate.responses_upstream.events import End, counted, decoded, end_of, failure, untold
 from wireloom.translate.responses_upstream.output import PARTS, Ledger, Told, can_come_back, texts_of
 from wireloom.translate.rules.loss import How, Rule
@@ -46,25 +49,36 @@ class ResponsesReader:
         stream: what is spoken to.
         tools: the names under which tools were offered that the upstream does not have itself.
         close: seals what only this upstream can read.
+        rules: what counts as markup in the text.
+        asked: what the request asked for.
         codex: whether the client is the Codex CLI, which shows a refusal only as text, and which repeats an answer
             that a filter stopped.
     """
 
     def __init__(
-        self, stream: ResponseStream, tools: Tools, close: Callable[[Json], str], *, codex: bool = False
+        self,
+        stream: ResponseStream,
+        tools: Tools,
+        close: Callable[[Json], str],
+        rules: MarkupRules = NO_RULES,
+        asked: Asked = NOTHING,
+        *,
+        codex: bool = False,
     ) -> None:
         self._stream = stream
+        self._asked = asked
         self._close = close
         self._codex = codex
         self._ledger = Ledger()
         self.lost: list[str] = []
         """What of the answer could not be told, in words for the log."""
         self._calls = UpstreamCalls(stream, tools, self.lost)
+        self._speech = speech = Speech(stream, tools, rules, self.lost, json=asked.json)
         self._verbs: Mapping[str, Callable[[str], None]] = {
-            "output_text": stream.text,
+            "output_text": speech.text,
             "refusal": stream.text if codex else stream.refusal,
-            "reasoning_text": stream.reasoning,
-            "summary_text": stream.summary,
+            "reasoning_text": lambda text: speech.thought(text, "reasoning_text"),
+            "summary_text": lambda text: speech.thought(text, SUMMARY),
         }
         self._place: tuple[Told, str, int] | None = None  # item, kind and index of the part that grew last
         self._over = False
@@ -74,6 +88,11 @@ class ResponsesReader:
     def called(self) -> list[str]:
         """Names of the functions that were called, as upstream knows them."""
         return self._calls.called
+
+    @property
+    def starts_inside(self) -> bool | None:
+        """See `Speech`."""
+        return self._speech.starts_inside
 
     @property
     def done(self) -> bool:
@@ -125,9 +144,21 @@ class ResponsesReader:
             raise UpstreamRefused(
                 "The upstream's content filter stopped the answer.", code=incomplete, status=400
             )
+        incomplete = incomplete or self._at_limit(usage)
+        for call in self._speech.close(self.called, whole=incomplete is None):
+            self._calls.add(call)
         for item in self._ledger.unfinished():
             self._calls.finish(item, {}, cut_short=incomplete is not None)
+        if incomplete is None and not self._stream.says_something():
+            raise EmptyAnswer("The upstream ended its answer and sent no text, call or refusal.")
         self._stream.finish(usage, incomplete)
+
+    def _at_limit(self, usage: replies.ResponseUsage | None) -> Incomplete | None:
+        """Whether an answer is as long as was allowed, so that it is cut whatever its status says."""
+        limit = self._asked.limit
+        if limit is None or usage is None or usage["output_tokens"] < limit or self.called:
+            return None
+        return "max_output_tokens"
 
     # -- events --------------------------------------------------------------------------------------------------
 
@@ -138,6 +169,7 @@ class ResponsesReader:
         json = event.get("item")
         if isinstance(json, dict) and isinstance(json.get("type"), str):
             item = self._ledger.opened(json, event.get("output_index"))
+            self._before_call(item)
             self._calls.begin(item, json)
 
     def _item_done(self, event: Json) -> None:
@@ -171,10 +203,19 @@ class ResponsesReader:
         self._cite(item, [*item.annotations, event.get("annotation")])
 
     def _arguments(self, event: Json) -> None:
-        self._calls.more(self._ledger.spoken("function_call", event), event)
+        self._more_of_call("function_call", event)
 
     def _input(self, event: Json) -> None:
-        self._calls.more(self._ledger.spoken("custom_tool_call", event), event)
+        self._more_of_call("custom_tool_call", event)
+
+    def _more_of_call(self, kind: str, event: Json) -> None:
+        item = self._ledger.spoken(kind, event)
+        self._before_call(item)
+        self._calls.more(item, event)
+
+    def _before_call(self, item: Told) -> None:
+        if item.kind in SAID and not item.begun:
+            self._speech.interrupt()
 
     def _completed(self, event: Json) -> None:
         response = event.get("response")
@@ -210,6 +251,7 @@ class ResponsesReader:
         OUTPUT.get(item.kind, _UNKNOWN).apply(self, item, json)
 
     def _whole_call(self, item: Told, json: Json) -> None:
+        self._before_call(item)
         self._calls.finish(item, json)
 
     def _whole_thought(self, item: Told, json: Json) -> None:
@@ -220,6 +262,7 @@ class ResponsesReader:
                 self._rest(item, kind, texts)
         secret = json.get("encrypted_content")
         if isinstance(secret, str) and secret:
+            self._speech.release()
             self._stream.attach_state({"encrypted": secret})
 
     def _whole_message(self, item: Told, json: Json) -> None:
@@ -244,6 +287,7 @@ class ResponsesReader:
             return
         place = (item, kind, index)
         if self._place is not None and self._place != place:
+            self._speech.release()
             if self._place[0] is item:
                 self._stream.next_part()
             else:
@@ -251,12 +295,14 @@ class ResponsesReader:
         self._place = place
         item.add(kind, index, text)
         if known and kind == "output_text":
-            self._stream.text_with_logprobs(text, known)
+            self._speech.text_with_logprobs(text, known)
         else:
             self._verbs[kind](text)
 
     def _cite(self, item: Told, annotations: Any) -> None:
         """Tell the sources that have not been told."""
+        if annotations:
+            self._speech.settle()
         for annotation in annotations[len(item.annotations) :] if isinstance(annotations, list) else ():
             item.annotations.append(annotation)
             if not isinstance(annotation, dict) or not self._stream.annotate(annotation):
@@ -274,6 +320,7 @@ class ResponsesReader:
         if isinstance(item.get("encrypted_content"), str):
             item["encrypted_content"] = self._close({"encrypted": item["encrypted_content"]})
         self._place = None
+        self._speech.release()
         self._stream.whole_item(item)
 
 
