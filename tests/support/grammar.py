@@ -61,6 +61,7 @@ GROWING: Mapping[str, Set[str]] = {
     "reasoning": {"content", "summary", "encrypted_content"},
     "function_call": {"arguments"},
     "custom_tool_call": {"input"},
+    "image_generation_call": {"result"},
     **{kind: frozenset() for kind in WHOLE},
 }
 """Item type -> members that fill up between its first event and its last."""

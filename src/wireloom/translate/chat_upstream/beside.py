@@ -84,8 +84,7 @@ class Beside:
             urls = ", ".join(source["url"][:200] for source in self._sources[self._cited :][:5])
             self._lose(f"sources of the text, since it had ended: {urls}")
         for picture in self._pictures:
-            item = {"type": "image_generation_call", "status": "completed", "result": picture}
-            self._stream.whole_item({"id": self._stream.new_id("ig"), **item})
+            self._stream.picture(picture)
 
     # -- members, by what becomes of them ------------------------------------------------------------------------------
 

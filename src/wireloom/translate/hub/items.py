@@ -59,6 +59,24 @@ class WholeItem(Item):
             self.item["status"] = status
 
 
+class Picture(Item):
+    """A picture that the model made.
+
+    Args:
+        item_id: id of the item.
+        result: the picture in Base64.
+    """
+
+    def __init__(self, item_id: str, result: str) -> None:
+        super().__init__(
+            {"id": item_id, "type": "image_generation_call", "status": "in_progress", "result": result}
+        )
+
+    def opening(self) -> Json:
+        """See `Item.opening`: the picture comes with the end of the item."""
+        return {**self.item, "result": None}
+
+
 class CallItem(Item):
     """A call while its arguments arrive.
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from wireloom.translate.hub.endings import Incomplete
-from wireloom.translate.hub.items import CallItem, FunctionCall, Item, WholeItem
+from wireloom.translate.hub.items import CallItem, FunctionCall, Item, Picture, WholeItem
 from wireloom.translate.hub.parts import PartWriter
 from wireloom.translate.hub.sequence import Event, EventSequence
 from wireloom.wire.json import Json
@@ -225,6 +225,14 @@ class ResponseStream:
         """Seal state of the backend into a reasoning item of its own, behind all that was emitted."""
         if self.seal is not None:
             self.whole_item(self._blank("reasoning") | {"encrypted_content": self.seal(state)})
+
+    def picture(self, result: str) -> None:
+        """Emit a picture that the model made.
+
+        Args:
+            result: the picture in Base64.
+        """
+        self._next(Picture(self.new_id("ig"), result))
 
     def whole_item(self, item: Json) -> None:
         """Emit an item that is complete, such as a compaction."""
