@@ -31,6 +31,8 @@ from wireloom.translate.answer.dialects import (
 
 # Characters of which every opener, closer and end token in the middle of a text begins with one.
 SPECIAL = ("<", "[")
+FIRST = frozenset("<[◁")
+"""Characters of which every opener at the beginning of an answer begins with one."""
 _SPECIAL = re.compile(r"[<\[]")
 # So many openers that stand where no call can begin are a text about markup.
 MOST_TRIES = 100
@@ -125,11 +127,10 @@ class Markup:
         self._buffer = ""
         self._begun = False  # whether the open thought has any text
         self._closers = _ALL_CLOSERS
-        self._ends = (*END_TOKENS, *rules.ends)
-        self._ending = re.compile(rf"(?:{_alternatives(self._ends)}|\s)*")
+        self._tokens = tokens = _tokens(rules.thoughts, bool(rules.offered), rules.ends)
+        self._ends = tokens.ends
+        self._openers = tokens.calls
         self._lead = ""  # white space before the calls that an answer begins with
-        self._openers: tuple[str, ...] = tuple(_BY_OPENER) if rules.offered else ()
-        self._tokens, self._prefixes = _scanner((*self._ends, *STRAY, *self._openers))
         self._mode = _Mode.BEFORE
         self._opened = False
         self._thinking: list[str] = []  # the thought that the answer began with, until it is closed
@@ -210,10 +211,10 @@ class Markup:
 
     def _before(self) -> bool:
         start = self._buffer.lstrip()
-        openers = (*(_CLOSERS if self._rules.thoughts else ()), *ANSWER_OPENERS)
-        if not start or self._may_become(start, (*openers, *self._openers)):
+        if not start or start in self._tokens.beginnings:
             return False
-        opener = next((each for each in openers if start.startswith(each)), None)
+        known = start[0] in FIRST
+        opener = next(filter(start.startswith, self._tokens.openers), None) if known else None
         if opener is None:
             return self._before_text(start)
         self._buffer = start[len(opener) :]
@@ -311,7 +312,7 @@ class Markup:
 
     def _end_step(self) -> bool:
         """End tokens, and white space among them, come off the end; before more text they are text."""
-        length = self._ending.match(self._buffer).end()  # type: ignore[union-attr]
+        length = self._tokens.blank(self._buffer)
         rest = self._buffer[length:]
         if not rest or self._may_become(rest, self._ends):
             return False
@@ -336,8 +337,7 @@ class Markup:
         """Take what is complete; anything but calls, white space and end tokens makes it all text."""
         while True:
             rest = self._buffer[self._closed :]
-            blank = self._ending.match(rest)
-            self._closed += blank.end() if blank is not None and self._written else 0
+            self._closed += self._tokens.blank(rest) if self._written else 0
             rest = self._buffer[self._closed :]
             if not rest or self._may_become(rest, (*_BY_OPENER, *self._ends)):
                 return False
@@ -424,7 +424,7 @@ class Markup:
         """How many characters at the end of the text may be the beginning of a token."""
         text = self._buffer
         for mark in _SPECIAL.finditer(text, max(0, len(text) - LONGEST)):
-            if text[mark.start() :] in self._prefixes:
+            if text[mark.start() :] in self._tokens.prefixes:
                 return len(text) - mark.start()
         return 0
 
@@ -462,11 +462,54 @@ def _overlap(text: str, tokens: Iterable[str]) -> int:
     return 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Tokens:
+    """What is looked for in the texts of answers with the same rules.
+
+    Args:
+        ends: tokens that come off the end.
+        calls: openers of calls.
+        openers: openers of thoughts, and of the answer itself.
+        beginnings: all texts that are the beginning of an opener, and not one.
+        search: finds the first token in the middle of a text.
+        prefixes: all texts that are the beginning of such a token.
+        blank: returns the length of end tokens and white space at the beginning of a text.
+    """
+
+    ends: tuple[str, ...]
+    calls: tuple[str, ...]
+    openers: tuple[str, ...]
+    beginnings: frozenset[str]
+    search: Callable[[str], re.Match[str] | None]
+    prefixes: frozenset[str]
+    blank: Callable[[str], int]
+
+
 @cache
-def _scanner(tokens: tuple[str, ...]) -> tuple[re.Pattern[str], frozenset[str]]:
-    """What finds tokens in a text, and all texts that are the beginning of one."""
-    prefixes = {token[:size] for token in tokens for size in range(1, len(token))}
-    return re.compile(_alternatives(tokens)), frozenset(prefixes)
+def _tokens(thoughts: bool, calls: bool, more_ends: tuple[str, ...]) -> _Tokens:
+    ends = (*END_TOKENS, *more_ends)
+    call_openers = tuple(_BY_OPENER) if calls else ()
+    openers = (*(_CLOSERS if thoughts else ()), *ANSWER_OPENERS)
+    tokens = (*ends, *STRAY, *call_openers)
+    ending = re.compile(rf"(?:{_alternatives(ends)}|\s)*")
+
+    def blank(text: str) -> int:
+        match = ending.match(text)
+        return 0 if match is None else match.end()
+
+    return _Tokens(
+        ends=ends,
+        calls=call_openers,
+        openers=openers,
+        beginnings=_prefixes((*openers, *call_openers)),
+        search=re.compile(_alternatives(tokens)).search,
+        prefixes=_prefixes(tokens),
+        blank=blank,
+    )
+
+
+def _prefixes(tokens: Iterable[str]) -> frozenset[str]:
+    return frozenset(token[:size] for token in tokens for size in range(1, len(token)))
 
 
 def _without_ends(text: str, ends: tuple[str, ...]) -> str:

@@ -18,20 +18,29 @@ class Fragments:
 
     Args:
         say: receives what is new.
+        said: returns all that was said.
+        cleaned: returns what is said of a whole text with markup in it.
 
     Attributes:
-        plain: a fragment shorter than `SHORTEST` is what it seems to be.
+        plain: a fragment shorter than `SHORTEST` is what it seems to be, so that it need not pass through here.
         repeated: something was said twice.
     """
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        say: Callable[[str], None],
+        said: Callable[[], str],
+        cleaned: Callable[[str], str] = str,
+    ) -> None:
         self._say = say
-        self._chunks: list[str] = []  # all that was said
-        self.passed: Callable[[str], None] = self._chunks.append
-        """Note a fragment that was said without passing through here."""
+        self._said = said
+        self._cleaned = cleaned
         self._held: list[str] = []  # snapshots that may be fragments still, or the copy
+        self._last = ""  # the only fragment so far, then nothing
         self._snapshots = False
         self._begun = False
+        self._several = False  # whether the text came in more than one fragment
+        self._head = ""  # the beginning of the text, once it is long enough
         self.plain = False
         self.repeated = False
 
@@ -41,14 +50,10 @@ class Fragments:
             return
         if self._snapshots:
             self._snapshot(fragment)
-        elif not self.plain and self._extends(fragment):
+        elif not self._several and self._extends(fragment):
             self._hold(fragment)
         else:
             self._fragment(fragment)
-
-    def said(self) -> str:
-        """All that was said."""
-        return "".join(self._chunks)
 
     def release(self, *, ended: bool = False) -> None:
         """Say what is held back.
@@ -57,11 +62,10 @@ class Fragments:
             ended: whether the answer is over, so that a copy of all of it is one.
         """
         held, self._held = self._held, []
-        if self._copied(held) and ended:
+        if ended and len(held) == 1 and self._is_copy(held[0]):
             self.repeated = True
             return
         for fragment in held:
-            self._chunks.append(fragment)
             self._say(fragment)
 
     def whole(self, text: str) -> bool:
@@ -71,35 +75,38 @@ class Fragments:
             False where it says something else.
         """
         self.release(ended=True)
-        said = "".join(self._chunks)
-        if not text.startswith(said):
-            return said.startswith(text)
-        rest = text[len(said) :]
-        if rest:
-            self._chunks.append(rest)
-            self._say(rest)
-        return True
+        said = self._said()
+        if text.startswith(said):
+            if text != said:
+                self._say(text[len(said) :])
+            return True
+        return said.startswith(text) or self._cleaned(text).strip() == said.strip()
 
     # -- decisions -----------------------------------------------------------------------------------------------------
 
     def _extends(self, fragment: str) -> bool:
         """Whether a fragment begins with all that came before it."""
-        last = self._held[-1] if self._held else "".join(self._chunks)
-        return bool(last) and len(fragment) > len(last) and fragment.startswith(last)
+        return bool(self._last) and len(fragment) > len(self._last) and fragment.startswith(self._last)
 
     def _hold(self, fragment: str) -> None:
+        before, self._last = self._last, fragment
+        if not self._held:
+            self._first = before
         self._held.append(fragment)
         if len(self._held) > 1 and len(fragment) >= SHORTEST:
             self._snapshots = self.repeated = True
             self._held.clear()
+            self._last = self._first
             self._snapshot(fragment)
 
     def _snapshot(self, fragment: str) -> None:
-        said = "".join(self._chunks)
-        rest = fragment[len(said) :] if fragment.startswith(said) else fragment
-        if fragment != said and rest:
-            self._chunks.append(rest)
-            self._say(rest)
+        new = fragment[len(self._last) :] if fragment.startswith(self._last) else fragment
+        if fragment.startswith(self._last):
+            self._last = fragment
+        else:
+            self._last += fragment
+        if new:
+            self._say(new)
 
     def _fragment(self, fragment: str) -> None:
         self.release()
@@ -107,19 +114,20 @@ class Fragments:
             self._held.append(fragment)
             self.plain = False
             return
-        self.plain = self._begun
+        self.plain = self._several = self._begun
         self._begun = True
-        self._chunks.append(fragment)
+        self._last = "" if self._several else fragment
         self._say(fragment)
 
     def _is_copy(self, fragment: str) -> bool:
         """Whether a fragment is all that was said, in several fragments, once more."""
-        if len(fragment) < SHORTEST or len(self._chunks) < 2 or not fragment.startswith(self._chunks[0]):
+        if len(fragment) < SHORTEST or not self._several:
             return False
-        return len(fragment) == sum(map(len, self._chunks)) and fragment == "".join(self._chunks)
-
-    def _copied(self, held: list[str]) -> bool:
-        return len(held) == 1 and self._is_copy(held[0])
+        if len(self._head) < SHORTEST:
+            self._head = self._said()[:SHORTEST]
+        if fragment.startswith(self._head):
+            return fragment == self._said()
+        return "<" in fragment and self._cleaned(fragment) == self._said()
 
 
 class Echo:

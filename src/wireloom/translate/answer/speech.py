@@ -39,6 +39,7 @@ class Speech:
         json: whether the answer was asked for as JSON, so that a fence around it comes off.
 
     Attributes:
+        clean: text of fewer than `SHORTEST` characters without a `SPECIAL` one may go to the stream by itself.
         starts_inside: whether the answer showed that answers of this model begin inside a thought; None where it did
             not show either.
     """
@@ -52,15 +53,16 @@ class Speech:
         self._fence = Fence(self._emit) if json else None
         emit = self._emit if self._fence is None else self._fence.feed
         self._markup = Markup(rules, emit, partial(self._think, TAGS), stream.answer_text, self._are_calls)
-        self._texts = Fragments(self._markup.feed)
+        self._texts = Fragments(self._markup.feed, stream.answer_text, self._cleaned)
         self._reasoning: Callable[[str], None] = stream.reasoning
-        self._thoughts = Fragments(self._reasoning)
+        self._thought: list[str] = []
+        self._thoughts = Fragments(self._reason, self.thought_text)
         self._channel: str | None = None
         self._echoes: dict[str, Echo] = {}
         self._known: list[Json] = []  # of the tokens of text that is held back
         self._calls: list[Meant] = []
         self._withdrawn: tuple[str, list[Written]] = ("", [])
-        self._clean = False
+        self.clean = False
         self._lost = lost
         self.starts_inside: bool | None = None
 
@@ -68,8 +70,7 @@ class Speech:
 
     def text(self, content: str) -> None:
         """Take text of the answer."""
-        if self._clean and len(content) < SHORTEST and "<" not in content and "[" not in content:
-            self._texts.passed(content)
+        if self.clean and len(content) < SHORTEST and "<" not in content and "[" not in content:
             self._stream.text(content)
         else:
             self._texts.feed(content)
@@ -82,8 +83,7 @@ class Speech:
             content: the text; empty where the tokens end within a character.
             known: one object for each token, as the contract has it in a text part.
         """
-        if self._clean and "<" not in content and "[" not in content:
-            self._texts.passed(content)
+        if self.clean and len(content) < SHORTEST and "<" not in content and "[" not in content:
             self._stream.text_with_logprobs(content, known)
             return
         self._known = [*known] if self._markup.thinking else self._known + known
@@ -98,15 +98,14 @@ class Speech:
             channel: where it stood; what a second channel repeats is said once.
         """
         if self._thoughts.plain and channel == self._channel and len(content) < SHORTEST:
-            self._thoughts.passed(content)
-            self._reasoning(content)
+            self._reason(content)
         elif content:
             self._markup.pause()
             self._think(channel, content)
 
     def thought_text(self) -> str:
         """All that was said in thought, as far as one channel said it."""
-        return self._thoughts.said()
+        return "".join(self._thought)
 
     def whole_text(self, content: str) -> bool:
         """Take all of the text, as a closing object has it.
@@ -155,8 +154,8 @@ class Speech:
     def _look(self) -> None:
         """See whether the next fragment can pass as it is."""
         fenced = self._fence is not None and not self._fence.plain
-        self._clean = self._markup.plain and self._texts.plain and not fenced and not self._known
-        if not self._clean:
+        self.clean = self._markup.plain and self._texts.plain and not fenced and not self._known
+        if not self.clean:
             self._thoughts.plain = False  # a thought that follows has to let go of what is held
 
     def _emit(self, text: str) -> None:
@@ -168,6 +167,18 @@ class Speech:
         else:
             self._stream.text(text)
 
+    def _reason(self, text: str) -> None:
+        self._thought.append(text)
+        self._reasoning(text)
+
+    def _cleaned(self, text: str) -> str:
+        """What is said of a text with markup in it."""
+        pieces: list[str] = []
+        markup = Markup(self._rules, pieces.append, lambda _: None, lambda: "".join(pieces))
+        markup.feed(text)
+        markup.close(whole=True)
+        return "".join(pieces)
+
     def _verb(self, channel: str) -> Callable[[str], None]:
         return self._stream.summary if channel == SUMMARY else self._stream.reasoning
 
@@ -175,15 +186,14 @@ class Speech:
         if self._channel is None:
             self._channel = channel
             self._reasoning = self._verb(channel)
-            self._thoughts = Fragments(self._reasoning)
         if channel == self._channel:
             self._thoughts.feed(text)
             return
         echo = self._echoes.get(channel)
         if echo is None:
-            echo = self._echoes[channel] = Echo(self._thoughts.said, self._verb(channel))
+            echo = self._echoes[channel] = Echo(self.thought_text, self._verb(channel))
         echo.feed(text)
-        self._clean = False
+        self.clean = False
 
     def settle(self) -> None:
         """Emit what is held of text and thoughts whose form is known."""
@@ -193,7 +203,7 @@ class Speech:
         if self._known and not self._markup.thinking:
             self._stream.text_with_logprobs("", self._known)
         self._known = []
-        self._clean = False
+        self.clean = False
 
     def _close_echoes(self) -> None:
         echoes, self._echoes = self._echoes, {}

@@ -35,10 +35,11 @@ class Choices:
             self._reason = str(reason)
         return self._reason
 
-    def meet(self, index: Any) -> None:
-        """Note the index of a choice: the first one streams."""
+    def meet(self, index: Any) -> Any:
+        """Note the index of a choice; the index of the one that streams, which is the first that came."""
         if self.first is _NOTHING:
             self.first = index
+        return self.first
 
     def live(
         self, index: Any, delta: hot.ChatCompletionStreamResponseDelta

@@ -11,6 +11,7 @@ from wireloom_protocol import hot
 from wireloom.errors import EmptyAnswer, UpstreamRefused
 from wireloom.providers.profile import Profile
 from wireloom.translate.answer.asked import NOTHING, Asked, markup_rules
+from wireloom.translate.answer.repeats import SHORTEST
 from wireloom.translate.answer.speech import Speech
 from wireloom.translate.chat_upstream.beside import Beside
 from wireloom.translate.chat_upstream.calls import Calls, State
@@ -73,9 +74,11 @@ class ChatReader:
         """What of the answer was changed, or could not be emitted, in words for the log."""
         rules = markup_rules(profile, asked, tools)
         self._speech = Speech(stream, tools, rules, self.lost, json=asked.json)
-        self._say = self._speech.text
+        self._say = stream.text
         self._beside = Beside(stream, self._speech, self.lost)
         self._choices = Choices()
+        self._first: Any = self._choices.first
+        self._met: list[Other] = []  # members of the chunk that the contract does not know
         self._state = State()
         self._calls = Calls(stream, tools, self._state, self.lost, profile.web_search_echo)
         self._finish_reason: str | None = None
@@ -104,31 +107,43 @@ class ChatReader:
         if data == DONE or self.done:
             self.done = True
             return
-        others: list[Other] = []
-        chunk = read_chunk(data, others)
+        speech, say = self._speech, self._say
+        chunk = read_chunk(data, self._met)
         if chunk is None:
             return
         if chunk.usage:
             self._usage = chunk.usage
         for choice in chunk.choices or ():
-            if choice.index != self._choices.first:
-                self._choices.meet(choice.index)
+            if choice.index != self._first:
+                self._first = self._choices.meet(choice.index)
             if choice.finish_reason or choice.usage:
                 self._finish_reason = self._choices.reason(choice.index, choice.finish_reason)
                 self._usage = choice.usage or self._usage
             delta = choice.delta
             if not delta:
                 continue
-            if choice.index != self._choices.first:
+            if choice.index != self._first:
                 delta = self._choices.live(choice.index, delta)
             if choice.logprobs:
                 self._probable(delta, choice.logprobs)
             elif any(self._others(delta)):
                 self._several(delta)
-            elif delta.content:
-                self._content(delta.content)
-        for other in others:
-            self._beside.take(other)
+            else:
+                content = delta.content
+                if (
+                    speech.clean
+                    and content.__class__ is str
+                    and len(content) < SHORTEST
+                    and "<" not in content
+                    and "[" not in content
+                ):
+                    say(content)  # nearly every token; the rest of what `Speech.text` does is not for it
+                elif content:
+                    self._content(content)
+        if self._met:
+            met, self._met = self._met, []
+            for other in met:
+                self._beside.take(other)
 
     def close(self) -> list[Json]:
         """The upstream's stream has ended; end the response.
@@ -288,7 +303,7 @@ class ChatReader:
 
     def _content(self, content: str | list[Json]) -> None:
         if isinstance(content, str):
-            self._say(content)
+            self._speech.text(content)
         else:
             for part in content:
                 self._part(part)
@@ -302,7 +317,7 @@ class ChatReader:
         elif isinstance(thinking, str):
             self._speech.thought(thinking, PARTS)
         elif isinstance(part.get("text"), str):
-            self._say(part["text"])
+            self._speech.text(part["text"])
         else:
             self._beside.part(part)
 
