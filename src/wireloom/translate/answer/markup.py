@@ -14,8 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from enum import Enum, auto
-from functools import cache
+from functools import cache, lru_cache
 
 from wireloom.translate.answer import call_markup, place
 from wireloom.translate.answer.call_markup import Written
@@ -33,6 +32,7 @@ from wireloom.translate.answer.dialects import (
 SPECIAL = ("<", "[")
 FIRST = frozenset("<[◁")
 """Characters of which every opener at the beginning of an answer begins with one."""
+_MARK = re.compile(r"[<\[◁]")
 _SPECIAL = re.compile(r"[<\[]")
 # So many openers that stand where no call can begin are a text about markup.
 MOST_TRIES = 100
@@ -63,6 +63,7 @@ NO_RULES = MarkupRules()
 """The rules of an upstream of which nothing is known, for a request without tools."""
 
 
+@lru_cache(maxsize=1000)
 def own_ends(model: str) -> tuple[str, ...]:
     """The end tokens of a model that are words of other texts, so that they count for it alone.
 
@@ -72,13 +73,8 @@ def own_ends(model: str) -> tuple[str, ...]:
     return (ENDING_S,) if ENDS_WITH_S.search(model) else ()
 
 
-class _Mode(Enum):
-    BEFORE = auto()
-    THOUGHT = auto()
-    AFTER = auto()
-    TEXT = auto()
-    CALLS = auto()
-    END = auto()
+# Where the reader is; numbers, since a member of an enumeration is hashed in Python.
+_BEFORE, _THOUGHT, _AFTER, _TEXT, _CALLS, _END = range(6)
 
 
 _CLOSERS: Mapping[str, tuple[str, ...]] = {tag.opener: (tag.closer,) for tag in THOUGHTS}
@@ -131,7 +127,7 @@ class Markup:
         self._ends = tokens.ends
         self._openers = tokens.calls
         self._lead = ""  # white space before the calls that an answer begins with
-        self._mode = _Mode.BEFORE
+        self._mode = _BEFORE
         self._opened = False
         self._thinking: list[str] = []  # the thought that the answer began with, until it is closed
         self._written: list[Written] = []
@@ -141,50 +137,50 @@ class Markup:
         self.refused = False
         self.unclosed = False
         if rules.inside:
-            self._mode = _Mode.THOUGHT
+            self._mode = _THOUGHT
 
     def feed(self, fragment: str) -> None:
         """Take more of the text."""
         self._buffer += fragment
         while self._STEPS[self._mode](self):
             pass
-        self.plain = self._mode is _Mode.TEXT and not self._buffer
+        self.plain = self._mode is _TEXT and not self._buffer
 
     def release(self) -> None:
         """Emit what is held back, now that something else than text follows."""
-        if self._mode is _Mode.CALLS:
+        if self._mode is _CALLS:
             self._no_calls()
             self.feed("")
         rest, self._buffer = self._buffer, ""
-        if self._mode is _Mode.END:
-            self._mode = _Mode.TEXT
-        elif self._mode is _Mode.THOUGHT:
+        if self._mode is _END:
+            self._mode = _TEXT
+        elif self._mode is _THOUGHT:
             self._think(rest)
-        elif self._mode is _Mode.TEXT and rest.rstrip(" \t") in STRAY and self._is_stray(""):
+        elif self._mode is _TEXT and rest.rstrip(" \t") in STRAY and self._is_stray(""):
             self.stray = True
-        elif self._mode is not _Mode.AFTER:
+        elif self._mode is not _AFTER:
             self._say(rest)
 
     @property
     def thinking(self) -> bool:
         """Whether the last text was that of a thought, so that no text of the answer is held."""
-        return self._mode in (_Mode.THOUGHT, _Mode.AFTER)
+        return self._mode in (_THOUGHT, _AFTER)
 
     def pause(self) -> None:
         """A thought comes in a field of its own: no tag goes on behind it, and the answer does not begin inside one."""
-        if self._mode is _Mode.TEXT and self._buffer:
+        if self._mode is _TEXT and self._buffer:
             self.release()
-        if self._mode is _Mode.THOUGHT and not self._begun and not self._opened:
-            self._mode = _Mode.BEFORE
+        if self._mode is _THOUGHT and not self._begun and not self._opened:
+            self._mode = _BEFORE
 
     def withdraw(self) -> tuple[str, list[Written]]:
         """Take back the calls that are held, now that the answer has a call of its own: their text, and the calls."""
-        if self._mode is not _Mode.CALLS:
+        if self._mode is not _CALLS:
             return "", []
         calls = self._last_calls()
         text, self._buffer = self._lead + self._buffer, ""
         self._lead = ""
-        self._mode = _Mode.TEXT
+        self._mode = _TEXT
         return text, calls
 
     def close(self, *, whole: bool) -> list[Written]:
@@ -196,12 +192,12 @@ class Markup:
         Returns:
             The calls in the text.
         """
-        found = self._last_calls() if whole and self._mode in (_Mode.CALLS, _Mode.BEFORE) else []
+        found = self._last_calls() if whole and self._mode in (_CALLS, _BEFORE) else []
         if found:
             self._buffer = ""
             return found
         self.release()
-        if self._rules.inside and self._mode is _Mode.THOUGHT and whole and not self._said():
+        if self._rules.inside and self._mode is _THOUGHT and whole and not self._said():
             # The template did not open a thought this time, so this was the answer.
             self.unclosed = True
             self._say("".join(self._thinking))
@@ -220,7 +216,7 @@ class Markup:
         self._buffer = start[len(opener) :]
         self._opened = True
         if opener in ANSWER_OPENERS:
-            self._mode = _Mode.AFTER
+            self._mode = _AFTER
         else:
             self._begin_thought(_CLOSERS[opener])
         return True
@@ -232,13 +228,13 @@ class Markup:
             self._buffer = start
         elif self._may_be_bare(start):
             return False
-        self._mode = _Mode.TEXT
+        self._mode = _TEXT
         return True
 
     def _begin_thought(self, closers: tuple[str, ...]) -> None:
         self._closers = closers
         self._begun = False
-        self._mode = _Mode.THOUGHT
+        self._mode = _THOUGHT
 
     def _thought_step(self) -> bool:
         if not self._begun:
@@ -248,9 +244,10 @@ class Markup:
             self._begun = self._buffer != "" and not self._may_become(self._buffer, _CLOSERS)
             if not self._begun:
                 return False
-        at, closer = _first(self._buffer, self._closers)
+        marked = _MARK.search(self._buffer) is not None
+        at, closer = _first(self._buffer, self._closers) if marked else (-1, None)
         if closer is None:
-            keep = _overlap(self._buffer, self._closers)
+            keep = _overlap(self._buffer, self._closers) if marked else 0
             cut = len(self._buffer) - keep
             thought, self._buffer = self._buffer[:cut], self._buffer[cut:]
             self._think(thought)
@@ -259,7 +256,7 @@ class Markup:
         self._thinking.clear()
         self._buffer = self._buffer[at + len(closer) :]
         self._opened = True
-        self._mode = _Mode.AFTER
+        self._mode = _AFTER
         return True
 
     def _drop_own_opener(self) -> None:
@@ -277,12 +274,16 @@ class Markup:
             return False
         opener = next((each for each in ANSWER_OPENERS if self._buffer.startswith(each)), None)
         if opener is None:
-            self._mode = _Mode.TEXT
+            self._mode = _TEXT
         else:
             self._buffer = self._buffer[len(opener) :]
         return True
 
     def _text_step(self) -> bool:
+        if not _SPECIAL.search(self._buffer):
+            text, self._buffer = self._buffer, ""
+            self._say(text)
+            return False
         match = self._tokens.search(self._buffer)
         if match is None:
             cut = len(self._buffer) - self._overlap()
@@ -293,18 +294,18 @@ class Markup:
         self._buffer = self._buffer[match.start() :]
         token = match[0]
         if token in self._openers and not self.refused and self._may_call():
-            self._mode = _Mode.CALLS
+            self._mode = _CALLS
             return True
         self._lead = ""
         if token in self._ends:
-            self._mode = _Mode.END
+            self._mode = _END
             return True
         if token in STRAY and self._buffer.rstrip(" \t") == token:
             return False  # what follows decides
         if token in STRAY and self._is_stray(self._buffer[len(token) :]):
             self.stray = True
             self._buffer = self._buffer[len(token) :]
-            self._mode = _Mode.AFTER
+            self._mode = _AFTER
             return True
         self._say(token)
         self._buffer = self._buffer[len(token) :]
@@ -321,14 +322,14 @@ class Markup:
         opener = next((each for each in ANSWER_OPENERS if rest.startswith(each)), None)
         if opener is not None:  # another part of the same answer
             self._buffer = rest[len(opener) :]
-            self._mode = _Mode.AFTER
+            self._mode = _AFTER
         elif rest.startswith(self._openers) and not self.refused:
             self._buffer = rest
-            self._mode = _Mode.CALLS
+            self._mode = _CALLS
         else:
             self._say(self._buffer[:length])
             self._buffer = rest
-            self._mode = _Mode.TEXT
+            self._mode = _TEXT
         return True
 
     # -- calls ---------------------------------------------------------------------------------------------------------
@@ -359,7 +360,7 @@ class Markup:
     def _last_calls(self) -> list[Written]:
         """The calls of an answer that has ended, or none where it holds anything else."""
         rest = self._buffer[self._closed :]
-        if self._mode is _Mode.BEFORE:
+        if self._mode is _BEFORE:
             return self._accepted(call_markup.bare(rest)) if self._may_be_bare(rest.lstrip()) else []
         rest = _without_ends(rest, self._ends)
         row = next((row for opener, row in _BY_OPENER.items() if rest.startswith(opener)), None)
@@ -397,7 +398,7 @@ class Markup:
         self._written.clear()
         self._closed = 0
         self.refused = True
-        self._mode = _Mode.TEXT
+        self._mode = _TEXT
         return True
 
     # -- pieces --------------------------------------------------------------------------------------------------------
@@ -433,14 +434,14 @@ class Markup:
         """Whether a text is the beginning of a token, and not yet one."""
         return any(len(text) < len(token) and token.startswith(text) for token in tokens)
 
-    _STEPS: Mapping[_Mode, Callable[[Markup], bool]] = {
-        _Mode.BEFORE: _before,
-        _Mode.THOUGHT: _thought_step,
-        _Mode.AFTER: _after,
-        _Mode.TEXT: _text_step,
-        _Mode.CALLS: _calls_step,
-        _Mode.END: _end_step,
-    }
+    _STEPS: tuple[Callable[[Markup], bool], ...] = (
+        _before,
+        _thought_step,
+        _after,
+        _text_step,
+        _calls_step,
+        _end_step,
+    )
 
 
 def _alternatives(tokens: Iterable[str]) -> str:

@@ -44,6 +44,11 @@ class Fragments:
         self.plain = False
         self.repeated = False
 
+    @property
+    def holds(self) -> bool:
+        """Whether anything is held back."""
+        return bool(self._held)
+
     def feed(self, fragment: str) -> None:
         """Take a fragment."""
         if not fragment:

@@ -140,6 +140,9 @@ class Speech:
         Returns:
             The calls that stood in the text.
         """
+        if self.clean and not self._withdrawn[0] and not self._thoughts.holds:
+            self._note([])
+            return []
         self._texts.release(ended=True)
         self._thoughts.release(ended=True)
         written = self._markup.close(whole=whole and not called)

@@ -73,12 +73,16 @@ class Beside:
 
     def say(self) -> None:
         """The answer is over: say what a whole message alone said."""
+        if not self.spoken:
+            return
         for text in self._messages or ["".join(self._transcript)]:
             if text and not self._speech.whole_text(text):
                 self._lose("a closing message that differs from the text before it")
 
     def close(self) -> None:
         """All of the text was said: emit sources and pictures."""
+        if not self._sources and not self._pictures:
+            return
         self.cite()
         if self._cited < len(self._sources):
             urls = ", ".join(source["url"][:200] for source in self._sources[self._cited :][:5])

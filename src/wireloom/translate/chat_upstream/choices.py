@@ -21,7 +21,8 @@ class Choices:
 
     def __init__(self) -> None:
         self.first: Any = _NOTHING
-        self._held: dict[int, _Held] = {}
+        self.held: dict[int, _Held] = {}
+        """What the other choices said, by index."""
         self._reason: str | None = None
 
     def reason(self, index: Any, reason: Any) -> str | None:
@@ -52,13 +53,13 @@ class Choices:
         """
         if _number(index) == _number(self.first):
             return delta
-        held = self._held.setdefault(_number(index), _Held())
+        held = self.held.setdefault(_number(index), _Held())
         held.add(delta)
         return _NOTHING
 
     def take(self) -> list[hot.ChatCompletionStreamResponseDelta]:
         """What the other choices said, one choice after the other."""
-        held, self._held = self._held, {}
+        held, self.held = self.held, {}
         return [held[number].delta() for number in sorted(held)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from operator import attrgetter
 from typing import Any
 
@@ -159,14 +160,18 @@ class ChatReader:
             self._speech.interrupt()
             raise cut_off()
         look_at(reason)
-        self._fold()
+        says = self._speech.clean  # so there is text
+        if self._choices.held:
+            self._fold()
         self._beside.say()
-        incomplete = incomplete_of(reason) or self._at_limit()
-        found = self._speech.close(self._calls.names(), whole=incomplete is None)
+        calls = self._calls.names()
+        incomplete = incomplete_of(reason) or (None if calls else self._at_limit())
+        found = self._speech.close(calls, whole=incomplete is None)
         self._beside.close()
         for call in found:
             self._calls.add(call)
-        self._call_of_message()
+        if not calls:
+            self._call_of_message()
         self.called += self._calls.close(cut_short=incomplete is not None)
         if self._codex and incomplete == "content_filter":
             raise UpstreamRefused(
@@ -175,7 +180,7 @@ class ChatReader:
         again = self._calls.echoes() if incomplete is None else []
         if again:
             return self._ask_again(again)
-        if incomplete is None:
+        if incomplete is None and not self.called and not says:
             self._check_said(reason)
         if incomplete is None and self._state:
             self._stream.append_state(self._state.value())
@@ -195,13 +200,11 @@ class ChatReader:
             self._speak(delta)
         for delta in held:
             self._call(delta)
-        if held:
-            self.lost.append("several choices were read as one answer")
+        self.lost.append("several choices were read as one answer")
 
     def _call_of_message(self) -> None:
         """Make the calls that stand in a whole message alone."""
-        calls = [] if self._calls.names() else self._beside.calls
-        for call_id, called in calls:
+        for call_id, called in self._beside.calls:
             function = hot.ChatCompletionMessageToolCallChunkFunction(
                 called.get("name"), called.get("arguments")
             )
@@ -211,7 +214,7 @@ class ChatReader:
         """Whether an answer is as long as was allowed, so that it is cut whatever its status says."""
         limit, counted = self._asked.limit, self._usage
         tokens = counted.completion_tokens if counted else None
-        if limit is None or not isinstance(tokens, int | float) or tokens < limit or self._calls.names():
+        if limit is None or not isinstance(tokens, int | float) or tokens < limit:
             return None
         return "max_output_tokens"
 
@@ -221,7 +224,7 @@ class ChatReader:
         Raises:
             UpstreamError: it does not.
         """
-        if self._calls.names() or self._stream.says_something():
+        if self._stream.says_something():
             return
         named = incomplete_of(reason) is None and (reason or "").lower() in CALLING
         what = f"named a call ({reason}) and sent none" if named else "sent no text, call or refusal"
@@ -333,11 +336,13 @@ CALLING = frozenset({"tool_calls", "function_call", "tool_use", "tool_call"})
 """Reasons which say that the answer ends with a call."""
 
 
+@cache
 def _known(names: tuple[str, ...]) -> tuple[str, ...]:
     """The fields of a delta among some names."""
     return tuple(name for name in names if name in hot.ChatCompletionStreamResponseDelta.__struct_fields__)
 
 
+@cache
 def _reader(names: tuple[str, ...]) -> Callable[[hot.ChatCompletionStreamResponseDelta], tuple[Any, ...]]:
     """What reads some fields of a delta, in order."""
     if len(names) > 1:
