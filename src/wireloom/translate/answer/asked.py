@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from wireloom.providers.profile import Profile
 from wireloom.translate.answer.markup import MarkupRules, own_ends
 from wireloom.translate.tools.base import Tools
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """What a request asked for.
 
     Args:

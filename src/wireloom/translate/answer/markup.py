@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
+import msgspec
+
 from wireloom.translate.answer import call_markup, place
 from wireloom.translate.answer.call_markup import Written
 from wireloom.translate.answer.dialects import (
@@ -40,8 +42,7 @@ MOST_TRIES = 100
 LARGEST_CALL = 4 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class MarkupRules:
+class MarkupRules(msgspec.Struct, frozen=True):
     """What counts as markup in one answer.
 
     Args:

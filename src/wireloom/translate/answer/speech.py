@@ -10,7 +10,6 @@ one thought in two places, a fence around JSON. A plain fragment passes with a f
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 from wireloom.translate.answer.call_markup import Written
 from wireloom.translate.answer.fence import Fence
@@ -52,7 +51,7 @@ class Speech:
         self._rules = rules
         self._fence = Fence(self._emit) if json else None
         emit = self._emit if self._fence is None else self._fence.feed
-        self._markup = Markup(rules, emit, partial(self._think, TAGS), stream.answer_text, self._are_calls)
+        self._markup = Markup(rules, emit, self._think_in_tags, stream.answer_text, self._are_calls)
         self._texts = Fragments(self._markup.feed, stream.answer_text, self._cleaned)
         self._reasoning: Callable[[str], None] = stream.reasoning
         self._thought: list[str] = []
@@ -184,6 +183,9 @@ class Speech:
 
     def _verb(self, channel: str) -> Callable[[str], None]:
         return self._stream.summary if channel == SUMMARY else self._stream.reasoning
+
+    def _think_in_tags(self, text: str) -> None:
+        self._think(TAGS, text)
 
     def _think(self, channel: str, text: str) -> None:
         if self._channel is None:
