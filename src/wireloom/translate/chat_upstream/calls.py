@@ -9,7 +9,7 @@ from wireloom_protocol import hot
 
 from wireloom.errors import UpstreamError
 from wireloom.translate.answer.arguments import decoded, encoded
-from wireloom.translate.answer.meant_call import arguments_of, meant
+from wireloom.translate.answer.meant_call import arguments_of, meant, report
 from wireloom.translate.answer.tool_names import name_in_id, resolve
 from wireloom.translate.hub.items import is_json
 from wireloom.translate.hub.stream import ResponseStream
@@ -316,7 +316,7 @@ class _Call:
         if self.name == self._echo:
             return
         self._tell(self._reader.close(cut_short=cut_short))
-        self._lost += self._reader.report(self.name)
+        self._lost += report(self._tools, self.name, self._reader)
 
     def is_same(self, name: str, arguments: str) -> bool:
         """Whether a whole call is this one once more."""
