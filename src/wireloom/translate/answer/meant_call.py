@@ -98,10 +98,10 @@ def report(tools: Tools, flat_name: str, arguments: ArgumentStream) -> list[str]
         arguments: what has read them, to their end.
     """
     notes = arguments.report(flat_name)
+    if not arguments.free or notes:
+        return notes
     name = tools.restore(flat_name).name
-    if not notes and takes_free_input(tools, flat_name) and is_odd(arguments.text, name):
-        notes.append(ODD_INPUT.format(name))
-    return notes
+    return [ODD_INPUT.format(name)] if is_odd(arguments.text, name) else []
 
 
 def schema_of(tools: Tools, flat_name: str) -> Any:
