@@ -81,10 +81,11 @@ class RelayCall:
         repeats = bool(arguments) and name == self._written != "" and self.whole
         if repeats and self._reader.repeats(arguments):
             return Fragment(self, "", "", True)
-        if name and not self.name:
+        begins = bool(name) and not self.name
+        if begins:
             self._begin(name)
         passed = self._reader.feed(arguments) if arguments else ""
-        shown = self.name if name else ""
+        shown = self.name if begins or name == self.name else ""
         return Fragment(self, shown, passed, (passed, shown) != (function.arguments or "", name))
 
     def close(self, *, cut_short: bool) -> str:
@@ -118,15 +119,19 @@ class Fragment:
         name: the name in it, or an empty text.
         arguments: the arguments in it.
         changed: whether that is not what came.
+
+    Attributes:
+        begins: whether it is the first one of its call.
     """
 
-    __slots__ = ("arguments", "call", "changed", "name")
+    __slots__ = ("arguments", "begins", "call", "changed", "name")
 
     def __init__(self, call: RelayCall, name: str, arguments: str, changed: bool) -> None:
         self.call = call
         self.name = name
         self.arguments = arguments
         self.changed = changed
+        self.begins = False
 
 
 class RelayCalls:
@@ -166,11 +171,10 @@ class RelayCalls:
         found = False
         for chunk in chunks:
             call = self._found.find(chunk)
-            begins = not call.told
-            call.told = True
             fragment = call.feed(chunk)
+            fragment.begins, call.told = not call.told, True
             self._fragments.append(fragment)
-            if begins and not call.call_id:
+            if fragment.begins and not call.call_id:
                 call.call_id, found = self._new_id("call"), True
             found |= fragment.changed or type(chunk.index) is not int or chunk.index != call.index
         return found
@@ -200,16 +204,24 @@ class RelayCalls:
         for fragment, written in zip(self._fragments, calls, strict=False):
             call = fragment.call
             written["index"] = call.index
-            function = written.get("function")
-            if isinstance(function, dict) and fragment.changed:
-                function["arguments"] = fragment.arguments
-                function.pop("name", None)
-                if fragment.name:
-                    function["name"] = fragment.name
+            if fragment.changed:
+                _rewrite(written, fragment)
             if fragment.name:
                 written["id"] = call.call_id
             if "id" in written:
                 written.setdefault("type", "function")
+
+
+def _rewrite(written: Json, fragment: Fragment) -> None:
+    """Write what is passed on into a fragment; who a call is stands in the first one alone."""
+    function = written.get("function")
+    others = function if isinstance(function, dict) else {}
+    kept = {name: value for name, value in others.items() if name not in ("name", "arguments")}
+    named = {"name": fragment.name} if fragment.name else {}
+    written["function"] = {**kept, **named, "arguments": fragment.arguments}
+    if not fragment.begins:
+        written.pop("id", None)
+        written.pop("type", None)
 
 
 def meant_calls(message: Json, tools: Tools, lost: list[str]) -> bool:
