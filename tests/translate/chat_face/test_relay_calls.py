@@ -9,7 +9,7 @@ from tests.support.chat_answers import call, chunk
 from tests.support.chat_grammar import ToldCompletion, check, events
 from tests.support.meant_calls import ARGUMENTS, CLEAN, CMD, EXEC, NAMES, UNREPAIRED, Written
 from wireloom.translate.chat_face.relay import ChatRelay, folded, whole
-from wireloom.translate.chat_face.relay_calls import offered_tools
+from wireloom.translate.chat_face.relay_calls import OfferedTools
 from wireloom.wire.sse import DONE_EVENT
 
 Json: TypeAlias = dict[str, Any]
@@ -17,7 +17,7 @@ FLAT = [
     {"name": "exec_command", "parameters": EXEC["parameters"]},
     {"name": "mcp__tiny-add", "parameters": {"type": "object", "properties": {}}},
 ]
-TOOLS = offered_tools(
+TOOLS = OfferedTools(
     {
         "tools": [
             *({"type": "function", "function": each} for each in FLAT),
@@ -70,8 +70,7 @@ def stream(written: Written, *, apart: bool = True) -> list[bytes]:
         call(0, "c1", written.name, first, type="function"),
         *(call(0, None, None, each) for each in rest),
     ]
-    last = [{}] if apart else []
-    *before, end = [*deltas, *last]
+    *before, end = [*deltas, {}] if apart else deltas
     return [*map(part, before), part(end, "tool_calls"), b"[DONE]"]
 
 
@@ -159,5 +158,5 @@ def test_tools_of_an_odd_form_offer_nothing() -> None:
         "tools": [None, {"type": 5}, {"type": "function", "function": "x"}],
         "functions": {"name": "f"},
     }
-    assert offered_tools(odd).by_flat_name == {}
-    assert list(offered_tools({"functions": [{"name": "f"}]}).by_flat_name) == ["f"]
+    assert OfferedTools(odd).tools.by_flat_name == {}
+    assert list(OfferedTools({"functions": [{"name": "f"}]}).tools.by_flat_name) == ["f"]

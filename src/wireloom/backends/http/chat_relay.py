@@ -14,7 +14,7 @@ from wireloom.backends.http.client import MAX_ANSWER_BYTES
 from wireloom.backends.http.endpoint import Endpoint
 from wireloom.backends.slots import Slots
 from wireloom.translate.chat_face.relay import ChatRelay, folded, whole
-from wireloom.translate.chat_face.relay_calls import offered_tools
+from wireloom.translate.chat_face.relay_calls import OfferedTools
 from wireloom.translate.chat_upstream.chunk import completion
 from wireloom.wire.json import Json
 
@@ -97,8 +97,8 @@ class RelayTurn:
         self._model = model
         self._new_id = new_id
         self._caller = caller
-        self._tools = offered_tools(body)
-        self._relay = ChatRelay(model, new_id, self._tools)
+        self._offered = OfferedTools(body)
+        self._relay = ChatRelay(model, new_id, self._offered)
         caller.exchange.answer = self._relay
 
     def left(self) -> list[ChatFrame]:
@@ -133,7 +133,7 @@ class RelayTurn:
                     streamed, chunk, source = await begun(answer, self._caller.exchange)
                     if not streamed:
                         data = await answer.read(MAX_ANSWER_BYTES, chunk, source)
-                        made = whole(data, self._model, self._new_id, self._tools, self._relay.lost)
+                        made = whole(data, self._model, self._new_id, self._offered, self._relay.lost)
                         self._relay.count(made)
                     else:
                         made = await self._folded(chunk, source)

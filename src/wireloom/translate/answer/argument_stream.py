@@ -242,7 +242,8 @@ class ArgumentStream:
     def _look(self, fragment: str) -> str:
         """A fragment in which the object may end or break."""
         raw = self._raw
-        if raw and fragment[:1] == "{" and fragment.startswith("".join(raw)):
+        # A snapshot is as long as all before it, so at least as long as there are fragments.
+        if raw and fragment[:1] == "{" and len(fragment) >= len(raw) and fragment.startswith("".join(raw)):
             return self._hold(fragment)  # a snapshot, or the same object within itself
         before = "".join(raw[self._scanned :])
         if not self._scanned and fragment[-1:] == "}" and is_json(before + fragment):

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from wireloom_protocol import hot
 
-from wireloom.translate.chat_face.relay_calls import RelayCalls, meant_calls
+from wireloom.translate.chat_face.relay_calls import OfferedTools, RelayCalls, meant_calls
 from wireloom.translate.chat_upstream.chunk import look_at, read_chunk, read_completion
 from wireloom.translate.chat_upstream.usage import usage
 from wireloom.translate.hub.endings import INCOMPLETE
-from wireloom.translate.tools.base import Tools
 from wireloom.translate.upstream_errors import cut_off
 from wireloom.wire.json import Json
 from wireloom.wire.sse import DONE
@@ -50,12 +49,14 @@ class ChatRelay:
     Args:
         model: the model's name as the client knows it, or None where it is the upstream's own.
         new_id: makes an id for a prefix.
-        tools: the tools of the request, as `offered_tools` gives them; None if it offers none.
+        offered: the tools of the request, or None if it offers none.
     """
 
-    def __init__(self, model: str | None, new_id: Callable[[str], str], tools: Tools | None = None) -> None:
+    def __init__(
+        self, model: str | None, new_id: Callable[[str], str], offered: OfferedTools | None = None
+    ) -> None:
         self._model = model
-        self._tools = tools or Tools()
+        self._offered = offered or OfferedTools({})
         self._new_id = new_id
         # What an upstream sends is passed on unread, so the list is where its frames get their type.
         self._frames: list[Any] = []
@@ -136,7 +137,7 @@ class ChatRelay:
         number = int(choice.index or 0)
         known = self._choices.get(number)
         if known is None:
-            known = self._choices[number] = _Choice(self._tools, self._new_id, self.lost)
+            known = self._choices[number] = _Choice(self._offered, self._new_id, self.lost)
         if choice.finish_reason:
             look_at(choice.finish_reason)
             known.finish_reason = choice.finish_reason
@@ -198,7 +199,7 @@ def whole(
     data: bytes,
     model: str | None,
     new_id: Callable[[str], str],
-    tools: Tools | None = None,
+    offered: OfferedTools | None = None,
     lost: list[str] | None = None,
 ) -> ChatCompletion:
     """An answer that was not streamed, as it is passed on.
@@ -207,7 +208,7 @@ def whole(
         data: JSON of a `chat.completion` object.
         model: see `ChatRelay`.
         new_id: see `ChatRelay`.
-        tools: see `ChatRelay`.
+        offered: see `ChatRelay`.
         lost: receives what was repaired, and what could not be, in words for the log.
 
     Raises:
@@ -226,7 +227,7 @@ def whole(
         if not isinstance(message, dict):
             continue
         broken |= _complete(message, MESSAGE)
-        broken |= meant_calls(message, tools or Tools(), [] if lost is None else lost)
+        broken |= meant_calls(message, offered or OfferedTools({}), [] if lost is None else lost)
         for call in message.get("tool_calls") or ():
             if isinstance(call, dict) and not call.get("id"):
                 call["id"], broken = new_id("call"), True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -17,19 +18,27 @@ from wireloom.translate.tools.custom import CustomCall
 from wireloom.wire.json import Json
 
 
-def offered_tools(body: Json) -> Tools:
-    """The tools that a Chat request offers, by the names that its client knows.
+class OfferedTools:
+    """The tools that a Chat request offers, by the names that its client knows; read when they are first needed.
 
     Args:
         body: JSON of the request as it goes upstream.
     """
-    tools = Tools()
-    for tool in _objects(body.get("tools")):
-        kind = tool.get("type")
-        _offer(tools, tool.get(kind) if isinstance(kind, str) else None, free=kind == "custom")
-    for function in _objects(body.get("functions")):
-        _offer(tools, function, free=False)
-    return tools
+
+    def __init__(self, body: Json) -> None:
+        self._tools = body.get("tools")
+        self._functions = body.get("functions")
+
+    @cached_property
+    def tools(self) -> Tools:
+        """The tools, each under its own name."""
+        tools = Tools()
+        for tool in _objects(self._tools):
+            kind = tool.get("type")
+            _offer(tools, tool.get(kind) if isinstance(kind, str) else None, free=kind == "custom")
+        for function in _objects(self._functions):
+            _offer(tools, function, free=False)
+        return tools
 
 
 def _offer(tools: Tools, definition: Any, *, free: bool) -> None:
@@ -138,13 +147,13 @@ class RelayCalls:
     """The calls of one of the answers of a stream.
 
     Args:
-        tools: the tools of the request.
+        offered: the tools of the request.
         new_id: makes an id for a prefix.
         lost: see `RelayCall`.
     """
 
-    def __init__(self, tools: Tools, new_id: Callable[[str], str], lost: list[str]) -> None:
-        self._tools = tools
+    def __init__(self, offered: OfferedTools, new_id: Callable[[str], str], lost: list[str]) -> None:
+        self._offered = offered
         self._new_id = new_id
         self._lost = lost
         self._count = 0
@@ -157,7 +166,7 @@ class RelayCalls:
         return [call.name for call in dict.fromkeys(self._found.calls)]
 
     def _new(self) -> RelayCall:
-        call = RelayCall(self._count, self._tools, self._lost)
+        call = RelayCall(self._count, self._offered.tools, self._lost)
         self._count += 1
         return call
 
@@ -224,12 +233,12 @@ def _rewrite(written: Json, fragment: Fragment) -> None:
         written.pop("type", None)
 
 
-def meant_calls(message: Json, tools: Tools, lost: list[str]) -> bool:
+def meant_calls(message: Json, offered: OfferedTools, lost: list[str]) -> bool:
     """Put the calls of a message that was not streamed as they are meant; whether that changes any.
 
     Args:
         message: an assistant message; it is changed.
-        tools: the tools of the request.
+        offered: the tools of the request.
         lost: receives what was repaired, and what could not be, in words for the log.
     """
     changed = False
@@ -239,7 +248,7 @@ def meant_calls(message: Json, tools: Tools, lost: list[str]) -> bool:
         if not isinstance(function, dict) or not isinstance(function.get("name"), str):
             continue
         written = (function["name"], function.get("arguments"))
-        read = meant(tools, function["name"], _text(function.get("arguments")))
+        read = meant(offered.tools, function["name"], _text(function.get("arguments")))
         function["name"], function["arguments"] = read.flat_name, read.arguments
         lost += read.notes
         changed |= written != (read.flat_name, read.arguments)
