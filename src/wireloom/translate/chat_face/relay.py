@@ -143,7 +143,7 @@ class ChatRelay:
             known.finish_reason = choice.finish_reason
         self.has_output = self.has_output or _says(choice.delta)
         calls = choice.delta.tool_calls if choice.delta else None
-        broken = known.broken(calls) if calls else False
+        broken = known.broken(calls, last=bool(choice.finish_reason)) if calls else False
         if choice.finish_reason and known.called:
             if not calls:
                 known.begin_chunk()

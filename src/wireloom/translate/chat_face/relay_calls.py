@@ -72,14 +72,15 @@ class RelayCall:
         self._tools = tools
         self._lost = lost
         self._written = ""
-        self._reader = arguments_of(tools, "")
+        self.reader = arguments_of(tools, "")
+        """Reads the arguments; the one of the tool that is meant, once the call has a name."""
         self._free = False
         self._closed = False
 
     @property
     def whole(self) -> bool:
         """See `Found.whole`."""
-        return self._reader.whole
+        return self.reader.whole
 
     def feed(self, chunk: hot.ChatCompletionMessageToolCallChunk) -> Fragment:
         """Take a fragment; return what is passed on of it."""
@@ -88,12 +89,12 @@ class RelayCall:
         arguments = _text(function.arguments)
         name = function.name or ""
         repeats = bool(arguments) and name == self._written != "" and self.whole
-        if repeats and self._reader.repeats(arguments):
+        if repeats and self.reader.repeats(arguments):
             return Fragment(self, "", "", True)
         begins = bool(name) and not self.name
         if begins:
             self._begin(name)
-        passed = self._reader.feed(arguments) if arguments else ""
+        passed = self.reader.feed(arguments) if arguments else ""
         shown = self.name if begins or name == self.name else ""
         return Fragment(self, shown, passed, (passed, shown) != (function.arguments or "", name))
 
@@ -106,9 +107,9 @@ class RelayCall:
         if self._closed:
             return ""
         self._closed = True
-        rest = self._reader.close(cut_short=cut_short)
-        self._lost += self._reader.report(self.name)
-        empty = not cut_short and not self._free and not (self._reader.text + rest).strip()
+        rest = self.reader.close(cut_short=cut_short)
+        self._lost += self.reader.report(self.name)
+        empty = not cut_short and not self._free and not (self.reader.text + rest).strip()
         return rest + "{}" if empty else rest
 
     def _begin(self, name: str) -> None:
@@ -116,7 +117,7 @@ class RelayCall:
         self._written, self.name = name, resolved.flat_name
         if resolved.note:
             self._lost.append(resolved.note)
-        self._reader = arguments_of(self._tools, self.name)
+        self.reader = arguments_of(self._tools, self.name)
         self._free = takes_free_input(self._tools, self.name)
 
 
@@ -174,10 +175,19 @@ class RelayCalls:
         """A chunk begins, which may have no fragment of a call."""
         self._fragments = []
 
-    def broken(self, chunks: list[hot.ChatCompletionMessageToolCallChunk]) -> bool:
-        """Take the fragments of a chunk; whether they cannot be passed on as they came."""
+    def broken(self, chunks: list[hot.ChatCompletionMessageToolCallChunk], *, last: bool = False) -> bool:
+        """Take the fragments of a chunk; whether they cannot be passed on as they came.
+
+        Args:
+            chunks: the fragments.
+            last: whether the answer ends with the chunk.
+        """
         self._fragments = []
         found = False
+        if len(chunks) == 1 and not last:
+            usual = self._usual(chunks[0])
+            if usual is not None:
+                return usual
         for chunk in chunks:
             call = self._found.find(chunk)
             fragment = call.feed(chunk)
@@ -187,6 +197,24 @@ class RelayCalls:
                 call.call_id, found = self._new_id("call"), True
             found |= fragment.changed or type(chunk.index) is not int or chunk.index != call.index
         return found
+
+    def _usual(self, chunk: hot.ChatCompletionMessageToolCallChunk) -> bool | None:
+        """Take more arguments of the last call, as nearly every chunk has them; None where it is anything else."""
+        function = chunk.function
+        if chunk.id or not function or function.name or not self._found.calls:
+            return None
+        call, arguments = self._found.calls[-1], function.arguments
+        if type(chunk.index) is not int or chunk.index != call.index or not call.name:
+            return None
+        if type(arguments) is not str or not arguments:
+            return None
+        if self._found.find(chunk) is not call:
+            return None
+        passed = call.reader.feed(arguments)
+        if passed == arguments:
+            return False
+        self._fragments = [Fragment(call, "", passed, True)]
+        return True
 
     def close(self, *, cut_short: bool) -> tuple[bool, list[Json]]:
         """The answer is over.
