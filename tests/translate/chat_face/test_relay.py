@@ -10,6 +10,7 @@ from tests.support.chat_turns import ToolCall, Turn, Usage, closing, completion,
 from tests.support.transcripts import TRANSCRIPTS, Transcript
 from wireloom.errors import GatewayError
 from wireloom.translate.chat_face.relay import ChatRelay, folded, whole
+from wireloom.translate.chat_face.relay_calls import OfferedTools
 from wireloom.translate.chat_upstream import chunk as chat_chunk
 from wireloom.wire.sse import DONE_EVENT, EventReader
 
@@ -30,9 +31,12 @@ def fragment(arguments: str = "", **members: Any) -> Json:
     return {**kind, **members, "function": function}
 
 
-def relayed(*data: bytes, model: str | None = None, done: bool = True) -> bytes:
+TOOLS = OfferedTools({"tools": [{"type": "function", "function": {"name": name}} for name in ("f", "g")]})
+
+
+def relayed(*data: bytes, model: str | None = None, done: bool = True, tools: OfferedTools = TOOLS) -> bytes:
     numbers = iter(range(100))
-    relay = ChatRelay(model, lambda prefix: f"{prefix}_{next(numbers)}")
+    relay = ChatRelay(model, lambda prefix: f"{prefix}_{next(numbers)}", tools)
     for each in (*data, *([b"[DONE]"] if done else [])):
         relay.feed(each)
     relay.close()

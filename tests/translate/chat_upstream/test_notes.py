@@ -12,7 +12,6 @@ from tests.support.chat_answers import STOP, Session, call, chunk
 from tests.support.grammar import Told
 from tests.support.streams import new_stream, unseal
 from wireloom.translate.chat_upstream.chunk import completion
-from wireloom.translate.tools.base import Target, Tools
 
 Json: TypeAlias = dict[str, Any]
 A = '{"a":1}'
@@ -197,7 +196,7 @@ def test_sources_of_an_answer_in_one_piece(calls: Json) -> None:
 
 
 def test_a_source_that_comes_after_its_text_is_reported() -> None:
-    session = Session(tools=Tools([], {"f": Target("f")}))
+    session = Session()
     told = session.read(
         [
             chunk({"content": "It rains."}),

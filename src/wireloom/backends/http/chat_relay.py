@@ -14,6 +14,7 @@ from wireloom.backends.http.client import MAX_ANSWER_BYTES
 from wireloom.backends.http.endpoint import Endpoint
 from wireloom.backends.slots import Slots
 from wireloom.translate.chat_face.relay import ChatRelay, folded, whole
+from wireloom.translate.chat_face.relay_calls import OfferedTools
 from wireloom.translate.chat_upstream.chunk import completion
 from wireloom.wire.json import Json
 
@@ -96,7 +97,8 @@ class RelayTurn:
         self._model = model
         self._new_id = new_id
         self._caller = caller
-        self._relay = ChatRelay(model, new_id)
+        self._offered = OfferedTools(body)
+        self._relay = ChatRelay(model, new_id, self._offered)
         caller.exchange.answer = self._relay
 
     def left(self) -> list[ChatFrame]:
@@ -131,10 +133,11 @@ class RelayTurn:
                     streamed, chunk, source = await begun(answer, self._caller.exchange)
                     if not streamed:
                         data = await answer.read(MAX_ANSWER_BYTES, chunk, source)
-                        made = whole(data, self._model, self._new_id)
+                        made = whole(data, self._model, self._new_id, self._offered, self._relay.lost)
                         self._relay.count(made)
                     else:
                         made = await self._folded(chunk, source)
+                    report(self._relay, self._caller.request_id)
                     await answer.drain(LINGER_SECONDS)
                     return made
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -23,10 +22,9 @@ from wireloom.translate.answer.json_scan import Found, ObjectScan
 from wireloom.translate.answer.schema_fit import fits_at_top, properties
 from wireloom.translate.hub.items import is_json
 
-# A fragment without any of these goes on with a string, a number or a name.
-_odd = re.compile(r"[{}\x00-\x1f]").search
-# `{"arguments"`, as far as it has come.
-_FIRST_NAME = re.compile(r'\{\s*"([^"\\]*)("?)')
+# First names after which an object may be a wrapper, and all their beginnings.
+_WRAPPERS = BESIDE_WRAPPER.union(WRAPPERS)
+_WRAPPING = frozenset(name[:length] for name in _WRAPPERS for length in range(1, len(name) + 1))
 # Shorter fragments that begin with all before them are not taken for snapshots.
 LEAST_SNAPSHOT = 20
 REPAIRED = "the arguments of a call of {} came {}"
@@ -46,6 +44,7 @@ class ArgumentStream:
             everything else is passed on as it comes.
 
     Attributes:
+        free: see above.
         feed: takes a fragment; returns what is passed on of it.
         note: what was repaired, in words for the log; empty where nothing was.
         broken: whether the arguments are not one JSON value in the end, though the answer was not cut short.
@@ -56,7 +55,7 @@ class ArgumentStream:
         self.broken = False
         self.feed: Callable[[str], str] = self._first
         self._schema = schema
-        self._free = free
+        self.free = free
         self._raw: list[str] = []
         """Fragments that were passed on, as they came."""
         self._passed: list[str] | None = None
@@ -67,11 +66,7 @@ class ArgumentStream:
         self._scan = ObjectScan()
         self._scanned = 0
         """How many of the fragments were scanned."""
-        known = properties(schema)
-        self._known = tuple(known)
-        wrapped = () if free or not known else (*WRAPPERS, *BESIDE_WRAPPER)
-        self._wrappers = frozenset(wrapped).difference(known)
-        """First names after which the object may be a wrapper."""
+        self._known = properties(schema)
 
     @property
     def whole(self) -> bool:
@@ -104,7 +99,7 @@ class ArgumentStream:
         else:
             rest = held
             self.broken = bool(passed.strip()) and not is_json(passed)
-        self.broken = self.broken and not self._free and not cut_short
+        self.broken = self.broken and not self.free and not cut_short
         return rest
 
     def report(self, name: str) -> list[str]:
@@ -123,7 +118,7 @@ class ArgumentStream:
         value = decoded(passed)
         if isinstance(value, dict):
             return self._behind_object(value, held)
-        if not self._free:
+        if not self.free:
             rest = self._read(passed, read_arguments(self.text, self._schema))
             if rest is not None:
                 return rest
@@ -137,7 +132,7 @@ class ArgumentStream:
         if again and len(again) < MOST_TIMES and all(each == value for each in again):
             self.note = "said twice"
             return ""
-        if not self._free and is_litter(held):
+        if not self.free and is_litter(held):
             self.note = "with more behind the object"
             return ""
         self.broken = True
@@ -179,10 +174,10 @@ class ArgumentStream:
         self.feed = self._hold
         return ""
 
-    def _pass(self, fragment: str) -> str:
-        """All from here on is passed on."""
+    def _pass(self, fragment: str, go_on: Callable[[str], str] | None = None) -> str:
+        """Pass a fragment on unseen, and all from here on unless something else takes the next one."""
         self._raw.append(fragment)
-        self.feed = self._pass
+        self.feed = go_on or self._pass
         return fragment
 
     def _first(self, fragment: str) -> str:
@@ -192,36 +187,42 @@ class ArgumentStream:
             self._held.append(fragment)
             return ""
         if text[0] != "{":
-            return self._pass(self._released(fragment)) if self._free else self._hold(fragment)
+            return self._pass(self._released(fragment)) if self.free else self._hold(fragment)
         return self._second(self._released(fragment))
 
     def _second(self, fragment: str) -> str:
         """The opening brace, and what follows it up to the first name."""
-        self._head = (self._head + fragment).strip()
-        inside = self._head[1:].lstrip()
+        self._head = head = (self._head + fragment).strip()
+        inside = head[1:].lstrip()
         self.feed = self._second
         if not inside:
             self._raw.append(fragment)
             return fragment
-        if self._free:
-            return self._look(fragment)
+        if self.free:
+            return self._go_on(fragment)
         hollow = inside[0] == "}" and not fits_at_top(self._schema, {})
         if hollow or inside[0] not in '"}':
             return self._hold(fragment)
-        found = _FIRST_NAME.match(self._head) if self._wrappers else None
-        name, end = (found[1], found[2]) if found is not None else ("", '"')
-        if end and name in self._wrappers:
-            return self._hold(fragment)
-        if not end and name and self._may_wrap(name):
+        name, quote, _ = inside[1:].partition('"')
+        if inside == '"':
+            return self._pass(fragment, self._second)
+        if name in _WRAPPING and self._known and self._may_wrap(name, bool(quote)):
+            if quote:
+                return self._hold(fragment)
             self._held.append(fragment)
             return ""
-        fragment = self._released(fragment)
-        return self._look(fragment, self._more if end or name else self._second)
+        return self._go_on(self._released(fragment))
 
-    def _may_wrap(self, name: str) -> bool:
-        """Whether a name that is not complete can become that of a wrapper, and not that of a member."""
-        is_known = any(known.startswith(name) for known in self._known)
-        return not is_known and any(wrapper.startswith(name) for wrapper in self._wrappers)
+    def _go_on(self, fragment: str) -> str:
+        """More of an object, whose first name may stand in it."""
+        is_odd = "}" in fragment or not fragment.isprintable()
+        return self._look(fragment) if is_odd else self._pass(fragment, self._more)
+
+    def _may_wrap(self, name: str, whole: bool) -> bool:
+        """Whether the first name is that of a wrapper, or can become it, and is not that of a member."""
+        if whole:
+            return name in _WRAPPERS and name not in self._known
+        return not any(known.startswith(name) for known in self._known)
 
     def _released(self, fragment: str) -> str:
         """A fragment, behind what was held back for the moment."""
@@ -231,31 +232,36 @@ class ArgumentStream:
 
     def _more(self, fragment: str) -> str:
         """More of an object. Nearly every fragment has nothing in it that an object could end with."""
-        if _odd(fragment):
+        if "}" in fragment or not fragment.isprintable() or fragment[:1] == "{":
             return self._look(fragment)
         self._raw.append(fragment)
         if self._passed is not None:
             self._passed.append(fragment)
         return fragment
 
-    def _look(self, fragment: str, go_on: Callable[[str], str] | None = None) -> str:
-        """A fragment in which the object may end or break.
-
-        Args:
-            fragment: more of the arguments.
-            go_on: what takes the next fragment, where the object goes on.
-        """
+    def _look(self, fragment: str) -> str:
+        """A fragment in which the object may end or break."""
         raw = self._raw
-        if raw and fragment.startswith("{") and fragment.startswith("".join(raw)):
+        # A snapshot is as long as all before it, so at least as long as there are fragments.
+        if raw and fragment[:1] == "{" and len(fragment) >= len(raw) and fragment.startswith("".join(raw)):
             return self._hold(fragment)  # a snapshot, or the same object within itself
-        self.feed = go_on or self._more
-        found = self._catch_up()
+        before = "".join(raw[self._scanned :])
+        if not self._scanned and fragment[-1:] == "}" and is_json(before + fragment):
+            self._keep(fragment, fragment)
+            self.feed = self._behind
+            return fragment
+        self.feed = self._more
+        self._scanned = len(raw) + 1
+        if self._scan.stays_in_string(before + fragment):
+            self._keep(fragment, fragment)
+            return fragment
+        found = self._catch_up(before)
         passed, length = "", 0
         if found is Found.MORE:
             found, passed, length = self._scan.take(fragment)
-        if self._free:
+        if self.free:
             passed = fragment[:length]
-        if found is Found.BROKEN and self._free:
+        if found is Found.BROKEN and self.free:
             return self._pass(fragment)
         if found is not Found.MORE and not raw and not is_json(passed):
             return self._hold(fragment)  # nothing of it was passed on, so any repair can be made
@@ -264,10 +270,10 @@ class ArgumentStream:
             return passed + self._hold(fragment[length:])
         return passed if found is Found.MORE else passed + self._behind(fragment[length:])
 
-    def _catch_up(self) -> Found:
+    def _catch_up(self, before: str) -> Found:
         """Scan the fragments that were passed on unseen."""
-        before = "".join(self._raw[self._scanned :])
-        self._scanned = len(self._raw) + 1
+        if not before:
+            return Found.MORE
         corrected = self._scan.corrected
         found, _, _ = self._scan.take(before)
         self._scan.corrected = corrected  # they had been passed on as they were
@@ -280,7 +286,7 @@ class ArgumentStream:
         if self._passed is not None:
             self._passed.append(passed)
         self._raw.append(raw)
-        self.note = self._scan.corrected if not self._free else ""
+        self.note = self._scan.corrected if not self.free else ""
 
     def _behind(self, fragment: str) -> str:
         """What follows a whole object: white space, as some upstreams send it, or more than one object."""

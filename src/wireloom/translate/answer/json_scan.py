@@ -37,6 +37,11 @@ class ObjectScan:
         self._in_string = False
         self._cut_escape = False
 
+    def stays_in_string(self, text: str) -> bool:
+        """Whether more of the text goes on with the string that is open, so that nothing of it matters."""
+        inside = self._in_string and not self._cut_escape
+        return inside and '"' not in text and text[-1:] != "\\" and text.isprintable()
+
     def take(self, text: str) -> tuple[Found, str, int]:
         """Take more of the text.
 

@@ -11,7 +11,10 @@ from wireloom.translate.answer.schema_fit import fits
 from wireloom.translate.answer.tool_names import resolve
 from wireloom.translate.tools.base import Tools
 from wireloom.translate.tools.custom import CustomCall
-from wireloom.translate.tools.free_input import INPUT, unwrap, wrap
+from wireloom.translate.tools.free_input import is_odd, unwrap, wrap
+from wireloom.translate.tools.patch_text import PATCH_TOOLS, PatchText
+
+ODD_INPUT = "the input of a call of {} came in another form than the one that was asked for"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +44,7 @@ def meant(tools: Tools, name: str, arguments: str) -> Meant:
     flat = resolved.flat_name
     notes = [resolved.note] if resolved.note else []
     if takes_free_input(tools, flat):
-        value = decoded(arguments)
-        is_input = isinstance(value, dict) and value.keys() == {INPUT} and isinstance(value[INPUT], str)
-        return Meant(flat, arguments if is_input else wrap(unwrap(arguments)), notes)
+        return Meant(flat, *_free(tools.restore(flat).name, arguments, notes))
     reading = read_arguments(arguments, schema_of(tools, flat))
     if reading is None:
         notes.append(NOT_READ.format(flat))
@@ -51,6 +52,16 @@ def meant(tools: Tools, name: str, arguments: str) -> Meant:
     if reading.note:
         notes.append(REPAIRED.format(flat, reading.note))
     return Meant(flat, reading.text, notes)
+
+
+def _free(name: str, arguments: str, notes: list[str]) -> tuple[str, list[str]]:
+    """The arguments with which a custom tool is called, and the notes on them."""
+    if not is_odd(arguments, name):
+        return arguments, notes
+    patch = PatchText() if name in PATCH_TOOLS else None
+    text = unwrap(arguments, name)
+    text = text if patch is None else patch.feed(text) + patch.close()
+    return wrap(text), [*notes, ODD_INPUT.format(name)]
 
 
 def valid(tools: Tools, flat_name: str, arguments: str) -> bool:
@@ -76,6 +87,21 @@ def arguments_of(tools: Tools, flat_name: str) -> ArgumentStream:
         flat_name: the name under which a tool is offered, or any other.
     """
     return ArgumentStream(schema_of(tools, flat_name), free=takes_free_input(tools, flat_name))
+
+
+def report(tools: Tools, flat_name: str, arguments: ArgumentStream) -> list[str]:
+    """What of the arguments of a call was repaired, or could not be, in words for the log.
+
+    Args:
+        tools: the tools of the request.
+        flat_name: the name under which the tool is offered.
+        arguments: what has read them, to their end.
+    """
+    notes = arguments.report(flat_name)
+    if not arguments.free or notes:
+        return notes
+    name = tools.restore(flat_name).name
+    return [ODD_INPUT.format(name)] if is_odd(arguments.text, name) else []
 
 
 def schema_of(tools: Tools, flat_name: str) -> Any:

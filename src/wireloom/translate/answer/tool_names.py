@@ -169,12 +169,14 @@ def resolve(tools: Tools, name: str) -> Resolved:
     """The one offered tool that a name can mean.
 
     A name that is offered always means its tool. Any other name means a tool only if no second one can be meant.
+    Where no tool is offered, no name is looked at.
 
     Args:
         tools: the tools of the request.
         name: the name as the model wrote it.
     """
-    if name in tools.by_flat_name or name in tools.native:
+    offered = bool(tools.by_flat_name or tools.native)
+    if not offered or name in tools.by_flat_name or name in tools.native:
         return Resolved(name)
     shown = repr(name[:100])
     meant: set[str] = set()

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from wireloom_protocol import hot
 
-from wireloom.translate.chat_upstream.calls import Finder
+from wireloom.translate.chat_face.relay_calls import OfferedTools, RelayCalls, meant_calls
 from wireloom.translate.chat_upstream.chunk import look_at, read_chunk, read_completion
 from wireloom.translate.chat_upstream.usage import usage
 from wireloom.translate.hub.endings import INCOMPLETE
-from wireloom.translate.hub.items import is_json
 from wireloom.translate.upstream_errors import cut_off
 from wireloom.wire.json import Json
 from wireloom.wire.sse import DONE
@@ -50,10 +49,14 @@ class ChatRelay:
     Args:
         model: the model's name as the client knows it, or None where it is the upstream's own.
         new_id: makes an id for a prefix.
+        offered: the tools of the request, or None if it offers none.
     """
 
-    def __init__(self, model: str | None, new_id: Callable[[str], str]) -> None:
+    def __init__(
+        self, model: str | None, new_id: Callable[[str], str], offered: OfferedTools | None = None
+    ) -> None:
         self._model = model
+        self._offered = offered or OfferedTools({})
         self._new_id = new_id
         # What an upstream sends is passed on unread, so the list is where its frames get their type.
         self._frames: list[Any] = []
@@ -64,7 +67,7 @@ class ChatRelay:
         self.called: list[str] = []
         """Names of the functions that were called."""
         self.lost: list[str] = []
-        """What of the answer was not passed on: nothing."""
+        """What was not passed on as it came, and what could not be repaired, in words for the log."""
         self.has_output = False
         """Whether anything of an answer was said."""
         self.response: Json = {"status": "in_progress", "usage": None}
@@ -82,14 +85,14 @@ class ChatRelay:
         chunk = read_chunk(data)
         if chunk is None:
             return
+        if not self._head:
+            head = {"id": chunk.id, "created": chunk.created, "model": self._model or chunk.model}
+            self._head = {name: value for name, value in head.items() if value is not msgspec.UNSET}
         broken = not isinstance(chunk.choices, list)
         for choice in chunk.choices or ():
             broken |= self._choice(choice)
         if chunk.usage:
             self.response["usage"] = usage(chunk.usage)
-        if not self._head:
-            head = {"id": chunk.id, "created": chunk.created, "model": self._model or chunk.model}
-            self._head = {name: value for name, value in head.items() if value is not msgspec.UNSET}
         if broken or self._model is not None:
             data = self._mended(data)
         self._frames.append(b"data: " + data.replace(b"\n", b"\ndata: ") + b"\n\n")
@@ -112,23 +115,40 @@ class ChatRelay:
         for index, choice in sorted(self._choices.items()):
             self.called += choice.called
             if choice.finish_reason is None:
-                reason = "tool_calls" if choice.called else "stop"
-                end = {"index": index, "delta": {}, "finish_reason": reason}
-                made = {**self._head, "object": "chat.completion.chunk", "choices": [end]}
-                self._frames.append(b"data: " + msgspec.json.encode(made) + b"\n\n")
+                choice.begin_chunk()
+                self._finish_calls(index, choice, None)
+                self._make(index, {}, "tool_calls" if choice.called else "stop")
+
+    def _finish_calls(self, index: int, choice: _Choice, reason: str | None) -> bool:
+        """Say the rest of the calls before the answer's end; tells whether the chunk that ends it has changed."""
+        changed, before = choice.close(cut_short=INCOMPLETE.get(reason or "stop") is not None)
+        if before:
+            self._make(index, {"tool_calls": before}, None)
+        return changed
+
+    def _make(self, index: int, delta: Json, reason: str | None) -> None:
+        """Send a chunk of the gateway's own."""
+        choice = {"index": index, "delta": delta, "finish_reason": reason}
+        made = {**self._head, "object": "chat.completion.chunk", "choices": [choice]}
+        self._frames.append(b"data: " + msgspec.json.encode(made) + b"\n\n")
 
     def _choice(self, choice: hot.CreateChatCompletionStreamResponseChoice) -> bool:
         """Take one answer's part of a chunk; tells whether it has to be mended."""
         number = int(choice.index or 0)
         known = self._choices.get(number)
         if known is None:
-            known = self._choices[number] = _Choice(self._new_id)
+            known = self._choices[number] = _Choice(self._offered, self._new_id, self.lost)
         if choice.finish_reason:
             look_at(choice.finish_reason)
             known.finish_reason = choice.finish_reason
         self.has_output = self.has_output or _says(choice.delta)
         calls = choice.delta.tool_calls if choice.delta else None
-        return known.broken(calls) if calls else False
+        broken = known.broken(calls, last=bool(choice.finish_reason)) if calls else False
+        if choice.finish_reason and known.called:
+            if not calls:
+                known.begin_chunk()
+            broken |= self._finish_calls(number, known, choice.finish_reason)
+        return broken
 
     def count(self, made: bytes) -> None:
         """Take an answer that was not streamed, for the log and the counters alone.
@@ -169,81 +189,27 @@ def _says(delta: hot.ChatCompletionStreamResponseDelta | msgspec.UnsetType | Non
     )
 
 
-class _Call:
-    """One call while its fragments arrive."""
-
-    def __init__(self, index: int) -> None:
-        self.index = index
-        self.call_id = ""
-        self.name = ""
-        self.told = False
-        self._arguments: list[str] = []
-
-    @property
-    def whole(self) -> bool:
-        """See `Found.whole`."""
-        return is_json("".join(self._arguments))
-
-    def feed(self, chunk: hot.ChatCompletionMessageToolCallChunk) -> None:
-        self.call_id = self.call_id or chunk.id or ""
-        if chunk.function:
-            self.name = self.name or chunk.function.name or ""
-            if isinstance(chunk.function.arguments, str):
-                self._arguments.append(chunk.function.arguments)
-
-
-class _Choice:
+class _Choice(RelayCalls):
     """One of the answers of a stream."""
 
-    def __init__(self, new_id: Callable[[str], str]) -> None:
-        self.finish_reason: str | None = None
-        self._new_id = new_id
-        self._count = 0
-        self._found = Finder(self._new)
-        self._fragments: list[_Call] = []  # of the chunk that is being read
-
-    @property
-    def called(self) -> list[str]:
-        """Names of the functions that were called."""
-        return [call.name for call in dict.fromkeys(self._found.calls)]
-
-    def _new(self) -> _Call:
-        call = _Call(self._count)
-        self._count += 1
-        return call
-
-    def broken(self, chunks: list[hot.ChatCompletionMessageToolCallChunk]) -> bool:
-        """Take the fragments of a chunk; tells whether a client could not tell which calls they are of."""
-        self._fragments = []
-        found = False
-        for chunk in chunks:
-            call = self._found.find(chunk)
-            self._fragments.append(call)
-            begins = not call.told
-            call.told = True
-            call.feed(chunk)
-            if begins and not call.call_id:
-                call.call_id, found = self._new_id("call"), True
-            found |= type(chunk.index) is not int or chunk.index != call.index
-        return found
-
-    def mend(self, calls: list[Json]) -> None:
-        """Say in the fragments of the last chunk which calls they are of."""
-        for call, fragment in zip(self._fragments, calls, strict=False):
-            fragment["index"] = call.index
-            if fragment.get("function", {}).get("name"):
-                fragment["id"] = call.call_id
-            if "id" in fragment:
-                fragment.setdefault("type", "function")
+    finish_reason: str | None = None
 
 
-def whole(data: bytes, model: str | None, new_id: Callable[[str], str]) -> ChatCompletion:
+def whole(
+    data: bytes,
+    model: str | None,
+    new_id: Callable[[str], str],
+    offered: OfferedTools | None = None,
+    lost: list[str] | None = None,
+) -> ChatCompletion:
     """An answer that was not streamed, as it is passed on.
 
     Args:
         data: JSON of a `chat.completion` object.
         model: see `ChatRelay`.
         new_id: see `ChatRelay`.
+        offered: see `ChatRelay`.
+        lost: receives what was repaired, and what could not be, in words for the log.
 
     Raises:
         UpstreamError: the upstream reports a failure, or this is no completion.
@@ -261,6 +227,7 @@ def whole(data: bytes, model: str | None, new_id: Callable[[str], str]) -> ChatC
         if not isinstance(message, dict):
             continue
         broken |= _complete(message, MESSAGE)
+        broken |= meant_calls(message, offered or OfferedTools({}), [] if lost is None else lost)
         for call in message.get("tool_calls") or ():
             if isinstance(call, dict) and not call.get("id"):
                 call["id"], broken = new_id("call"), True

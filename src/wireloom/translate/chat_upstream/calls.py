@@ -8,8 +8,9 @@ from typing import Any, Generic, Protocol, TypeVar
 from wireloom_protocol import hot
 
 from wireloom.errors import UpstreamError
+from wireloom.translate.answer.argument_stream import ArgumentStream
 from wireloom.translate.answer.arguments import decoded, encoded
-from wireloom.translate.answer.meant_call import Meant, arguments_of, meant
+from wireloom.translate.answer.meant_call import Meant, arguments_of, meant, report
 from wireloom.translate.answer.tool_names import name_in_id, resolve
 from wireloom.translate.hub.items import is_json
 from wireloom.translate.hub.stream import ResponseStream
@@ -113,6 +114,10 @@ class Finder(Generic[C]):
     def find(self, chunk: hot.ChatCompletionMessageToolCallChunk) -> C:
         """The call that a fragment is of; it may be a new one."""
         named = bool(chunk.function and chunk.function.name)
+        if not named and not chunk.id and self.calls and isinstance(chunk.index, int):
+            last = self.calls[-1]
+            if self._by_index.get(chunk.index) is last:
+                return last  # nearly every fragment is more of the last call
         call = self._find(chunk.id or None, chunk.index, named)
         if chunk.id:
             self._by_id[chunk.id] = call
@@ -212,7 +217,8 @@ class Calls:
         Raises:
             UpstreamError: a call has no name, so it is none, or goes on behind its end.
         """
-        self._close_older()
+        if self._older[0]:
+            self._close_older()
         calls = list(dict.fromkeys(self._found.calls))
         for call in calls:
             call.close(cut_short=cut_short)
@@ -227,8 +233,6 @@ class Calls:
         """Tell a call in the older form, unless it is one of those in the newer form once more."""
         name, arguments = self._older
         self._older = ["", ""]
-        if not name:
-            return
         call = meant(self._tools, name, arguments)
         if any(other.is_same(call.flat_name, call.arguments) for other in self._found.calls):
             self._lost.append(f"the call of {name[:100]!r} came twice, the second time in the older form")
@@ -282,7 +286,8 @@ class _Call:
         self._echo = echo
         self._written = ""
         """The name as the model wrote it."""
-        self._reader = arguments_of(tools, "")
+        self._reader: ArgumentStream | None = None
+        """Reads the arguments, once the tool is known."""
         self.call_id = ""
         self.told_id = ""
         self.name = ""
@@ -296,11 +301,12 @@ class _Call:
     @property
     def whole(self) -> bool:
         """Whether the arguments are a JSON value already."""
-        return is_json(self.arguments) if self.name == self._echo else self._reader.whole
+        return is_json(self.arguments) if self._reader is None else self._reader.whole
 
     def feed(self, call_id: str, name: str, arguments: Any) -> None:
         """Take a fragment; each of its parts may be empty."""
-        self.call_id = self.call_id or call_id
+        if call_id and not self.call_id:
+            self.call_id = call_id
         if not isinstance(arguments, str):
             arguments = encoded(arguments)
         if name:
@@ -308,11 +314,14 @@ class _Call:
                 return
             if not self.name:
                 self._begin(name)
-        self.arguments += arguments
-        if not self.name or self.name == self._echo:
+                arguments, self.arguments = self.arguments + arguments, ""
+        reader = self._reader
+        if reader is None:
+            self.arguments += arguments
             return
-        arguments, self.arguments = self.arguments, ""
-        self._tell(self._reader.feed(arguments))
+        passed = reader.feed(arguments) if arguments else ""
+        if passed:
+            self._tell(passed)
 
     def close(self, *, cut_short: bool) -> None:
         """The call is over, or the answer is.
@@ -327,14 +336,15 @@ class _Call:
                 return
             self._lost.append(f"the call {self.call_id[:100]!r} has no name and was read as {named}")
             self.feed("", named, "")
-        if self.name == self._echo:
+        if self._reader is None:
             return
         self._tell(self._reader.close(cut_short=cut_short))
-        self._lost += self._reader.report(self.name)
+        self._lost += report(self._tools, self.name, self._reader)
 
     def is_same(self, name: str, arguments: str) -> bool:
         """Whether a whole call is this one once more."""
-        return self.name == name and decoded(self._reader.text) == decoded(arguments)
+        said = self.arguments if self._reader is None else self._reader.text
+        return self.name == name and decoded(said) == decoded(arguments)
 
     def _tell(self, arguments: str) -> None:
         try:
@@ -348,7 +358,7 @@ class _Call:
         """Whether this is the whole call once more, as some upstreams have it at the end of an answer."""
         if not arguments or name != self._written or not self.whole:
             return False
-        return arguments == self.arguments if self.name == self._echo else self._reader.repeats(arguments)
+        return arguments == self.arguments if self._reader is None else self._reader.repeats(arguments)
 
     def _begin(self, name: str) -> None:
         self._written = self.name = name

@@ -8,7 +8,7 @@ import msgspec
 
 from wireloom.errors import UpstreamError
 from wireloom.translate.answer.argument_stream import ArgumentStream
-from wireloom.translate.answer.meant_call import Meant, arguments_of
+from wireloom.translate.answer.meant_call import Meant, arguments_of, report
 from wireloom.translate.answer.tool_names import resolve
 from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.responses_upstream.output import Told
@@ -36,7 +36,7 @@ class UpstreamCalls:
         self._stream = stream
         self._tools = tools
         self._lost = lost
-        self._readers: dict[Told, ArgumentStream] = {}
+        self._readers: dict[Told, tuple[str, ArgumentStream]] = {}
         self._waiting: dict[Told, list[str]] = {}
         self.called: list[str] = []
         """Names of the functions that were called, as upstream knows them."""
@@ -88,10 +88,10 @@ class UpstreamCalls:
             return
         if not item.said("call").strip() and not cut_short:
             self._tell(item, "{}")
-        reader = self._readers.get(item)
-        if reader is not None:
+        if item in self._readers:
+            name, reader = self._readers[item]
             self._pass_on(item, reader.close(cut_short=cut_short))
-            self._lost += reader.report(item.name)
+            self._lost += report(self._tools, name, reader)
 
     def _name(self, item: Told) -> None:
         if item.begun or not item.name:
@@ -106,7 +106,7 @@ class UpstreamCalls:
         tool = self._tools.restore(name)
         custom = item.kind == "custom_tool_call"
         if not custom:
-            self._readers[item] = arguments_of(self._tools, name)
+            self._readers[item] = name, arguments_of(self._tools, name)
         self._stream.call(
             item,
             item.call_id or item.id or self._stream.new_id("call"),
@@ -150,8 +150,10 @@ class UpstreamCalls:
             self._waiting.setdefault(item, []).append(text)
 
     def _tell(self, item: Told, text: str) -> None:
-        reader = self._readers.get(item)
-        self._pass_on(item, text if reader is None else reader.feed(text))
+        if item in self._readers:
+            _, reader = self._readers[item]
+            text = reader.feed(text)
+        self._pass_on(item, text)
 
     def _pass_on(self, item: Told, text: str) -> None:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -67,7 +67,9 @@ def offer(body: m.CreateResponse, sent: Json, profile: Profile, options: Options
     given: list[Json] = sent.get("tools") or []
     whole = [_unwrapped(tool) for tool in given if tool["type"] in kept]
     allowed = [each for tool in whole if (each := _without(tool, options.denied_tools)) is not None]
-    flat.native |= {tool["name"] for tool in allowed if isinstance(tool.get("name"), str)}
+    items = sent.get("input") if isinstance(sent.get("input"), list) else ()
+    brought = [tool for item in items or () if item.get("type") in kept for tool in item.get("tools") or ()]
+    flat.native |= {name for tool in (*allowed, *brought) for name in _names(tool)}
     offered = Offer([*allowed, *_functions(flat, given)], flat, sent.get("tool_choice"))
     if not profile.responses.complete and offered.choice is not None:
         _choose(offered, profile, losses)
@@ -91,6 +93,14 @@ def _unwrapped(tool: Json) -> Json:
     """A tool as the client sent it."""
     member: Json = tool["member"] if tool["type"] == "unknown" else tool
     return member
+
+
+def _names(tool: Json) -> Iterator[str]:
+    """The name of a tool, and those of the tools in it where it is a namespace."""
+    if isinstance(tool.get("name"), str):
+        yield tool["name"]
+    for member in tool["tools"] if tool.get("type") == "namespace" else ():
+        yield from _names(member)
 
 
 def _without(tool: Json, denied: frozenset[str], namespace: str | None = None) -> Json | None:

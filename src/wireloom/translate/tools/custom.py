@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from wireloom_protocol import hot
@@ -21,6 +22,7 @@ from wireloom.translate.tools.base import (
     plain_output,
 )
 from wireloom.translate.tools.free_input import INPUT, FreeInput, unwrap, wrap
+from wireloom.translate.tools.patch_text import PATCH_TOOLS, PatchText
 from wireloom.wire.json import Json
 
 INPUT_DESCRIPTION = "The tool's input, exactly as the tool takes it."
@@ -81,18 +83,24 @@ class CustomCall(CallItem):
     def __init__(self, *at: Any) -> None:
         super().__init__(*at)
         self.item["input"] = ""
-        self._reader = FreeInput(unwrap)
+        name = self.item["name"]
+        self._reader = FreeInput(partial(unwrap, name=name))
+        self._patch = PatchText() if name in PATCH_TOOLS else None
         self._input: list[str] = []
 
     def feed(self, fragment: str) -> str:
         """See `CallItem.feed`: the input in it."""
         text = self._reader.feed(fragment)
+        if self._patch is not None:
+            text = self._patch.feed(text)
         self._input.append(text)
         return text
 
     def rest(self, *, whole: bool) -> str:
         """See `CallItem.rest`."""
         text = self._reader.close()
+        if self._patch is not None:
+            text = self._patch.feed(text) + self._patch.close()
         self._input.append(text)
         return text
 

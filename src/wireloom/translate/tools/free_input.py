@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
 
 import msgspec
 
 from wireloom.translate.hub.items import is_json
+from wireloom.translate.tools.patch_text import PATCH_TOOLS, PatchText, patch_in_json
 from wireloom.wire.json import Json
 
 # The field that carries free-form input, and those that models are known to use in its place.
@@ -132,23 +135,71 @@ def wrap(text: str) -> str:
     return msgspec.json.encode({INPUT: text}).decode()
 
 
-def unwrap(arguments: str) -> str:
+def unwrap(arguments: str, name: str | None = None) -> str:
     """The free-form input in a call's arguments.
 
-    Models that were asked for `{"input": ...}` also send another lone string field, or the bare text.
+    Models that were asked for `{"input": ...}` also send another lone string field, the bare text, the object as a
+    JSON string, or a command: a list of the tool's name and the text.
+
+    Args:
+        arguments: as the model wrote them.
+        name: of the tool, or None where it is not known.
     """
     try:
         value = msgspec.json.decode(arguments)
     except (msgspec.MsgspecError, RecursionError):
         return arguments
+    if name in PATCH_TOOLS:
+        patch = patch_in_json(value)
+        if patch is not None:
+            return patch
+    text = _text_of(value, name)
+    return arguments if text is None else text
+
+
+def is_odd(arguments: str, name: str) -> bool:
+    """Whether input came in another form than the one that was asked for.
+
+    Args:
+        arguments: as the model wrote them.
+        name: of the tool.
+    """
+    try:
+        value = msgspec.json.decode(arguments)
+    except (msgspec.MsgspecError, RecursionError):
+        return True
+    text = value.get(INPUT) if isinstance(value, dict) and len(value) == 1 else None
+    if not isinstance(text, str):
+        return True
+    if name not in PATCH_TOOLS:
+        return False
+    patch = PatchText()
+    return patch.feed(text) + patch.close() != text
+
+
+def _text_of(value: Any, name: str | None) -> str | None:
     if isinstance(value, str):
-        return value
+        inner = _wrapped_again(value)
+        return value if inner is None else inner
+    if isinstance(value, list):
+        is_command = len(value) == 2 and value[0] == name and isinstance(value[1], str)
+        return value[1] if is_command else None
     if isinstance(value, dict):
-        for name in _candidates(value):
-            text = value[name]
-            if isinstance(text, str):
+        for member in _candidates(value):
+            given = value[member]
+            text = given if isinstance(given, str) else _text_of(given, name)
+            if text is not None and isinstance(given, str | list):
                 return text
-    return arguments
+    return None
+
+
+def _wrapped_again(text: str) -> str | None:
+    """The input in a text that is itself the object that was asked for."""
+    value: Any = None
+    with suppress(msgspec.MsgspecError, RecursionError, UnicodeEncodeError):
+        value = msgspec.json.decode(text)
+    inner = value[INPUT] if isinstance(value, dict) and value.keys() == {INPUT} else None
+    return inner if isinstance(inner, str) else None
 
 
 def _candidates(value: Json) -> Iterator[str]:
