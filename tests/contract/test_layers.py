@@ -42,7 +42,7 @@ WITHIN_TRANSLATE: Sequence[Collection[str]] = (
     ["hub"],
     ["tools"],
     ["conversation"],
-    ["options", "upstream_errors", "compaction"],
+    ["options", "failures", "compaction"],
     ["chat_upstream"],
     ["responses_upstream"],
     ["codex", "chat_face"],

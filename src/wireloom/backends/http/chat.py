@@ -15,10 +15,10 @@ from typing import Any
 import msgspec
 
 from wireloom.backends.base import Ask, Caller, Modality, ModelInfo, Turn
-from wireloom.backends.http.answers import LINGER_SECONDS, batches, begun, report
+from wireloom.backends.http.answers import LINGER_SECONDS, batches, begun, read_whole, report
 from wireloom.backends.http.catalogue import of_profile
 from wireloom.backends.http.chat_relay import PATH, RelayTurn, outgoing
-from wireloom.backends.http.client import MAX_ANSWER_BYTES, Upstream
+from wireloom.backends.http.client import Upstream
 from wireloom.backends.http.endpoint import Endpoint
 from wireloom.backends.http.token_count import count
 from wireloom.backends.slots import Slots
@@ -252,7 +252,7 @@ class ChatTurn:
                                 async for events in told:
                                     yield events
                         else:
-                            whole = await answer.read(MAX_ANSWER_BYTES, chunk, source)
+                            whole = await read_whole(answer, chunk, source, self._reader.lost)
                             self._reader.feed(completion(whole))
                         again = self._reader.close()
                         if not again:

@@ -16,9 +16,9 @@ from wireloom_protocol import hot
 from wireloom.translate.chat_upstream.calls import Finder
 from wireloom.translate.chat_upstream.chunk import look_at, read_chunk, read_completion
 from wireloom.translate.chat_upstream.usage import usage
+from wireloom.translate.failures import cut_off
 from wireloom.translate.hub.endings import INCOMPLETE
 from wireloom.translate.hub.items import is_json
-from wireloom.translate.upstream_errors import cut_off
 from wireloom.wire.json import Json
 from wireloom.wire.sse import DONE
 from wireloom_runtime.operations import Encoded
@@ -84,7 +84,7 @@ class ChatRelay:
             return
         broken = not isinstance(chunk.choices, list)
         for choice in chunk.choices or ():
-            broken |= self._choice(choice)
+            broken |= self._choice(choice, data)
         if chunk.usage:
             self.response["usage"] = usage(chunk.usage)
         if not self._head:
@@ -117,14 +117,14 @@ class ChatRelay:
                 made = {**self._head, "object": "chat.completion.chunk", "choices": [end]}
                 self._frames.append(b"data: " + msgspec.json.encode(made) + b"\n\n")
 
-    def _choice(self, choice: hot.CreateChatCompletionStreamResponseChoice) -> bool:
+    def _choice(self, choice: hot.CreateChatCompletionStreamResponseChoice, data: bytes) -> bool:
         """Take one answer's part of a chunk; tells whether it has to be mended."""
         number = int(choice.index or 0)
         known = self._choices.get(number)
         if known is None:
             known = self._choices[number] = _Choice(self._new_id)
         if choice.finish_reason:
-            look_at(choice.finish_reason)
+            look_at(choice.finish_reason, data)
             known.finish_reason = choice.finish_reason
         self.has_output = self.has_output or _says(choice.delta)
         calls = choice.delta.tool_calls if choice.delta else None

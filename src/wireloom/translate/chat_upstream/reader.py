@@ -11,14 +11,14 @@ from wireloom_protocol import hot
 from wireloom.errors import UpstreamRefused
 from wireloom.providers.profile import Profile
 from wireloom.translate.chat_upstream.calls import Calls, State
-from wireloom.translate.chat_upstream.chunk import look_at, read_chunk
+from wireloom.translate.chat_upstream.chunk import explain, look_at, read_chunk
 from wireloom.translate.chat_upstream.think_tags import ThinkTags
 from wireloom.translate.chat_upstream.usage import usage
+from wireloom.translate.failures import cut_off
 from wireloom.translate.hub.endings import INCOMPLETE
 from wireloom.translate.hub.logprobs import logprob
 from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.tools.base import Tools
-from wireloom.translate.upstream_errors import cut_off
 from wireloom.wire.json import Json
 from wireloom.wire.sse import DONE
 
@@ -82,6 +82,7 @@ class ChatReader:
             if choice.finish_reason or choice.usage:
                 self._finish_reason = choice.finish_reason or self._finish_reason
                 self._usage = choice.usage or self._usage
+                explain(self._finish_reason, data)
             delta = choice.delta
             if not delta:
                 continue
