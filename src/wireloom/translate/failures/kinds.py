@@ -72,7 +72,8 @@ class Row:
         statuses: HTTP statuses with which it is believed; `UNSAID` for a failure inside an answer.
         codes: pattern of the whole code, in lower case; nothing where only words are known.
         words: pattern in the message, in any case; nothing where the code is enough.
-        member: name of the object that has to hold the code, for codes that other servers use otherwise.
+        member: name of the object that has to hold the code, in lower case and without `_`, for codes that other
+            servers use otherwise.
         delayed: whether the failure has to name a delay.
     """
 

@@ -72,7 +72,7 @@ CODES: Sequence[Row] = (
     Row(QUOTA, "Anthropic", ANTHROPIC, ANY, "billing_error"),
     Row(QUOTA, "Z.AI", ZAI, ANY, "1113|1304|130[89]|1310"),
     Row(QUOTA, "MiniMax", MINIMAX, ANY, "1008"),
-    Row(QUOTA, "MiniMax", MINIMAX, ANY, "2056", member="base_resp"),
+    Row(QUOTA, "MiniMax", MINIMAX, ANY, "2056", member="baseresp"),
     Row(QUOTA, "DashScope", DASHSCOPE, ANY, r"arrearage|allocationquota\.freetieronly"),
     Row(QUOTA, "Volcengine", VOLCENGINE, ANY, "accountoverdueerror|quotaexceeded|setlimitexceeded"),
     Row(QUOTA, "Qianfan", QIANFAN, ANY, "account_overdue|insufficient_account_balance"),
@@ -116,7 +116,7 @@ CODES: Sequence[Row] = (
     ),
     Row(CONTENT, "Gemini", GEMINI, ANY, "safety|prohibited_content|blocklist|recitation"),
     Row(CONTENT, "others", LITELLM, ANY, r"content_blocked|sensitive_check_error|content_moderation\w*"),
-    Row(KEY, "MiniMax", MINIMAX, ANY, "1004|2049", member="base_resp"),
+    Row(KEY, "MiniMax", MINIMAX, ANY, "1004|2049", member="baseresp"),
     Row(KEY, "Gemini", GEMINI, _KEYLESS, "api_key_invalid|api_key_expired"),
     Row(
         KEY,
@@ -134,7 +134,7 @@ CODES: Sequence[Row] = (
     Row(MODEL, "Azure", AZURE, _NAMED, "deploymentnotfound|modelnotfoundexception"),
     Row(MODEL, "Volcengine", VOLCENGINE, _NAMED, r"invalidendpointormodel(?:\.\w+)?|modelnotopen"),
     Row(MODEL, "GitHub Copilot", COPILOT, _NAMED, "model_not_supported"),
-    Row(RATE, "MiniMax", MINIMAX, ANY, "1002|1039|1041|2045", member="base_resp"),
+    Row(RATE, "MiniMax", MINIMAX, ANY, "1002|1039|1041|2045", member="baseresp"),
     Row(RATE, "Z.AI", ZAI, ANY, "130[235]|1313"),
     Row(RATE, "DashScope", DASHSCOPE, ANY, r"throttling(?:\.\w+)*|limit_?requests|limit_?burst_?rate"),
     Row(

@@ -98,7 +98,7 @@ def read(body: bytes) -> Said:
     if value is not None:
         return within(value)
     text = body.decode(errors="replace").strip()
-    if text.startswith("<"):
+    if _MARKUP.match(text):
         return _of_xml(text)
     if text.startswith(("data:", "event:")):
         return _of_events(body)
@@ -185,9 +185,9 @@ class _Found:
         if start in ("{", "["):
             value = value_of(text)
             return (self.look(value, member, depth + 1) if value is not None else None) or text
-        if start == "<":
-            return page_title(text) or _of_xml(text).message or "an HTML page"
-        return text or None
+        if is_page(text):
+            return page_title(text) or "an HTML page"
+        return (_of_xml(text).message if start == "<" else None) or text or None
 
     def _list(self, values: list[Any], member: str, depth: int) -> str | None:
         """A list of failures, of which each may say something else."""
@@ -216,13 +216,11 @@ class _Found:
         return None
 
     def _words(self, members: Mapping[str, Any], member: str, depth: int) -> str | None:
-        for name in MESSAGES:
-            found = members.get(name)
-            if not found or isinstance(found, bool | int | float):
-                continue
-            words = self.look(found, member, depth + 1)
-            return words or msgspec.json.encode(found).decode()
-        return None
+        given = [members[name] for name in MESSAGES if members.get(name)]
+        told = (self.look(each, member, depth + 1) for each in given)
+        words = next(filter(None, told), None)
+        objects = (each for each in given if isinstance(each, dict | list))
+        return words or next((msgspec.json.encode(each).decode() for each in objects), None)
 
     def _coded(self, members: Mapping[str, Any], member: str) -> None:
         """Note the codes of an object; those of the objects in it stand before them."""
@@ -287,6 +285,7 @@ _CODED = re.compile(r"<(?:\w+:)?(?:code|faultcode|type)\b[^>]*>([^<]+)<", re.IGN
 _HTML = re.compile(
     r"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|title|h1|center)\b", re.IGNORECASE | re.DOTALL
 )
+_MARKUP = re.compile(r"<[!?A-Za-z]")
 _SPACE = re.compile(r"\s+")
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0e-\x1f\ufffd]")
 LONGEST_TITLE = 100
