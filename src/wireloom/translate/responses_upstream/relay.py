@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from wireloom.translate.failures import cut_off, upstream_error
 from wireloom.translate.hub.relay import relay
 from wireloom.translate.hub.stream import ResponseStream
-from wireloom.translate.responses_upstream.events import Reason, decoded, failure
+from wireloom.translate.responses_upstream.events import CODES, Reason, decoded, failure
 from wireloom.translate.tools.table import FORMS
 from wireloom.wire.json import Json
 from wireloom.wire.sse import DONE
@@ -80,8 +80,10 @@ class ResponseRelay:
         if kind == FAILED and self._error is None and failure(event).words is None:
             self._reason.take(event)
             self._failed = event
-        else:
-            self._pass_on(kind, event)
+            return
+        if kind == FAILED:
+            _put_right(event)
+        self._pass_on(kind, event)
 
     def _explain(self, kind: str, event: Json) -> None:
         """Fail in the words that came after the failed response, if these are any."""
@@ -134,3 +136,14 @@ class ResponseRelay:
             if secret not in self._sealed:
                 self._sealed[secret] = self._close({"encrypted": secret})
             item["encrypted_content"] = self._sealed[secret]
+
+
+def _put_right(event: Json) -> None:
+    """Give a failed response its reason in the form of the contract, wherever the upstream has it."""
+    response, found = event.get("response"), failure(event)
+    if not isinstance(response, dict) or found.words is None:
+        return
+    error = response.get("error")
+    if not isinstance(error, dict) or error.get("message") != found.words:
+        code = found.code if found.code in CODES else "server_error"
+        response["error"] = {"code": code, "message": found.words}
