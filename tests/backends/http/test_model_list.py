@@ -19,7 +19,7 @@ A, B = {"id": "a"}, {"id": "b"}
         ([A, B], ["a", "b"]),
         (["a", "b"], ["a", "b"]),
         ({"data": {"models": [A, B]}}, ["a", "b"]),
-        ({"result": {"data": ["a", B]}}, ["a", "b"]),
+        ({"result": {"data": ["a", None, "b"]}}, ["a", "b"]),
         ({"models": {"a": {"context_length": 9}, "b": None}}, ["a", "b"]),
         ({"a": {"mode": "chat"}, "b": {}}, ["a", "b"]),
         ({"data": [], "models": [A]}, ["a"]),
@@ -53,7 +53,7 @@ def test_an_entry_keeps_what_the_list_says_of_it() -> None:
 
 
 def test_what_cannot_be_read_is_counted_by_its_form() -> None:
-    listed = read({"data": [A, 5, 6, None, {"title": "secret"}, {}, [], "", True]})
+    listed = read({"data": [A, 5, 6, None, {"title": "secret"}, {}, [], "b", True]})
     assert list(listed.entries) == ["a"]
     assert listed.lost == (
         "8 entries of the list of models cannot be read: 2 number, 1 null, 1 object with the members title, "

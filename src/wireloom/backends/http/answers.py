@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Protocol, TypeVar
 
 from wireloom.backends.http.client import MAX_ANSWER_BYTES, Answer
 from wireloom.errors import UNNAMED, UpstreamError
 from wireloom.exchange import UPSTREAM, Exchange
 from wireloom.translate.failures import form
+from wireloom.translate.responses_upstream.reader import ResponsesReader
+from wireloom.translate.responses_upstream.relay import ResponseRelay
 from wireloom.wire.sse import EventReader, EventTooLarge, is_event_stream
 from wireloom.wire.surrogates import Halves
 
@@ -80,16 +82,6 @@ async def begun(answer: Answer, exchange: Exchange) -> tuple[bool, bytes, AsyncI
     return streamed, chunk, source
 
 
-@runtime_checkable
-class Failing(Protocol):
-    """A translator to which the reason of a failure may come after the failure."""
-
-    @property
-    def failing(self) -> bool:
-        """Whether the upstream reported a failure, and only the reason of it may follow."""
-        ...
-
-
 class Writer(Protocol[T]):
     """What a reader speaks to."""
 
@@ -110,7 +102,8 @@ async def batches(
         stream: what it speaks to.
     """
     wire, halves = EventReader(), Halves()
-    late = reader if isinstance(reader, Failing) else None
+    # To these the reason of a failure may come after the failure.
+    late = reader if isinstance(reader, ResponsesReader | ResponseRelay) else None
     while chunk:
         _feed(reader, _events(wire, chunk), halves)
         if reader.done:

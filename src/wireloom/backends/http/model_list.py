@@ -75,8 +75,9 @@ def read(value: Any) -> Listed:
     if found is None:
         raise UpstreamError("The upstream's answer is no list of models", code="upstream_invalid")
     listed = Listed()
+    names_alone = not any(isinstance(entry, dict) for entry in found)
     for entry in found:
-        name, info = _entry(entry)
+        name, info = _entry(entry, names_alone=names_alone)
         if name is None:
             listed.unread[_form(entry)] += 1
         else:
@@ -124,9 +125,12 @@ def _named(value: Json) -> Iterator[Json]:
         yield {**(info or {}), "id": name}
 
 
-def _entry(entry: Any) -> tuple[str | None, Json]:
-    """The name of a model, or None, and what is said of it."""
-    if isinstance(entry, str):
+def _entry(entry: Any, *, names_alone: bool) -> tuple[str | None, Json]:
+    """The name of a model, or None, and what is said of it.
+
+    A text is a name in a list of names; among objects nobody knows what it is.
+    """
+    if isinstance(entry, str) and names_alone:
         return entry.strip() or None, {}
     if not isinstance(entry, dict):
         return None, {}
@@ -140,6 +144,6 @@ def _form(entry: Any) -> str:
     if isinstance(entry, dict):
         members = ", ".join(map(str, entry))[:LONGEST_NAME]
         return f"object with the members {members}" if entry else "empty object"
-    return {bool: "boolean", int: "number", float: "number", list: "list", str: "empty text"}.get(
+    return {bool: "boolean", int: "number", float: "number", list: "list", str: "text"}.get(
         type(entry), "null"
     )

@@ -53,7 +53,7 @@ class ResponseRelay:
 
     @property
     def failing(self) -> bool:
-        """See `Failing.failing`."""
+        """Whether the upstream reported a failure, and only the reason of it may follow."""
         return self._reason.awaited
 
     def feed(self, data: bytes) -> None:
