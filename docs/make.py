@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from docs import check_cases, conformance, contract, contract_changes, migrate, protocol, sdks
+from docs import check_cases, conformance, contract, contract_changes, dialects, migrate, protocol, sdks
 from wireloom.config import Settings, flag_name, flag_of, variable_name
 from wireloom.config.models import ModelEntry
 from wireloom.config.tables import KeyEntry, RouteEntry
@@ -188,6 +188,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "providers.md": providers,
     "conformance.md": lambda: conformance.page(table),
     "contract-changes.md": lambda: contract_changes.page(table),
+    "dialects.md": lambda: dialects.page(table),
     "migrate.md": lambda: migrate.page(table),
     "check-cases.md": lambda: check_cases.page(table),
     "contract.md": lambda: contract.page(table),

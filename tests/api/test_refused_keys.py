@@ -16,7 +16,7 @@ from starlette.types import Scope
 from tests.support.live import Handler, answer, gateway, raw
 from wireloom.api.edge import exchange_of
 from wireloom.backends.http.server import Server
-from wireloom.translate.upstream_errors import upstream_error
+from wireloom.translate.failures import upstream_error
 
 CODEX = {"originator": "codex_exec"}
 KEY = "sk-canary-0123456789-bad"

@@ -93,7 +93,7 @@ async def test_a_page_where_the_version_is_missing(
         root = url.removesuffix("/v1")
         async with gateway(root, provider="deepseek", api_key="k") as base:
             response = await ask(base, face, stream=stream)
-    words = f"DeepSeek answered 404 with HTML to POST {root}/{face.replace('responses', 'chat/completions')}."
+    words = f'DeepSeek answered 404 with an HTML page titled "Not here" to POST {root}/{face.replace("responses", "chat/completions")}.'
     assert message_of(response) == f"{words} Should --upstream end in /v1?"
     assert (response.status_code, response.json()["error"]["code"]) == (404, "upstream_not_found")
     (line,) = lines()
@@ -124,11 +124,14 @@ async def test_the_hint_looks_at_the_path(path: str, hint: str) -> None:
         (says(404, {"error": {"message": "no such deployment"}}), "404 to POST {asked}: no such deployment"),
         (says(400, {"error": {"message": "top_p is odd"}}), "400 to POST {asked}: top_p is odd"),
         (says(500, {}), "500 without saying why to POST {asked}."),
-        (page(502), "502 with HTML to POST {asked}."),
-        (page(200), "200 with HTML to POST {asked}. Is --upstream the base URL of its API?"),
+        (page(502), '502 with an HTML page titled "Not here" to POST {asked}.'),
+        (
+            page(200),
+            '200 with an HTML page titled "Not here" to POST {asked}. Is --upstream the base URL of its API?',
+        ),
         (
             sends(answer(b"busy", status="503 No", kind="text/plain")),
-            "503 with text/plain to POST {asked}.",
+            "503 to POST {asked}: busy",
         ),
         (
             says(301, {}, "location: https://u:p@example.com/v1/x?key=canary\r\n"),

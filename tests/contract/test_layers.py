@@ -43,7 +43,7 @@ WITHIN_TRANSLATE: Sequence[Collection[str]] = (
     ["tools"],
     ["conversation"],
     ["answer"],
-    ["options", "upstream_errors", "compaction"],
+    ["options", "failures", "compaction"],
     ["chat_upstream"],
     ["responses_upstream"],
     ["codex", "chat_face"],

@@ -33,7 +33,7 @@ OWNED["translate.tools.table"] |= {"FORMS"}
 # Modules that read tags without any table, and why a new member of a union changes nothing for them.
 ALONE: Mapping[str, str] = {
     "translate.codex.agent_messages": "it looks for the messages of the agent alone",
-    "translate.upstream_errors": "the type of an error is a word for its code",
+    "translate.failures.unwrap": "the type of an error is a word for its code",
     "translate.compaction": "it looks for the trigger alone; every other item is summed up",
     "translate.conversation.effort": "it looks for one item alone",
     "translate.hub.fold": "it looks for the events that end a stream, which tests hold to the contract",

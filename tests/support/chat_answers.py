@@ -12,6 +12,7 @@ from wireloom.translate.chat_upstream.reader import ChatReader
 from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.tools.base import Tools
 from wireloom.wire.sse import EventReader, encode
+from wireloom.wire.surrogates import Halves
 
 Json: TypeAlias = dict[str, Any]
 GENERIC = load("generic")
@@ -65,10 +66,13 @@ class Session:
 
 def payloads(pieces: Iterable[bytes]) -> Iterable[bytes]:
     """Yield the data of the events in a body that comes in pieces."""
-    wire = EventReader()
+    wire, halves = EventReader(), Halves()
     for piece in pieces:
-        yield from wire.feed(piece)
-    yield from wire.close()
+        for data in wire.feed(piece):
+            yield from halves.mended(data)
+    for data in wire.close():
+        yield from halves.mended(data)
+    yield from halves.rest()
 
 
 def chunk(delta: Json | None = None, finish: str | None = None, **more: Any) -> bytes:

@@ -10,7 +10,7 @@ from wireloom_protocol import hot
 
 from tests.support import cuts
 from wireloom.wire import sse
-from wireloom.wire.sse import BOM, COMMENT, DONE_EVENT, EventReader, EventTooLarge, encode
+from wireloom.wire.sse import BOM, COMMENT, DONE_EVENT, EventReader, EventTooLarge, FailureData, encode
 
 FRAMES: dict[str, tuple[bytes, list[bytes]]] = {
     "nothing": (b"", []),
@@ -155,3 +155,40 @@ def test_no_events_are_no_bytes() -> None:
 
 def test_the_end_is_an_event_and_a_sign_of_life_is_none() -> None:
     assert read([COMMENT + DONE_EVENT + COMMENT]) == [b"[DONE]"]
+
+
+@pytest.mark.parametrize(
+    ("block", "data"),
+    [
+        (b'event: error\ndata: {"message":"no"}', b'{"message":"no"}'),
+        (b"event:error\ndata:no", b"no"),
+        (b"data: no\nevent: exception", b"no"),
+        (b"event: error", b""),
+        (b'error: {"code":500}', b'{"code":500}'),
+        (b'{"error": {"message": "no"}}', b'{"error": {"message": "no"}}'),
+    ],
+)
+def test_a_failure_is_told_from_an_event(block: bytes, data: bytes) -> None:
+    (first, failure, last) = EventReader().feed(b"data: a\n\n" + block + b"\n\ndata: b\n\n")
+    assert (first, failure, last) == (b"a", data, b"b")
+    assert isinstance(failure, FailureData)
+    assert type(first) is type(last) is bytes
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        b'event: response.created\ndata: {"error":null}',
+        b"event: errors\ndata: x",
+        b"id: error\ndata: x",
+        b"data: event: error",
+    ],
+)
+def test_an_event_with_the_word_alone_is_no_failure(block: bytes) -> None:
+    (data,) = EventReader().feed(b": comment\n" + block + b"\n\n")
+    assert type(data) is bytes
+
+
+@pytest.mark.parametrize("block", [b": error", b'{"message": "no"}', b"error", b"errors: no"])
+def test_what_has_no_data_and_is_no_failure_is_nothing(block: bytes) -> None:
+    assert [each for each in EventReader().feed(b"id: 1\n\n" + block + b"\n\n") if each.strip()] == []

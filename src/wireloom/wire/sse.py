@@ -30,6 +30,14 @@ _encode_into = msgspec.json.Encoder().encode_into
 _HEADS: dict[type, bytes] = {}
 
 
+# Names of events that say that the data is a failure, whatever its form.
+FAILURES = frozenset({b"error", b"exception"})
+
+
+class FailureData(bytes):
+    """The data of an event that is named a failure, or that stands where only a failure does."""
+
+
 class EventTooLarge(ValueError):
     """An event, or a line without an end, beyond `MAX_EVENT_BYTES`."""
 
@@ -52,7 +60,7 @@ class EventReader:
 
     Takes every line end the specification knows (also mixed, also split between two reads), a byte order mark,
     comments, fields other than `data`, and data of several lines. Only `data` matters to the protocols read
-    here; names and ids of events are passed over.
+    here; ids of events are passed over, and of their names all but those of failures.
     """
 
     def __init__(self) -> None:
@@ -64,7 +72,7 @@ class EventReader:
         """Take what one read brought.
 
         Returns:
-            The data of each event that is complete now, in order.
+            The data of each event that is complete now, in order; that of a failure as `FailureData`.
 
         Raises:
             EventTooLarge: an unfinished event grew beyond the limit.
@@ -82,7 +90,8 @@ class EventReader:
             events = whole[6:].split(b"\n\ndata: ")
             if whole.count(b"\n") == 2 * (len(events) - 1):
                 return events
-        return [event for block in whole.split(b"\n\n") if (event := _data(block)) is not None]
+        read = _data_or_failure if b"error" in whole or b"exception" in whole else _data
+        return [event for block in whole.split(b"\n\n") if (event := read(block)) is not None]
 
     def close(self) -> list[bytes]:
         """The stream ended: give what its last event, lacking the empty line, had."""
@@ -110,6 +119,26 @@ def _data(block: bytes) -> bytes | None:
     """The data of an event of any form, or None when it has none."""
     lines = [line[5:].removeprefix(b" ") for line in block.split(b"\n") if line.startswith(b"data:")]
     return b"\n".join(lines) if lines else None
+
+
+def _data_or_failure(block: bytes) -> bytes | None:
+    """The data of an event of any form; of failures also what is no data by the specification, or None.
+
+    Some servers write `error: {...}` (llama.cpp), others the JSON of an error without any field.
+    """
+    data = _data(block)
+    fields = [
+        (name, value.strip()) for name, _, value in (line.partition(b":") for line in block.split(b"\n"))
+    ]
+    if any(name == b"event" and value in FAILURES for name, value in fields):
+        return FailureData(data or b"")
+    if data is not None:
+        return data
+    failures = [value for name, value in fields if name == b"error"]
+    if failures:
+        return FailureData(b"\n".join(failures))
+    start = block.lstrip()
+    return FailureData(start) if start.startswith(b"{") and b'"error"' in start else None
 
 
 def encode(events: Sequence[Any]) -> bytes:

@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from tests.support.chat_answers import payloads
 from tests.support.chat_grammar import ToldCompletion, check, events
 from tests.support.chat_turns import ToolCall, Turn, Usage, closing, completion, opening
 from tests.support.transcripts import TRANSCRIPTS, Transcript
@@ -297,10 +298,9 @@ def test_empty_events_and_missing_choices() -> None:
     "transcript", [each for each in TRANSCRIPTS if each.streamed], ids=lambda each: each.name
 )
 def test_recorded_answers_are_passed_on_with_an_end(transcript: Transcript) -> None:
-    reader = EventReader()
     relay = ChatRelay(None, lambda prefix: f"{prefix}_new")
     try:
-        for data in (*reader.feed(transcript.body), *reader.close()):
+        for data in payloads([transcript.body]):
             relay.feed(data)
         relay.close()
     except GatewayError:

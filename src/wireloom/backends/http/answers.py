@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Protocol, TypeVar
 
-from wireloom.backends.http.client import Answer
+from wireloom.backends.http.client import MAX_ANSWER_BYTES, Answer
 from wireloom.errors import UNNAMED, UpstreamError
 from wireloom.exchange import UPSTREAM, Exchange
+from wireloom.translate.failures import form
+from wireloom.translate.responses_upstream.reader import ResponsesReader
+from wireloom.translate.responses_upstream.relay import ResponseRelay
 from wireloom.wire.sse import EventReader, EventTooLarge, is_event_stream
+from wireloom.wire.surrogates import Halves
 
 T = TypeVar("T")
 
@@ -69,7 +74,7 @@ async def begun(answer: Answer, exchange: Exchange) -> tuple[bool, bytes, AsyncI
     streamed = is_event_stream(answer.content_type, chunk)
     if not streamed and chunk.lstrip()[:1] == b"<":
         raise UpstreamError(
-            f"{UNNAMED} answered {answer.status} with HTML",
+            f"{UNNAMED} answered {answer.status} {form(chunk, answer.content_type)}",
             hint="Is --upstream the base URL of its API?",
             answered=answer.status,
             code="upstream_invalid",
@@ -96,25 +101,64 @@ async def batches(
         reader: the translator.
         stream: what it speaks to.
     """
-    wire = EventReader()
+    wire, halves = EventReader(), Halves()
+    # To these the reason of a failure may come after the failure.
+    late = reader if isinstance(reader, ResponsesReader | ResponseRelay) else None
     while chunk:
-        _feed(reader, wire, chunk)
+        _feed(reader, _events(wire, chunk), halves)
         if reader.done:
             break
         events = stream.take()
         if events:
             yield events
-        chunk = await anext(source, b"")
-    for data in wire.close():
+        chunk = await (_soon(source) if late and late.failing else anext(source, b""))
+    _feed(reader, wire.close(), halves)
+    for data in halves.rest():
         reader.feed(data)
+    reader.lost.extend(halves.lost)
 
 
-def _feed(reader: Reader, wire: EventReader, chunk: bytes) -> None:
-    try:
-        for data in wire.feed(chunk):
+def _feed(reader: Reader, events: list[bytes], halves: Halves) -> None:
+    for data in events:
+        if halves.held or b"\\" in data:
+            for each in halves.mended(data):
+                reader.feed(each)
+        else:
             reader.feed(data)
+
+
+def _events(wire: EventReader, chunk: bytes) -> list[bytes]:
+    try:
+        return wire.feed(chunk)
     except EventTooLarge as error:
         raise UpstreamError(f"The upstream sent {error}.", code="upstream_invalid") from error
+
+
+async def _soon(source: AsyncIterator[bytes]) -> bytes:
+    """What follows a failure at once, such as its reason; nothing where the upstream keeps still."""
+    try:
+        async with asyncio.timeout(LINGER_SECONDS):
+            return await anext(source, b"")
+    except TimeoutError:
+        return b""
+
+
+async def read_whole(answer: Answer, chunk: bytes, source: AsyncIterator[bytes], lost: list[str]) -> bytes:
+    """An answer that is not streamed.
+
+    Args:
+        answer: the upstream's.
+        chunk: what was read already.
+        source: what brings the rest.
+        lost: takes what of it could not be kept, in words for the log.
+
+    Raises:
+        UpstreamError: it is too large.
+    """
+    halves = Halves()
+    data = halves.whole(await answer.read(MAX_ANSWER_BYTES, chunk, source))
+    lost.extend(halves.lost)
+    return data
 
 
 def report(reader: Report, request_id: str) -> None:

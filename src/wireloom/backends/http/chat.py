@@ -15,10 +15,11 @@ from typing import Any
 import msgspec
 
 from wireloom.backends.base import Ask, Caller, Modality, ModelInfo, Turn
-from wireloom.backends.http.answers import LINGER_SECONDS, batches, begun, report
+from wireloom.backends.http import model_list
+from wireloom.backends.http.answers import LINGER_SECONDS, batches, begun, read_whole, report
 from wireloom.backends.http.catalogue import of_profile
 from wireloom.backends.http.chat_relay import PATH, RelayTurn, outgoing
-from wireloom.backends.http.client import MAX_ANSWER_BYTES, Upstream
+from wireloom.backends.http.client import Upstream
 from wireloom.backends.http.endpoint import Endpoint
 from wireloom.backends.http.lessons import Lessons
 from wireloom.backends.http.token_count import count
@@ -32,8 +33,10 @@ from wireloom.translate.chat_upstream.reader import ChatReader
 from wireloom.translate.hub.sequence import Event
 from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.options import Options
+from wireloom.wire.json import Json
 
 log = logging.getLogger("wireloom.tools")
+backends_log = logging.getLogger("wireloom")
 
 # What is larger is no count of tokens, and would make the Codex CLI refuse the whole catalogue.
 LARGEST_WINDOW = 2**53
@@ -140,12 +143,12 @@ class UpstreamBackend:
     async def models(self, upstream_key: str | None = None) -> list[ModelInfo]:
         """See `Backend.models`."""
         upstream, path = self._for(upstream_key), self._profile.models_path
-        listed = await upstream.get(path)
-        data = listed.get("data", listed.get("models")) if isinstance(listed, dict) else listed
-        if not isinstance(data, list):
-            with upstream.failures("GET", path):
-                raise UpstreamError("The upstream's answer is no list of models", code="upstream_invalid")
-        found = [info for entry in data if (info := self._model(entry)) is not None]
+        answered = await upstream.get(path)
+        with upstream.failures("GET", path):
+            listed = model_list.read(answered)
+        if listed.lost is not None:
+            backends_log.warning("%s: %s", self._profile.title, listed.lost)
+        found = [self._model(name, entry) for name, entry in listed.entries.items()]
         if upstream is self._upstream:
             self._names = tuple(info.id for info in found)
             self._names_until = time.monotonic() + NAMED_SECONDS
@@ -163,12 +166,7 @@ class UpstreamBackend:
         """See `Backend.aclose`."""
         await self._upstream.aclose()
 
-    def _model(self, entry: Any) -> ModelInfo | None:
-        if not isinstance(entry, dict):
-            return None
-        name = entry.get("id") or entry.get("name")
-        if not isinstance(name, str):
-            return None
+    def _model(self, name: str, entry: Json) -> ModelInfo:
         windows = (_at(entry, path) for path in self._profile.context_fields)
         created, owner = entry.get("created"), entry.get("owned_by")
         unlisted = of_profile(self._profile, name)
@@ -276,7 +274,7 @@ class ChatTurn:
                                 async for events in told:
                                     yield events
                         else:
-                            whole = await answer.read(MAX_ANSWER_BYTES, chunk, source)
+                            whole = await read_whole(answer, chunk, source, self._reader.lost)
                             self._reader.feed(completion(whole))
                         again = self._closed()
                         yield self._stream.take()

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from wireloom.backends.base import Caller
-from wireloom.backends.http.answers import LINGER_SECONDS, batches, begun, report
-from wireloom.backends.http.client import MAX_ANSWER_BYTES
+from wireloom.backends.http.answers import LINGER_SECONDS, batches, begun, read_whole, report
 from wireloom.backends.http.endpoint import Endpoint
 from wireloom.backends.slots import Slots
 from wireloom.translate.chat_face.relay import ChatRelay, folded, whole
@@ -118,7 +117,7 @@ class RelayTurn:
                             async for frames in told:
                                 yield frames
                     else:
-                        relay.feed(completion(await answer.read(MAX_ANSWER_BYTES, chunk, source)))
+                        relay.feed(completion(await read_whole(answer, chunk, source, relay.lost)))
                     relay.close()
                     report(relay, self._caller.request_id)
                     yield relay.take()
@@ -132,7 +131,7 @@ class RelayTurn:
                 async with aclosing(await self._endpoint.post(self._body)) as answer:
                     streamed, chunk, source = await begun(answer, self._caller.exchange)
                     if not streamed:
-                        data = await answer.read(MAX_ANSWER_BYTES, chunk, source)
+                        data = await read_whole(answer, chunk, source, self._relay.lost)
                         made = whole(data, self._model, self._new_id, self._offered, self._relay.lost)
                         self._relay.count(made)
                     else:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, contextmanager, suppress
 from copy import copy
 from dataclasses import replace
@@ -16,12 +18,16 @@ from wireloom.backends.http.connecting import why_unconnected
 from wireloom.backends.http.server import Server, shown
 from wireloom.backends.http.transport import CUT_BODY, CUT_HEAD, NO_ANSWER, Transport
 from wireloom.errors import UNNAMED, UpstreamError
-from wireloom.translate.upstream_errors import form, upstream_error
+from wireloom.translate.failures import form, upstream_error
+from wireloom.translate.failures.answered import holds_answer
+from wireloom.translate.failures.delays import of_headers
 
 CONNECT_SECONDS = 5.0
 WRITE_SECONDS = 30.0
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 MAX_ERROR_BYTES = 256 * 1024
+
+log = logging.getLogger("wireloom")
 
 
 class Upstream:
@@ -35,6 +41,7 @@ class Upstream:
         takes_keys: whether clients may bring a key, so that a missing one is theirs to bring.
         idle_seconds: silence after which an answer is given up.
         total_seconds: time after which a request is given up, 0 for never.
+        now: seconds since the epoch, for upstreams that say until when to wait.
     """
 
     def __init__(
@@ -47,9 +54,11 @@ class Upstream:
         takes_keys: bool = False,
         idle_seconds: float = 300.0,
         total_seconds: float = 0.0,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._base_url = httpx.URL(base_url.rstrip("/") + "/")
         self.server = Server(title, base_url, api_key, key_place, brought=takes_keys and api_key is None)
+        self._now = now
         self._total = total_seconds or None
         self._idle = idle_seconds
         # Requests go to the transport itself: a client would add cookies, redirects (which would carry the key to
@@ -103,7 +112,7 @@ class Upstream:
                     response = await self._transport.handle_async_request(request)
             answer = Answer(response, deadline)
             if answer.status >= 300:
-                raise await self._refusal(answer)
+                await self._look_into(answer)
         return answer
 
     async def get(self, path: str, *, seconds: float = 10.0) -> Any:
@@ -123,7 +132,7 @@ class Upstream:
                     Answer(await self._transport.handle_async_request(request), None)
                 ) as answer:
                     if answer.status >= 300:
-                        raise await self._refusal(answer)
+                        raise self._refusal(answer, await answer.read(MAX_ERROR_BYTES))
                     data = await answer.read(MAX_ANSWER_BYTES)
             try:
                 return msgspec.json.decode(data)
@@ -210,14 +219,34 @@ class Upstream:
         """Close every connection."""
         await self._transport.aclose()
 
-    async def _refusal(self, answer: Answer) -> UpstreamError:
+    async def _look_into(self, answer: Answer) -> None:
+        """Read an answer with the status of a failure.
+
+        Some servers send an answer with such a status; it is kept, to be read like any other.
+
+        Raises:
+            UpstreamError: it is none.
+        """
         try:
             data = await answer.read(MAX_ERROR_BYTES)
         finally:
             await answer.aclose()
+        if answer.status < 400 or not holds_answer(data):
+            raise self._refusal(answer, data)
+        log.warning("%s answered %d with an answer, which is read.", self.server.title, answer.status)
+        answer.kept = data
+
+    def _refusal(self, answer: Answer, data: bytes) -> UpstreamError:
         if answer.status >= 400:
-            kind = answer.content_type
-            return upstream_error(answer.status, data, answer.retry_after, secret=self.server.key, kind=kind)
+            now = self._now()
+            return upstream_error(
+                answer.status,
+                data,
+                of_headers(answer.headers, answer.status, now),
+                secret=self.server.key,
+                kind=answer.content_type,
+                now=now,
+            )
         target = f" to {shown(answer.location)}" if answer.location else ""
         return UpstreamError(
             f"{UNNAMED} answered {answer.status}",
@@ -236,6 +265,8 @@ class Answer:
         self.status = response.status_code
         # Looked at in one pass: each look-up in httpx's headers decodes all of them.
         self._headers = {name.lower(): value for name, value in response.headers.raw}
+        self.kept: bytes | None = None
+        """The body, where it was read already."""
         kind = self._headers.get(b"content-type", b"").partition(b";")[0]
         self.content_type = kind.strip().lower().decode("latin-1")
 
@@ -245,13 +276,14 @@ class Answer:
         return self._headers.get(b"location", b"").decode("latin-1")
 
     @property
-    def retry_after(self) -> float | None:
-        """Seconds the upstream asks to wait; a date is left to the client's own patience."""
-        value = self._headers.get(b"retry-after", b"").decode("latin-1")
-        return float(value) if value.replace(".", "", 1).isdecimal() else None
+    def headers(self) -> dict[str, str]:
+        """Name in lower case -> value."""
+        return {name.decode("latin-1"): value.decode("latin-1") for name, value in self._headers.items()}
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         """What each read brings; failures are the HTTP client's, for `Upstream.failures`."""
+        if self.kept is not None:
+            return _once(self.kept)
         encoded = self._headers.get(b"content-encoding", b"identity") != b"identity"
         source = self._response.aiter_bytes() if encoded else self._response.stream
         assert not isinstance(source, httpx.SyncByteStream)
@@ -299,6 +331,10 @@ class Answer:
     async def aclose(self) -> None:
         """Let the connection go; one with an unread answer is closed at once, before anything is awaited."""
         await self._response.aclose()
+
+
+async def _once(data: bytes) -> AsyncIterator[bytes]:
+    yield data
 
 
 def _late(fact: str) -> UpstreamError:

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 
 from wireloom.backends.http.client import Answer, Upstream
 from wireloom.errors import UpstreamRefused
-from wireloom.translate.upstream_errors import UNKNOWN_MODEL
+from wireloom.translate.failures import UNKNOWN_MODEL
 
 
 class Endpoint:

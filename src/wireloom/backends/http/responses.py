@@ -18,9 +18,8 @@ from typing import Any, TypeAlias
 import msgspec
 
 from wireloom.backends.base import Ask, Caller, Turn
-from wireloom.backends.http.answers import LINGER_SECONDS, batches, begun, report
+from wireloom.backends.http.answers import LINGER_SECONDS, batches, begun, read_whole, report
 from wireloom.backends.http.chat import UpstreamBackend
-from wireloom.backends.http.client import MAX_ANSWER_BYTES
 from wireloom.backends.http.endpoint import Endpoint
 from wireloom.backends.http.token_count import post_for_count
 from wireloom.backends.slots import Slots
@@ -149,7 +148,7 @@ class ResponsesTurn:
                             async for events in told:
                                 yield events
                     else:
-                        reader.feed(await answer.read(MAX_ANSWER_BYTES, chunk, source))
+                        reader.feed(await read_whole(answer, chunk, source, reader.lost))
                     reader.close()
                     self._note(self._reader.starts_inside)
                     report(reader, self._caller.request_id)  # now: a client may leave with the last batch

@@ -16,7 +16,7 @@ from wireloom.errors import (
     UpstreamRefused,
     did_you_mean,
 )
-from wireloom.translate.upstream_errors import UNKNOWN_MODEL, redacted
+from wireloom.translate.failures import UNKNOWN_MODEL, redacted
 
 # A path that names a version somewhere, such as /v1, /api/paas/v4 or /v1beta/openai.
 _VERSION = re.compile(r"/v\d+[a-z0-9]*(?:/|$)")
@@ -122,7 +122,7 @@ class Server:
 
     def _refusal_of_key(self, error: UpstreamError, asked: str) -> UpstreamError:
         """The error for a key that only the operator can change; a client would take a 401 for its own key's."""
-        where = f"{error.status} to {asked}"
+        where = f"{error.answered or error.status} to {asked}"
         if self.key is None and error.status == 403:
             fact = "forbids this, and the gateway has none of its keys"
             inside = f"forbids this, and no key for it is set {self.key_place}"

@@ -16,8 +16,8 @@ from wireloom_protocol import hot
 from wireloom.translate.chat_face.relay_calls import OfferedTools, RelayCalls, meant_calls
 from wireloom.translate.chat_upstream.chunk import look_at, read_chunk, read_completion
 from wireloom.translate.chat_upstream.usage import usage
+from wireloom.translate.failures import cut_off
 from wireloom.translate.hub.endings import INCOMPLETE
-from wireloom.translate.upstream_errors import cut_off
 from wireloom.wire.json import Json
 from wireloom.wire.sse import DONE
 from wireloom_runtime.operations import Encoded
@@ -90,7 +90,7 @@ class ChatRelay:
             self._head = {name: value for name, value in head.items() if value is not msgspec.UNSET}
         broken = not isinstance(chunk.choices, list)
         for choice in chunk.choices or ():
-            broken |= self._choice(choice)
+            broken |= self._choice(choice, data)
         if chunk.usage:
             self.response["usage"] = usage(chunk.usage)
         if broken or self._model is not None:
@@ -132,14 +132,14 @@ class ChatRelay:
         made = {**self._head, "object": "chat.completion.chunk", "choices": [choice]}
         self._frames.append(b"data: " + msgspec.json.encode(made) + b"\n\n")
 
-    def _choice(self, choice: hot.CreateChatCompletionStreamResponseChoice) -> bool:
+    def _choice(self, choice: hot.CreateChatCompletionStreamResponseChoice, data: bytes) -> bool:
         """Take one answer's part of a chunk; tells whether it has to be mended."""
         number = int(choice.index or 0)
         known = self._choices.get(number)
         if known is None:
             known = self._choices[number] = _Choice(self._offered, self._new_id, self.lost)
         if choice.finish_reason:
-            look_at(choice.finish_reason)
+            look_at(choice.finish_reason, data)
             known.finish_reason = choice.finish_reason
         self.has_output = self.has_output or _says(choice.delta)
         calls = choice.delta.tool_calls if choice.delta else None

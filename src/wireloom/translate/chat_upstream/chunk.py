@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 from wireloom_protocol import hot
 
-from wireloom.errors import UpstreamError
+from wireloom.errors import LONGEST_NAME, UpstreamError
 from wireloom.translate.chat_upstream import rest
 from wireloom.translate.chat_upstream.rest import Other
-from wireloom.translate.upstream_errors import upstream_error
+from wireloom.translate.failures import upstream_error
+from wireloom.translate.failures.unwrap import complains, page_title, value_of
 from wireloom.wire.json import Json
+from wireloom.wire.sse import FailureData
 
 if TYPE_CHECKING:
     from wireloom_protocol import replies
@@ -30,6 +33,12 @@ FAILED: Mapping[str, tuple[str, int]] = {
     "error": ("upstream_error", 502),
     "network_error": ("upstream_error", 502),
     "insufficient_system_resource": ("server_is_overloaded", 503),
+    "malformed_function_call": ("invalid_tool_call", 502),
+    "unexpected_tool_call": ("invalid_tool_call", 502),
+    "abort": ("upstream_error", 502),
+    "aborted": ("upstream_error", 502),
+    "cancelled": ("upstream_error", 502),
+    "timeout": ("upstream_timeout", 504),
 }
 
 
@@ -52,11 +61,11 @@ def read_chunk(
         if others is not None:
             others += found
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        if not data.strip():
+        if not data.strip() and not isinstance(data, FailureData):
             return None
-        raise _garbage(data, error) from error
-    if chunk.error or (not chunk.choices and (chunk.object == "error" or _is_complaint(chunk, data))):
-        raise upstream_error(200, data)  # Mistral and older vLLM send the bare error object
+        raise _no_chunk(data, error) from error
+    if chunk.error or (not chunk.choices and _is_failure(data)):
+        raise upstream_error(200, data)
     return chunk
 
 
@@ -65,22 +74,66 @@ def _with_others(
 ) -> tuple[hot.CreateChatCompletionStreamResponse, list[Other]]:
     """A chunk that does not fit the contract because it has more members."""
     if not rest.has_unknown(error):
-        raise _garbage(data, error) from error
+        raise _no_chunk(data, error) from error
     try:
         return rest.read(data)
     except (msgspec.MsgspecError, RecursionError) as inner:
-        raise _garbage(data, inner) from inner
+        raise _no_chunk(data, inner) from inner
 
 
-def look_at(reason: str | None) -> None:
+def _no_chunk(data: bytes, error: Exception) -> UpstreamError:
+    """The error for what is no chunk: a failure in another form, or nothing that is known."""
+    if isinstance(data, FailureData) or complains(value_of(data)):
+        return upstream_error(200, data)
+    return _garbage(data, error)
+
+
+def look_at(reason: str | None, data: bytes = b"") -> None:
     """Make sure that a finish reason is one.
+
+    Args:
+        reason: the reason, or None before the end.
+        data: JSON of the chunk with the reason, which may say more.
 
     Raises:
         UpstreamError: it is a failure.
     """
-    if reason is not None and reason in FAILED:
-        code, status = FAILED[reason]
+    if reason is not None and reason.lower() in FAILED:
+        explain(reason, data)
+        code, status = FAILED[reason.lower()]
         raise UpstreamError(f"The upstream gave up ({reason}).", code=code, status=status)
+
+
+def explain(reason: str | None, data: bytes) -> None:
+    """See whether a chunk with a finish reason that names a failure says more of it; else a later event may.
+
+    Args:
+        reason: the reason, or None before the end.
+        data: JSON of the chunk.
+
+    Raises:
+        UpstreamError: it is a failure, and there are words for it.
+    """
+    if reason is None or reason.lower() not in FAILED:
+        return
+    value = value_of(data)
+    choices = value.get("choices") if isinstance(value, dict) else None
+    for choice in choices if isinstance(choices, list) else ():
+        _explain(choice)
+
+
+def _explain(choice: Any) -> None:
+    """Fail with the words of a choice, as OpenRouter has them beside the reason, if it has any."""
+    if not isinstance(choice, dict):
+        return
+    if choice.get("error"):
+        raise upstream_error(200, msgspec.json.encode({"error": choice["error"]}))
+    reason, native = choice.get("finish_reason"), choice.get("native_finish_reason")
+    if isinstance(native, str) and native != reason and isinstance(reason, str) and reason.lower() in FAILED:
+        code, status = FAILED[reason.lower()]
+        raise UpstreamError(
+            f"The upstream gave up ({reason})", words=native[:LONGEST_NAME], code=code, status=status
+        )
 
 
 def completion(data: bytes) -> bytes:
@@ -109,18 +162,29 @@ def read_completion(data: bytes) -> Json:
         value = msgspec.json.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise _garbage(data, error) from error
-    if not isinstance(value, dict) or value.get("error") or not isinstance(value.get("choices"), list):
+    if not isinstance(value, dict) or complains(value) or not isinstance(value.get("choices"), list):
         raise upstream_error(200, data)
+    for choice in value["choices"]:
+        _explain(choice)
     return value
 
 
-def _is_complaint(chunk: hot.CreateChatCompletionStreamResponse, data: bytes) -> bool:
-    """Whether what has nothing of a chunk is an error in FastAPI's form."""
-    return chunk.choices is msgspec.UNSET and not chunk.usage and b'"detail"' in data
+# Members that only failures have, so that other events without an answer need no second look.
+_HINT = re.compile(
+    rb'"(?:base_resp|error|errors|detail|message|msg|error_?message|error_?msg|success)"', re.IGNORECASE
+)
+
+
+def _is_failure(data: bytes) -> bool:
+    """Whether what has no choice is a failure: an event of that name, or an object of the members of one."""
+    return isinstance(data, FailureData) or (_HINT.search(data) is not None and complains(value_of(data)))
 
 
 def _garbage(data: bytes, error: Exception) -> UpstreamError:
-    kind = "an HTML page" if data.lstrip()[:1] == b"<" else "something that is no JSON"
+    kind = "something that is no JSON"
+    if data.lstrip()[:1] == b"<":
+        title = page_title(data.decode(errors="replace"))
+        kind = f'an HTML page titled "{title}"' if title else "an HTML page"
     if isinstance(error, msgspec.ValidationError):
         kind = f"JSON that is no chunk of an answer: {error}"  # names a place and types, never a value
     return UpstreamError(f"The upstream answered with {kind}.", code="upstream_invalid")

@@ -17,14 +17,14 @@ from wireloom.translate.answer.speech import Speech
 from wireloom.translate.chat_upstream.beside import Beside
 from wireloom.translate.chat_upstream.calls import Calls, State
 from wireloom.translate.chat_upstream.choices import Choices
-from wireloom.translate.chat_upstream.chunk import look_at, read_chunk
+from wireloom.translate.chat_upstream.chunk import explain, look_at, read_chunk
 from wireloom.translate.chat_upstream.rest import Other
 from wireloom.translate.chat_upstream.usage import usage
+from wireloom.translate.failures import cut_off
 from wireloom.translate.hub.endings import incomplete as incomplete_of
 from wireloom.translate.hub.logprobs import logprob
 from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.tools.base import Tools
-from wireloom.translate.upstream_errors import cut_off
 from wireloom.wire.json import Json
 from wireloom.wire.sse import DONE
 
@@ -120,6 +120,7 @@ class ChatReader:
             if choice.finish_reason or choice.usage:
                 self._finish_reason = self._choices.reason(choice.index, choice.finish_reason)
                 self._usage = choice.usage or self._usage
+                explain(self._finish_reason, data)
             delta = choice.delta
             if not delta:
                 continue

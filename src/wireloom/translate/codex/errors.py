@@ -10,7 +10,7 @@ import msgspec
 from wireloom_protocol import app_server_hot as hot
 
 from wireloom.errors import GatewayError, UpstreamAuthentication
-from wireloom.translate.upstream_errors import redacted, upstream_error
+from wireloom.translate.failures import redacted, upstream_error
 
 # Codex's word for a failure -> the status and the code that clients know for it.
 KINDS: Mapping[str, tuple[int, str]] = {

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from copy import copy
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from wireloom.errors import GatewayError, UpstreamError
-from wireloom.translate.upstream_errors import upstream_error
+from wireloom.errors import UpstreamError
+from wireloom.translate.failures import upstream_error
+from wireloom.translate.failures.unwrap import complains, page_title, within
 from wireloom.wire.json import Json
+from wireloom.wire.sse import FailureData
 
 if TYPE_CHECKING:
     from wireloom_protocol import replies
 
 
 def decoded(data: bytes) -> Json:
-    """The JSON object in the data of an event.
+    """The JSON object in the data of an event; of a failure of any form, an `error` event.
 
     Raises:
         UpstreamError: it is none.
@@ -26,16 +29,40 @@ def decoded(data: bytes) -> Json:
     try:
         value = msgspec.json.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        kind = "an HTML page" if data.lstrip()[:1] == b"<" else "something that is no JSON"
-        raise UpstreamError(f"The upstream answered with {kind}.", code="upstream_invalid") from error
+        if not isinstance(data, FailureData):
+            raise _no_json(data) from error
+        value = None
+    if isinstance(data, FailureData):
+        return _error_event(value, data)
     if not isinstance(value, dict):
         raise _no_event()
     return value
 
 
+_FAILURE_EVENT = re.compile(r"error|response\..+")
+
+
+def _error_event(value: Any, data: bytes) -> Json:
+    """The event of a failure, whose type some servers leave out, or use for the kind of the failure."""
+    if not isinstance(value, dict):
+        return {"type": "error", "error": value or data.decode(errors="replace")}
+    kind = value.get("type")
+    if isinstance(kind, str) and _FAILURE_EVENT.fullmatch(kind):
+        return value
+    return {"type": "error", "error": value}
+
+
+def _no_json(data: bytes) -> UpstreamError:
+    kind = "something that is no JSON"
+    if data.lstrip()[:1] == b"<":
+        title = page_title(data.decode(errors="replace"))
+        kind = f'an HTML page titled "{title}"' if title else "an HTML page"
+    return UpstreamError(f"The upstream answered with {kind}.", code="upstream_invalid")
+
+
 def untold(value: Json, data: bytes) -> str:
     """The type of an event that does not say it: a whole response, or an error."""
-    if value.get("error"):
+    if complains(value):
         raise upstream_error(200, data)
     if value.get("object") == "response" or isinstance(value.get("output"), list):
         return "response.completed"
@@ -48,7 +75,20 @@ def _no_event() -> UpstreamError:
     )
 
 
-def failure(event: Json) -> GatewayError:
+# Names that other documents and older servers have for events of the contract.
+ALIASES: Mapping[str, str] = {
+    "response.reasoning.delta": "response.reasoning_text.delta",
+    "response.reasoning.done": "response.reasoning_text.done",
+    "response.reasoning_summary.delta": "response.reasoning_summary_text.delta",
+    "response.reasoning_summary.done": "response.reasoning_summary_text.done",
+    "response.done": "response.completed",
+}
+
+# Members of a response or an event that may say why it failed; of those of a response, most hold what was asked for.
+REASONS = ("code", "message", "param", "detail", "msg", "errors", "last_error", "status_details", "base_resp")
+
+
+def failure(event: Json) -> UpstreamError:
     """What an event says of a failure, in any of the forms in use.
 
     Args:
@@ -56,18 +96,71 @@ def failure(event: Json) -> GatewayError:
     """
     response = event.get("response")
     holder = response if isinstance(response, dict) else event
-    found = holder.get("error")
-    error = found if isinstance(found, dict) else holder
-    said = {name: error.get(name) for name in ("code", "message", "param")}
-    if error is found and not said["code"]:
-        said["code"] = error.get("type")
-    said["code"] = code = said["code"] or holder.get("error_type") or event.get("error_type")
-    word = str(code)
+    reason = _reason(holder)
+    if holder is not event and within(reason).message is None:
+        reason = {**_reason(event), **reason}
+    reason["error_type"] = holder.get("error_type") or event.get("error_type")
+    said = within(reason)
+    word = str(said.code)
     alike = (status for words, status in STATUSES if re.search(words, word))
     status = CODES[word] if word in CODES else next(alike, 200)
-    return upstream_error(status, msgspec.json.encode({"error": said}), reported=True)
+    # The general status is no word of the server's, so that the message may still say which kind of failure this is.
+    status = 200 if status == _UNSPECIFIC else status
+    return upstream_error(status, msgspec.json.encode(reason), reported=True)
 
 
+def _reason(holder: Json) -> Json:
+    """What a response or an event says of its failure."""
+    if holder.get("error"):
+        return {"error": holder["error"]}
+    return {name: holder[name] for name in REASONS if holder.get(name)}
+
+
+class Reason:
+    """A failure whose words may still come: some servers send them after the failed response."""
+
+    def __init__(self) -> None:
+        self._failure: UpstreamError | None = None
+
+    @property
+    def awaited(self) -> bool:
+        """Whether there was a failure without words."""
+        return self._failure is not None
+
+    def take(self, event: Json) -> None:
+        """Take an event of a failure.
+
+        Raises:
+            UpstreamError: it has words, or is the second one.
+        """
+        found = failure(event)
+        if self._failure is not None:
+            raise _explained(self._failure, found)
+        if found.words is not None:
+            raise found
+        self._failure = found
+
+    def close(self) -> None:
+        """Nothing follows.
+
+        Raises:
+            UpstreamError: there was a failure, and no words.
+        """
+        if self._failure is not None:
+            raise self._failure
+
+
+def _explained(failed: UpstreamError, reason: UpstreamError) -> UpstreamError:
+    """A failure without words in those that came after it."""
+    if failed.code == "upstream_error" or reason.words is None:
+        return reason if reason.words is not None else failed
+    told = copy(failed)
+    told.fact, told.words, told.message = reason.fact, reason.words, reason.message
+    told.retry_after = failed.retry_after or reason.retry_after
+    return told
+
+
+_UNSPECIFIC = 502
 CODES: Mapping[str, int] = {
     "bio_policy": 400,
     "context_length_exceeded": 400,

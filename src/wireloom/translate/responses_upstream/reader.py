@@ -15,31 +15,29 @@ from wireloom.errors import EmptyAnswer, UpstreamRefused
 from wireloom.translate.answer.asked import NOTHING, Asked
 from wireloom.translate.answer.markup import NO_RULES, MarkupRules
 from wireloom.translate.answer.speech import SUMMARY, Speech
+from wireloom.translate.failures import cut_off
 from wireloom.translate.hub.endings import INCOMPLETE, Incomplete
 from wireloom.translate.hub.logprobs import logprob
 from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.responses_upstream.calls import SAID, UpstreamCalls
-from wireloom.translate.responses_upstream.events import End, counted, decoded, end_of, failure, untold
+from wireloom.translate.responses_upstream.events import (
+    ALIASES,
+    End,
+    Reason,
+    counted,
+    decoded,
+    end_of,
+    untold,
+)
 from wireloom.translate.responses_upstream.output import PARTS, Ledger, Told, can_come_back, texts_of
 from wireloom.translate.rules.loss import How, Rule
 from wireloom.translate.tools.base import Tools
 from wireloom.translate.tools.table import CALLS, OUTPUTS
-from wireloom.translate.upstream_errors import cut_off
 from wireloom.wire.json import Json
 from wireloom.wire.sse import DONE
 
 if TYPE_CHECKING:
     from wireloom_protocol import replies
-
-
-# Names that other documents and older servers have for events of the contract.
-ALIASES: Mapping[str, str] = {
-    "response.reasoning.delta": "response.reasoning_text.delta",
-    "response.reasoning.done": "response.reasoning_text.done",
-    "response.reasoning_summary.delta": "response.reasoning_summary_text.delta",
-    "response.reasoning_summary.done": "response.reasoning_summary_text.done",
-    "response.done": "response.completed",
-}
 
 
 class ResponsesReader:
@@ -82,6 +80,7 @@ class ResponsesReader:
         }
         self._place: tuple[Told, str, int] | None = None  # item, kind and index of the part that grew last
         self._over = False
+        self._reason = Reason()
         self._end: tuple[replies.ResponseUsage | None, Incomplete | None] | None = None
 
     @property
@@ -98,6 +97,11 @@ class ResponsesReader:
     def done(self) -> bool:
         """Whether the upstream said that nothing follows."""
         return self._over or self._end is not None
+
+    @property
+    def failing(self) -> bool:
+        """Whether the upstream reported a failure, and only the reason of it may follow."""
+        return self._reason.awaited
 
     def feed(self, data: bytes) -> None:
         """Take the data of one event, or of an answer that was not streamed.
@@ -126,7 +130,9 @@ class ResponsesReader:
             GatewayError: the upstream reports a failure.
         """
         rule = EVENTS.get(ALIASES.get(kind, kind))
-        if rule is None:
+        if rule is None and event.get("error"):
+            self._failed(event)
+        elif rule is None:
             self.lost.append(f"an event of type {kind[:60]}")
         else:
             rule.apply(self, event)
@@ -137,6 +143,7 @@ class ResponsesReader:
         Raises:
             GatewayError: it ended before its answer did, or was stopped.
         """
+        self._reason.close()
         if self._end is None and not (self._over and self._stream.started):
             raise cut_off()
         usage, incomplete = self._end or (None, None)
@@ -221,6 +228,8 @@ class ResponsesReader:
         response = event.get("response")
         response = response if isinstance(response, dict) else {}
         self._settle(event, response)
+        if self.failing:
+            return
         details = response.get("incomplete_details")
         stopped = event.get("type") == "response.incomplete" or end_of(response) is End.CUT_SHORT
         reason = details.get("reason") if isinstance(details, dict) else None
@@ -230,7 +239,8 @@ class ResponsesReader:
     def _settle(self, event: Json, response: Json) -> None:
         """Tell what only the final response says."""
         if response.get("error") or end_of(response) is End.FAILED:
-            raise failure(event)
+            self._failed(event)
+            return
         output = response.get("output")
         for json in output if isinstance(output, list) else ():
             if isinstance(json, dict) and isinstance(json.get("type"), str):
@@ -239,7 +249,7 @@ class ResponsesReader:
                     self._whole(item, json)
 
     def _failed(self, event: Json) -> None:
-        raise failure(event)
+        self._reason.take(event)
 
     # -- what is said --------------------------------------------------------------------------------------------
 

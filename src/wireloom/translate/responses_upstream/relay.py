@@ -11,16 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from wireloom.translate.failures import cut_off, upstream_error
 from wireloom.translate.hub.relay import relay
 from wireloom.translate.hub.stream import ResponseStream
-from wireloom.translate.responses_upstream.events import decoded, failure
+from wireloom.translate.responses_upstream.events import CODES, Reason, decoded, failure
 from wireloom.translate.tools.table import FORMS
-from wireloom.translate.upstream_errors import cut_off, upstream_error
 from wireloom.wire.json import Json
 from wireloom.wire.sse import DONE
 
 OWN = ("id", "model", "store", "previous_response_id", "conversation")
 """Members of a response that say what the gateway has made of it."""
+FAILED = "response.failed"
 
 
 class ResponseRelay:
@@ -38,6 +39,8 @@ class ResponseRelay:
         self._own = {name: opened[name] for name in OWN if name in opened}
         self._sealed: dict[str, str] = {}
         self._error: Json | None = None
+        self._reason = Reason()
+        self._failed: Json | None = None  # a failed response of which the reason may still come
         self.called: list[str] = []
         """Names of the functions that were called."""
         self.lost: list[str] = []
@@ -47,6 +50,11 @@ class ResponseRelay:
     def done(self) -> bool:
         """Whether the upstream's last event was passed on."""
         return self._stream.ended
+
+    @property
+    def failing(self) -> bool:
+        """Whether the upstream reported a failure, and only the reason of it may follow."""
+        return self._reason.awaited
 
     def feed(self, data: bytes) -> None:
         """Take the data of one event.
@@ -60,10 +68,27 @@ class ResponseRelay:
         kind = event.get("type")
         if not isinstance(kind, str):
             raise upstream_error(200, data)
-        if kind == "error":  # told with the end that has to follow, or else as one of our own
+        if self.failing:
+            self._explain(kind, event)
+        elif kind == "error":  # told with the end that has to follow, or else as one of our own
             self._error = event
         elif kind != "response.created" or not self._stream.started:
-            self._pass_on(kind, event)
+            self._hold_or_pass_on(kind, event)
+
+    def _hold_or_pass_on(self, kind: str, event: Json) -> None:
+        """Pass an event on, save a failed response without a reason: that may be in the next event."""
+        if kind == FAILED and self._error is None and failure(event).words is None:
+            self._reason.take(event)
+            self._failed = event
+            return
+        if kind == FAILED:
+            _put_right(event)
+        self._pass_on(kind, event)
+
+    def _explain(self, kind: str, event: Json) -> None:
+        """Fail in the words that came after the failed response, if these are any."""
+        if (kind in (FAILED, "error") or event.get("error")) and failure(event).words is not None:
+            self._reason.take(event)
 
     def close(self) -> None:
         """The upstream's stream has ended.
@@ -71,6 +96,8 @@ class ResponseRelay:
         Raises:
             GatewayError: before its answer did.
         """
+        if self._failed is not None:
+            self._pass_on(FAILED, self._failed)
         if self._error is not None:
             raise failure(self._error)
         if not self.done:
@@ -84,7 +111,7 @@ class ResponseRelay:
             self._seal(item)
             if kind == "response.output_item.done" and isinstance(item.get("name"), str):
                 self.called.append(item["name"])
-        if self._error is not None and kind == "response.failed":
+        if self._error is not None and kind == FAILED:
             relay(self._stream, self._error)
         self._error = None
         relay(self._stream, event)
@@ -99,7 +126,7 @@ class ResponseRelay:
             self._seal(item)
         if foreign:
             self.lost.append(f"the response is not kept: items of type {', '.join(sorted(foreign))[:200]}")
-        if foreign or kind == "response.failed":
+        if foreign or kind == FAILED:
             self._stream.lasting = response["store"] = False
 
     def _seal(self, item: Json) -> None:
@@ -109,3 +136,14 @@ class ResponseRelay:
             if secret not in self._sealed:
                 self._sealed[secret] = self._close({"encrypted": secret})
             item["encrypted_content"] = self._sealed[secret]
+
+
+def _put_right(event: Json) -> None:
+    """Give a failed response its reason in the form of the contract, wherever the upstream has it."""
+    response, found = event.get("response"), failure(event)
+    if not isinstance(response, dict) or found.words is None:
+        return
+    error = response.get("error")
+    if not isinstance(error, dict) or error.get("message") != found.words:
+        code = found.code if found.code in CODES else "server_error"
+        response["error"] = {"code": code, "message": found.words}

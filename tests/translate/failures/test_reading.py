@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wireloom.errors import UpstreamError, UpstreamLimited, UpstreamRefused
-from wireloom.translate.upstream_errors import LONGEST, upstream_error
+from wireloom.translate.failures.reading import LONGEST, upstream_error
 
 SILENCE = "The upstream answered 400 without saying why."
 
@@ -32,12 +32,7 @@ def error(message: str = "It broke.", **more: Any) -> dict[str, Any]:
         ({"object": "error", "message": "no", "type": "bad", "param": "n"}, "no", "bad", "n"),
         ({"message": "no"}, "no", "upstream_error", None),
         ({"detail": "no"}, "no", "upstream_error", None),
-        (
-            {"detail": [{"loc": ["body"], "msg": "no"}]},
-            '[{"loc":["body"],"msg":"no"}]',
-            "upstream_error",
-            None,
-        ),
+        ({"detail": [{"loc": ["body"], "msg": "no"}]}, "body: no", "upstream_error", None),
         ([error("no", code=1234, status="BAD")], "no", "1234", None),
         ("no", "no", "upstream_error", None),
         ({}, SILENCE, "upstream_error", None),
@@ -59,9 +54,14 @@ def test_every_form_of_an_error_is_read(body: Any, message: str, code: str, para
         (b" \n", "application/json", "with an empty body"),
         (b"<html>secret</html>", "", "with HTML"),
         (b"secret", "text/html", "with HTML"),
-        (b"secret", "text/plain", "with text/plain"),
-        (b"secret", "a b/\nc", "with no JSON"),
-        (b"secret", "application/json", "with no JSON"),
+        (b"\x00secret", "text/plain", "with text/plain"),
+        (b"\x00secret", "a b/\nc", "with no JSON"),
+        (b'{"secret', "application/json", "with no JSON"),
+        (
+            b"<html><title>Bad gateway | Cloudflare</title>secret",
+            "",
+            'with an HTML page titled "Bad gateway | Cloudflare"',
+        ),
         (b"\xff", "", "with no JSON"),
         (b"[" * 100_000, "", "with no JSON"),
     ],
@@ -136,7 +136,7 @@ def test_an_input_that_a_moderator_stopped_is_no_matter_of_the_key() -> None:
         (429, error(code="insufficient_quota"), UpstreamLimited, "insufficient_quota", 429),
         (403, error(type="insufficient_balance"), UpstreamLimited, "insufficient_quota", 429),
         (500, error(), UpstreamError, "upstream_error", 500),
-        (503, error(code="overloaded"), UpstreamError, "overloaded", 503),
+        (503, error(code="overloaded"), UpstreamError, "server_is_overloaded", 503),
         (529, error(), UpstreamError, "upstream_error", 529),
         (200, error(), UpstreamError, "upstream_error", 502),
         (200, error(code=404), UpstreamRefused, "upstream_not_found", 404),
