@@ -84,7 +84,6 @@ CASES = {
         [chunk({"content": "Hi"}), chunk(finish="stop"), b"[DONE]"], Ending("completed", None, "Hi")
     ),
     "no mark": same([chunk({"content": "Hi"}), chunk(finish="stop")], Ending("completed", None, "Hi")),
-    "empty": same([chunk({"role": "assistant"}), chunk(finish="stop"), b"[DONE]"], Ending("completed")),
     "length": same(
         [TEXT, chunk(finish="length"), b"[DONE]"], Ending("incomplete", "max_output_tokens", "half an ans")
     ),
@@ -164,6 +163,15 @@ def ended(response: Json, text: str, refusal: str) -> Ending:
     reason = (response["incomplete_details"] or {}).get("reason")
     why = response["error"]["code"] if response["error"] else reason
     return Ending(response["status"], why, text, refusal)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("codex", [False, True])
+@pytest.mark.parametrize("text", ["", "<|im_end|>", " \n"])
+async def test_an_answer_that_says_nothing_fails(text: str, codex: bool, stream: bool) -> None:
+    case = same([chunk({"role": "assistant", "content": text}), chunk(finish="stop")], Ending("completed"))
+    status, body = await ask(case, CODEX if codex else SDK, stream=stream)
+    assert (status, json.loads(body)["error"]["code"]) == (502, "upstream_empty")
 
 
 @pytest.mark.parametrize("name", CASES)
