@@ -125,7 +125,7 @@ def test_no_header(headers: dict[str, str], status: int) -> None:
     ],
 )
 def test_a_member_of_a_body(body: Any, found: float | None) -> None:
-    assert of_body(json.dumps(body).encode(), None, NOW) == (found and pytest.approx(found))
+    assert of_body(json.dumps(body).encode(), "", NOW) == (found and pytest.approx(found))
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,16 @@ CONTEXT = [
         },
     ),
     (400, error("Input length 131393 exceeds the maximum allowed input length of 131040 tokens.")),
+    (400, error("input length and `max_tokens` exceed context limit: 90402 + 116650 > 204648")),
+    (400, error("Your prompt has 9000 tokens, but the configured context size is 8192 tokens")),
+    (400, error("The length of the input exceeds the maximum allowed number of tokens (4096)")),
+    (
+        413,
+        {
+            "type": "error",
+            "error": error("Request exceeds the maximum size", type="request_too_large")["error"],
+        },
+    ),
     (200, error("prompt is too long: 209353 tokens > 199999 maximum", type="invalid_request_error")),
 ]
 
@@ -367,6 +377,13 @@ OTHERS = [
     (400, error("tools[0].name 'capacity' is no name"), "upstream_error"),
     (400, error("Unknown word in the message 'my account was flagged by moderation'"), "upstream_error"),
     (400, error("metadata.balance must be a string"), "upstream_error"),
+    (400, error("The user asked: 'rate limit exceeded, api key invalid, no credits'"), "upstream_error"),
+    (
+        400,
+        error('messages[0] is "The engine is currently overloaded, insufficient balance", no object'),
+        "upstream_error",
+    ),
+    (400, error("messages[3].content: the page says that its api key is invalid"), "upstream_error"),
     (400, error("The code 1008 is no tool", code="bad_tool"), "bad_tool"),
     (500, error("maximum context"), "upstream_error"),
     (500, error("Internal error, trace 1302"), "upstream_error"),

@@ -7,7 +7,8 @@ import pytest
 
 from wireloom.translate.failures import upstream_error
 from wireloom.translate.failures.answered import holds_answer
-from wireloom.translate.failures.unwrap import LONGEST_TEXT, complains, read
+from wireloom.translate.failures.bodies import LONGEST_TEXT
+from wireloom.translate.failures.unwrap import complains, read
 
 INNER = {"error": {"message": "'additionalProperties' is required", "type": "invalid_request_error"}}
 

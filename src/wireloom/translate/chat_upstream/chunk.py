@@ -13,7 +13,8 @@ from wireloom.errors import LONGEST_NAME, UpstreamError
 from wireloom.translate.chat_upstream import rest
 from wireloom.translate.chat_upstream.rest import Other
 from wireloom.translate.failures import upstream_error
-from wireloom.translate.failures.unwrap import complains, page_title, value_of
+from wireloom.translate.failures.bodies import page_title
+from wireloom.translate.failures.unwrap import complains, value_of
 from wireloom.wire.json import Json
 from wireloom.wire.sse import FailureData
 

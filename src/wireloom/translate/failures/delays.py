@@ -137,7 +137,7 @@ def of_headers(headers: Mapping[str, str], status: int, now: float | None) -> fl
     return _of_resets(headers, status, now)
 
 
-def of_body(body: bytes, message: str | None, now: float | None) -> float | None:
+def of_body(body: bytes, message: str, now: float | None) -> float | None:
     """Seconds to wait as the body of a failure has them, or None.
 
     Args:
@@ -150,7 +150,7 @@ def of_body(body: bytes, message: str | None, now: float | None) -> float | None
         found = _of_member(plain, value, now)
         if found is not None:
             return found
-    return of_words(message or "")
+    return of_words(message)
 
 
 def of_words(message: str) -> float | None:

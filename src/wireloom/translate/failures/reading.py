@@ -6,13 +6,16 @@ import re
 from dataclasses import dataclass
 
 from wireloom.errors import UpstreamError, UpstreamLimited, UpstreamRefused
+from wireloom.translate.failures.bodies import is_page, page_title
 from wireloom.translate.failures.delays import of_body
 from wireloom.translate.failures.kinds import CODES, KEPT, STATUSES, UNSAID, Kind
 from wireloom.translate.failures.redact import redacted
 from wireloom.translate.failures.table import kind_of
-from wireloom.translate.failures.unwrap import Said, is_page, page_title, read, value_of
+from wireloom.translate.failures.unwrap import Said, read, value_of
 
 LONGEST = 2000
+LONGEST_SEARCHED = 4000
+"""Characters of a message at most in which words are looked for."""
 UNKNOWN_MODEL = CODES[Kind.MODEL]
 _MEDIA_TYPE = re.compile(r"[\w.+-]{1,40}/[\w.+-]{1,40}")
 _PAGES = ("text/html", "application/xhtml+xml")
@@ -49,7 +52,8 @@ def upstream_error(
     said = Said() if kind in _PAGES else read(body)
     answered = None if reported or status < 400 else status
     words = None if said.message is None else redacted(said.message, secret)[:LONGEST]
-    wait = retry_after if retry_after is not None else of_body(body, said.message, now)
+    searched = (said.message or "")[:LONGEST_SEARCHED]
+    wait = retry_after if retry_after is not None else of_body(body, searched, now)
     failure = _Failure(
         fact=_fact(answered, words, redacted(form(body, kind), secret)),
         words=words,
@@ -58,7 +62,7 @@ def upstream_error(
         wait=wait,
     )
     known = status if status >= 400 else said.status or UNSAID
-    found = kind_of(known, said.codes, said.message or "", delayed=wait is not None)
+    found = kind_of(known, said.codes, searched, delayed=wait is not None)
     if found is not None and status != 402:
         return failure.of_kind(found, known)
     return failure.of_status(status if status >= 400 else said.status or _status(said.code), said.code)

@@ -9,12 +9,11 @@ from typing import Any
 
 import msgspec
 
+from wireloom.translate.failures.bodies import is_markup, is_page, of_xml, page_title, plain
 from wireloom.wire.sse import EventReader
 
 DEEPEST = 8
 """Objects within each other that are looked into."""
-LONGEST_TEXT = 500
-"""Characters at most of a body that is a text of its own."""
 MOST_DETAILS = 4
 """Entries at most of a list of reasons that are put into words."""
 
@@ -98,11 +97,11 @@ def read(body: bytes) -> Said:
     if value is not None:
         return within(value)
     text = body.decode(errors="replace").strip()
-    if _MARKUP.match(text):
-        return _of_xml(text)
+    if is_markup(text):
+        return _of_markup(text)
     if text.startswith(("data:", "event:")):
         return _of_events(body)
-    return Said(message=_plain(text))
+    return Said(message=plain(text))
 
 
 def within(value: Any, member: str = "") -> Said:
@@ -187,7 +186,7 @@ class _Found:
             return (self.look(value, member, depth + 1) if value is not None else None) or text
         if is_page(text):
             return page_title(text) or "an HTML page"
-        return (_of_xml(text).message if start == "<" else None) or text or None
+        return (of_xml(text, MESSAGES)[0] if start == "<" else None) or text or None
 
     def _list(self, values: list[Any], member: str, depth: int) -> str | None:
         """A list of failures, of which each may say something else."""
@@ -279,39 +278,11 @@ def _word(value: Any) -> str | None:
 
 # -- bodies that are no JSON ---------------------------------------------------------------------------------------
 
-_TITLE = re.compile(r"<title[^>]*>([^<]*)</title>", re.IGNORECASE)
-_TAGGED = re.compile(r"<(?:\w+:)?(message|faultstring|detail|reason|title)\b[^>]*>([^<]+)<", re.IGNORECASE)
-_CODED = re.compile(r"<(?:\w+:)?(?:code|faultcode|type)\b[^>]*>([^<]+)<", re.IGNORECASE)
-_HTML = re.compile(
-    r"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|title|h1|center)\b", re.IGNORECASE | re.DOTALL
-)
-_MARKUP = re.compile(r"<[!?A-Za-z]")
-_SPACE = re.compile(r"\s+")
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0e-\x1f\ufffd]")
-LONGEST_TITLE = 100
 
-
-def is_page(text: str) -> bool:
-    """Whether a text is a page for people."""
-    return _HTML.match(text) is not None
-
-
-def page_title(text: str) -> str | None:
-    """The title of a page, on one line and cut, or None without any."""
-    found = _TITLE.search(text)
-    return (_SPACE.sub(" ", found[1]).strip()[:LONGEST_TITLE] or None) if found else None
-
-
-def _of_xml(text: str) -> Said:
+def _of_markup(text: str) -> Said:
     """The failure in XML; a page is none."""
-    if is_page(text):
-        return Said()
-    tagged = {found[1].lower(): found[2].strip() for found in _TAGGED.finditer(text)}
-    message = next((tagged[name] for name in MESSAGES if tagged.get(name)), None)
-    code = _CODED.search(text)
-    word = code[1].strip() if code else None
-    codes = frozenset({("error", word.lower())}) if word else frozenset()
-    return Said(message=_plain(message or ""), code=word, codes=codes)
+    message, code = of_xml(text, MESSAGES)
+    return Said(message=message, code=code, codes=frozenset({("error", code.lower())} if code else ()))
 
 
 def _of_events(body: bytes) -> Said:
@@ -322,13 +293,6 @@ def _of_events(body: bytes) -> Said:
         if complains(value):
             return within(value)
     return Said()
-
-
-def _plain(text: str) -> str | None:
-    """Words for people in a body without any form: on one line and cut; none where it is broken JSON or no text."""
-    if text in ("", "null") or text.startswith(("{", "[")) or _UNPRINTABLE.search(text):
-        return None
-    return _SPACE.sub(" ", text)[:LONGEST_TEXT]
 
 
 def texts(value: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:

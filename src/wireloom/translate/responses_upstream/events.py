@@ -12,7 +12,8 @@ import msgspec
 
 from wireloom.errors import UpstreamError
 from wireloom.translate.failures import upstream_error
-from wireloom.translate.failures.unwrap import complains, page_title, within
+from wireloom.translate.failures.bodies import page_title
+from wireloom.translate.failures.unwrap import complains, within
 from wireloom.wire.json import Json
 from wireloom.wire.sse import FailureData
 

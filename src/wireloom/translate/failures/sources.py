@@ -1,0 +1,23 @@
+"""Where the rows of the tables come from: documentation, source text and public threads."""
+
+from __future__ import annotations
+
+OPENAI = "platform.openai.com/docs/guides/error-codes"
+ANTHROPIC = "docs.anthropic.com/en/api/errors"
+GEMINI = "ai.google.dev/gemini-api/docs/troubleshooting"
+ZAI = "docs.z.ai/api-reference/api-code"
+MINIMAX = "platform.minimax.io/docs/api-reference/errorcode"
+DASHSCOPE = "help.aliyun.com/zh/model-studio/error-code"
+KIMI = "platform.moonshot.ai/docs/api/chat"
+OPENROUTER = "openrouter.ai/docs/api-reference/errors"
+VOLCENGINE = "www.volcengine.com/docs/82379/1299023"
+SILICONFLOW = "docs.siliconflow.com/en/faqs/error-code"
+BEDROCK = "docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes.html"
+AZURE = "learn.microsoft.com/azure/ai-foundry/openai/reference"
+GROQ = "console.groq.com/docs/errors"
+DEEPSEEK = "api-docs.deepseek.com/quick_start/error_codes"
+MISTRAL = "docs.mistral.ai/api"
+QIANFAN = "cloud.baidu.com/doc/WENXINWORKSHOP/s/tlmyncueh"
+OVERFLOWS = "earendil-works/pi packages/ai/src/utils/overflow.ts"
+LITELLM = "BerriAI/litellm#21647"
+COPILOT = "anomalyco/opencode packages/llm/src/provider-error.ts"
