@@ -288,6 +288,7 @@ async def _upstream(name: str, settings: AnyBackend, slots: Any, stack: AsyncExi
         extra_params=settings.extra_params,
         drop_params=settings.drop_params,
         pass_key=settings.pass_key,
+        raw_relay=settings.relay == "raw",
     )
     return backend
 

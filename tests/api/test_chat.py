@@ -40,6 +40,10 @@ def says(*parts: bytes, **options: str) -> Callable[[bytes, asyncio.StreamWriter
     return handler
 
 
+# Usage is asked for in every stream, for the log, the counters and the limits.
+USAGE: Json = {"stream_options": {"include_usage": True}}
+
+
 async def post(base: str, body: Json, **headers: str) -> httpx.Response:
     async with httpx.AsyncClient(timeout=20) as client:
         return await client.post(base + PATH, json=body, headers=headers)
@@ -70,7 +74,7 @@ async def test_a_request_goes_upstream_as_it_came_and_its_answer_back() -> None:
     }
     async with raw(says(*WHOLE, DONE)) as (url, upstream), gateway(url) as base:
         response = await post(base, body)
-    assert json.loads(upstream.bodies[0]) == body
+    assert json.loads(upstream.bodies[0]) == body | USAGE
     assert response.content == b"".join(WHOLE) + DONE
     assert response.headers["x-request-id"].startswith("req_")
     assert "x-wireloom-loss" not in response.headers
@@ -91,7 +95,7 @@ async def test_kinds_of_the_upstream_s_own_go_there_as_they_are() -> None:
     async with raw(says(*WHOLE, DONE)) as (url, upstream), gateway(url) as base:
         response = await post(base, {**body, "stream": True})
     assert response.status_code == 200, response.text
-    assert json.loads(upstream.bodies[0]) == {**body, "stream": True}
+    assert json.loads(upstream.bodies[0]) == {**body, "stream": True} | USAGE
 
 
 async def test_what_the_contract_wants_is_there() -> None:
@@ -124,12 +128,16 @@ async def test_what_the_settings_say_of_requests() -> None:
     body = {**ASK, "model": "mine", "seed": 1, "stream": True, "tools": [ADD], "tool_choice": "auto"}
     async with raw(says(*WHOLE, DONE)) as (url, upstream), gateway(url, **settings) as base:
         response = await post(base, body)
-    assert json.loads(upstream.bodies[0]) == {
-        "model": "theirs",
-        "messages": [HELLO],
-        "temperature": 0.5,
-        "stream": True,
-    }
+    assert (
+        json.loads(upstream.bodies[0])
+        == {
+            "model": "theirs",
+            "messages": [HELLO],
+            "temperature": 0.5,
+            "stream": True,
+        }
+        | USAGE
+    )
     assert told(response).model == "mine"
 
 

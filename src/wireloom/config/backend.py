@@ -138,6 +138,14 @@ class BackendFields(CodexFields, BaseModel):
         Field(description="Fields to remove from every upstream request: a,b,..."),
         Flag("NAMES", "reasoning_effort"),
     ] = frozenset()
+    relay: Annotated[
+        Literal["repair", "raw"],
+        Field(
+            description="Chat requests to a Chat upstream. `repair`: what is known of the upstream is applied to both "
+            "ways. `raw`: both go through as they are."
+        ),
+        Flag("WORD", "raw"),
+    ] = "repair"
     max_concurrency: Annotated[
         Count | None,
         Field(description="Requests that run at once. Default: 2000; app-server 64, exec 4."),

@@ -9,9 +9,11 @@ from tests.support.chat_answers import payloads
 from tests.support.chat_grammar import ToldCompletion, check, events
 from tests.support.chat_turns import ToolCall, Turn, Usage, closing, completion, opening
 from tests.support.transcripts import TRANSCRIPTS, Transcript
-from wireloom.errors import GatewayError
-from wireloom.translate.chat_face.relay import ChatRelay, folded, whole
+from wireloom.errors import EmptyAnswer, GatewayError
+from wireloom.translate.answer.asked import NOTHING, Asked
+from wireloom.translate.chat_face.relay import ChatRelay, folded
 from wireloom.translate.chat_face.relay_calls import OfferedTools
+from wireloom.translate.chat_face.relay_whole import WholeAnswer
 from wireloom.translate.chat_upstream import chunk as chat_chunk
 from wireloom.wire.sse import DONE_EVENT, EventReader
 
@@ -34,13 +36,24 @@ def fragment(arguments: str = "", **members: Any) -> Json:
 
 TOOLS = OfferedTools({"tools": [{"type": "function", "function": {"name": name}} for name in ("f", "g")]})
 
+THREE = Asked(n=3)
 
-def relayed(*data: bytes, model: str | None = None, done: bool = True, tools: OfferedTools = TOOLS) -> bytes:
+
+def relayed(
+    *data: bytes,
+    model: str | None = None,
+    done: bool = True,
+    tools: OfferedTools = TOOLS,
+    asked: Asked = NOTHING,
+    lost: list[str] | None = None,
+) -> bytes:
     numbers = iter(range(100))
-    relay = ChatRelay(model, lambda prefix: f"{prefix}_{next(numbers)}", tools)
+    relay = ChatRelay(model, lambda prefix: f"{prefix}_{next(numbers)}", tools, asked)
     for each in (*data, *([b"[DONE]"] if done else [])):
         relay.feed(each)
     relay.close()
+    if lost is not None:
+        lost += relay.lost
     return b"".join(relay.take()) + DONE_EVENT
 
 
@@ -72,7 +85,7 @@ def test_only_the_name_of_a_mapped_model_is_changed() -> None:
 
 def test_several_answers_are_all_passed_on() -> None:
     data = [chunk({"role": "assistant", "content": f"{n}"}, "stop", n) for n in (0, 1)]
-    assert [each["choices"][0]["index"] for each in events(relayed(*data).decode())] == [0, 1]
+    assert [each["choices"][0]["index"] for each in events(relayed(*data, asked=THREE).decode())] == [0, 1]
 
 
 # -- calls ---------------------------------------------------------------------------------------------------------
@@ -186,7 +199,7 @@ def test_every_answer_without_a_reason_gets_one_at_the_end() -> None:
         chunk({"tool_calls": [fragment("{}", id="x", name="f", index=0)]}, index=2),
         chunk({}, "stop", index=1),
     ]
-    told = events(relayed(*data, model="mine").decode())
+    told = events(relayed(*data, model="mine", asked=THREE).decode())
     assert told[:4] == [json.loads(each) | {"model": "mine"} for each in data]
     ends = [
         {"index": 0, "delta": {}, "finish_reason": "stop"},
@@ -325,13 +338,13 @@ def test_recorded_answers_are_passed_on_with_an_end(transcript: Transcript) -> N
 
 def test_one_object_leaves_as_it_came() -> None:
     data = json.dumps({**completion(Turn(text="a", tool_calls=CALLS), "m", 1), "x": 1}, indent=2).encode()
-    assert whole(data, None, str) == data
-    assert json.loads(whole(data, "mine", str)) == {**json.loads(data), "model": "mine"}
+    assert WholeAnswer(None, str).passed_on(data) == data
+    assert json.loads(WholeAnswer("mine", str).passed_on(data)) == {**json.loads(data), "model": "mine"}
 
 
 def test_one_object_gets_the_members_that_the_contract_requires() -> None:
     data = b'{"choices": [{"message": {"tool_calls": [{"id": "a"}, "?"]}}, {"message": 5}, 6]}'
-    assert json.loads(whole(data, None, str)) == {
+    assert json.loads(WholeAnswer(None, str, None, THREE).passed_on(data)) == {
         "choices": [
             {
                 "message": {
@@ -340,6 +353,7 @@ def test_one_object_gets_the_members_that_the_contract_requires() -> None:
                     "content": None,
                     "refusal": None,
                 },
+                "finish_reason": "tool_calls",
                 "logprobs": None,
             },
             {"message": 5, "logprobs": None},
@@ -351,7 +365,7 @@ def test_one_object_gets_the_members_that_the_contract_requires() -> None:
 def test_one_object_is_mended() -> None:
     value = completion(Turn(tool_calls=CALLS), "m", 1)
     del value["choices"][0]["message"]["tool_calls"][1]["id"]
-    made = json.loads(whole(json.dumps(value).encode(), None, lambda prefix: f"{prefix}_new"))
+    made = json.loads(WholeAnswer(None, lambda prefix: f"{prefix}_new").passed_on(json.dumps(value).encode()))
     assert [call["id"] for call in made["choices"][0]["message"]["tool_calls"]] == ["c1", "call_new"]
 
 
@@ -360,7 +374,7 @@ def test_one_object_is_mended() -> None:
 )
 def test_what_is_no_object(data: bytes) -> None:
     with pytest.raises(GatewayError):
-        whole(data, None, str)
+        WholeAnswer(None, str).passed_on(data)
 
 
 def test_one_object_where_a_stream_was_asked_for() -> None:
@@ -420,3 +434,109 @@ def test_answers_of_a_stream_are_put_together_each_for_itself() -> None:
             {"index": 1, "message": other, "finish_reason": "stop", "logprobs": None},
         ],
     }
+
+
+# -- what is repaired ----------------------------------------------------------------------------------------------
+
+
+def repaired(*data: bytes, **options: Any) -> ToldCompletion:
+    return check(events(relayed(*data, **options).decode()), relayed=True)
+
+
+def spoken(*pieces: str) -> list[bytes]:
+    """Chunks with pieces of text."""
+    return [chunk({"role": "assistant", "content": ""}), *(chunk({"content": piece}) for piece in pieces)]
+
+
+LONG = "All of the answer, once more."
+
+
+def test_several_choices_are_one_answer_where_one_was_asked_for() -> None:
+    lost: list[str] = []
+    told = repaired(
+        chunk({"role": "assistant", "content": "Let me look. "}),
+        chunk({"role": "assistant", "tool_calls": [fragment("{}", id="x", name="f", index=0)]}, index=1),
+        chunk({"content": "More."}, index=2),
+        chunk({}, "tool_calls"),
+        chunk({}, "tool_calls", index=1),
+        lost=lost,
+    )
+    assert (told.text, told.finish_reason) == ("Let me look. More.", "tool_calls")
+    assert [call["function"]["name"] for call in told.calls] == ["f"]
+    assert lost == ["several choices were passed on as one answer"]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "text"),
+    [
+        (["All of the answer,", " once more.", LONG], LONG),
+        (["All of", "All of the answer", "All of the answer, once more"], "All of the answer, once more"),
+        (["ab", "ab"], "abab"),
+        ([LONG, LONG], LONG + LONG),
+        (["a", "b", LONG, LONG], "ab" + LONG + LONG),
+    ],
+)
+def test_text_that_comes_twice_is_passed_on_once(pieces: list[str], text: str) -> None:
+    told = repaired(*spoken(*pieces), chunk({}, "stop"))
+    assert told.text == text
+    ended = [*spoken(*pieces[:-1]), chunk({"content": pieces[-1]}, "stop")]
+    assert repaired(*ended).text == text
+
+
+@pytest.mark.parametrize("given", ["eos", "end_turn", "STOP", "stop", "complete", "COMPLETE"])
+def test_a_reason_is_one_of_the_contract(given: str) -> None:
+    assert repaired(*spoken("a"), chunk({}, given)).finish_reason == "stop"
+    called = chunk({"role": "assistant", "tool_calls": [fragment("{}", id="x", name="f", index=0)]})
+    assert repaired(called, chunk({}, given)).finish_reason == "tool_calls"
+    whole = {"choices": [{"index": 0, "message": {"content": "a"}, "finish_reason": given}]}
+    made = json.loads(WholeAnswer(None, str).passed_on(json.dumps(whole).encode()))
+    assert made["choices"][0]["finish_reason"] == "stop"
+
+
+@pytest.mark.parametrize("given", ["max_tokens", "MAX_TOKENS", "length", "model_length"])
+def test_a_cut_answer_says_so(given: str) -> None:
+    assert repaired(*spoken("a"), chunk({}, given)).finish_reason == "length"
+
+
+def test_an_answer_as_long_as_was_allowed_is_cut() -> None:
+    counted = {"prompt_tokens": 1, "completion_tokens": 5, "total_tokens": 6}
+    usage = json.dumps({**HEAD, "choices": [], "usage": counted}).encode()
+    data = (*spoken("a"), chunk({}, "stop"), usage)
+    for limit, reason in ((5, "length"), (6, "stop")):
+        told = events(relayed(*data, asked=Asked(limit=limit)).decode())
+        assert [each["choices"][0]["finish_reason"] for each in told[:-1]] == [None, None, reason]
+        assert told[-1] == json.loads(usage)
+
+
+@pytest.mark.parametrize(
+    "deltas", [[{}], [{"content": ""}], [{"content": " \n"}], [{"reasoning_content": "Hm."}]]
+)
+def test_an_answer_that_says_nothing_fails(deltas: list[Json]) -> None:
+    with pytest.raises(EmptyAnswer):
+        relayed(*map(chunk, deltas), chunk({}, "stop"))
+    with pytest.raises(EmptyAnswer, match="named a call"):
+        relayed(*map(chunk, deltas), chunk({}, "tool_calls"))
+    whole = {"choices": [{"index": 0, "message": deltas[0], "finish_reason": "stop"}]}
+    with pytest.raises(EmptyAnswer):
+        WholeAnswer(None, str).passed_on(json.dumps(whole).encode())
+
+
+@pytest.mark.parametrize("member", [{"message": {"role": "assistant", "content": "Hi"}}, {"text": "Hi"}])
+def test_an_answer_in_another_member_is_read(member: Json) -> None:
+    data = json.dumps({**HEAD, "choices": [{"index": 0, **member, "finish_reason": "stop"}]}).encode()
+    assert repaired(data).text == "Hi"
+    assert json.loads(WholeAnswer(None, str).passed_on(data))["choices"][0]["message"]["content"] == "Hi"
+
+
+def test_a_role_is_said_once() -> None:
+    told = events(
+        relayed(*(chunk({"role": "assistant", "content": each}) for each in "ab"), chunk({}, "stop")).decode()
+    )
+    assert [each["choices"][0]["delta"].get("role") for each in told] == ["assistant", None, None]
+
+
+def test_a_fence_around_json_comes_off() -> None:
+    pieces = ["```js", "on\n{", '"a"', ": 1}", "\n``", "`\n"]
+    data = [*spoken(*pieces), chunk({}, "stop")]
+    assert repaired(*data, asked=Asked(json=True)).text == '{"a": 1}'
+    assert repaired(*data).text == "".join(pieces)

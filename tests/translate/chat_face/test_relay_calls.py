@@ -8,8 +8,10 @@ import pytest
 from tests.support.chat_answers import call, chunk
 from tests.support.chat_grammar import ToldCompletion, check, events
 from tests.support.meant_calls import ARGUMENTS, CLEAN, CMD, EXEC, NAMES, UNREPAIRED, Written
-from wireloom.translate.chat_face.relay import ChatRelay, folded, whole
+from wireloom.translate.answer.asked import NOTHING
+from wireloom.translate.chat_face.relay import ChatRelay, folded
 from wireloom.translate.chat_face.relay_calls import OfferedTools
+from wireloom.translate.chat_face.relay_whole import WholeAnswer
 from wireloom.wire.sse import DONE_EVENT
 
 Json: TypeAlias = dict[str, Any]
@@ -100,7 +102,9 @@ def test_a_call_in_one_piece_is_passed_on_as_it_is_meant(written: Written) -> No
     first = written.arguments[0]
     arguments = first if isinstance(first, dict) else "".join(written.arguments)
     lost: list[str] = []
-    made = json.loads(whole(one(call(None, "c1", written.name, arguments)), None, str, TOOLS, lost))
+    made = json.loads(
+        WholeAnswer(None, str, TOOLS, NOTHING, lost).passed_on(one(call(None, "c1", written.name, arguments)))
+    )
     same(made["choices"][0]["message"]["tool_calls"][0]["function"], written)
     assert bool(lost) is written.told
 
@@ -110,7 +114,7 @@ def one(message: Json) -> bytes:
     value = {
         **HEAD,
         "object": "chat.completion",
-        "choices": [{**choice, "finish_reason": "stop", "logprobs": None}],
+        "choices": [{**choice, "finish_reason": "tool_calls", "logprobs": None}],
     }
     return json.dumps(value, indent=1).encode()
 
@@ -123,7 +127,7 @@ def test_a_clean_answer_leaves_as_it_came(written: Written) -> None:
     sent, _ = relayed(*data)
     assert sent == b"".join(b"data: " + each + b"\n\n" for each in data[:-1])
     answer = one(call(None, "c1", written.name, "".join(written.arguments), type="function"))
-    assert whole(answer, None, str, TOOLS, []) == answer
+    assert WholeAnswer(None, str, TOOLS, NOTHING, []).passed_on(answer) == answer
 
 
 def test_a_call_that_comes_twice_under_its_id_is_one() -> None:
@@ -133,10 +137,10 @@ def test_a_call_that_comes_twice_under_its_id_is_one() -> None:
     both = {"tool_calls": [each["tool_calls"][0] for each in again]}
     for each in both["tool_calls"]:
         each.pop("index")
-    made = json.loads(whole(one(both), None, str, TOOLS, lost))
+    made = json.loads(WholeAnswer(None, str, TOOLS, NOTHING, lost).passed_on(one(both)))
     assert len(made["choices"][0]["message"]["tool_calls"]) == 1
     both["tool_calls"][1] = {**both["tool_calls"][1], "id": "c2"}
-    made = json.loads(whole(one(both), None, str, TOOLS, lost))
+    made = json.loads(WholeAnswer(None, str, TOOLS, NOTHING, lost).passed_on(one(both)))
     assert len(made["choices"][0]["message"]["tool_calls"]) == 2
 
 

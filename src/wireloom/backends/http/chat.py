@@ -18,7 +18,7 @@ from wireloom.backends.base import Ask, Caller, Modality, ModelInfo, Turn
 from wireloom.backends.http import model_list
 from wireloom.backends.http.answers import LINGER_SECONDS, batches, begun, read_whole, report
 from wireloom.backends.http.catalogue import of_profile
-from wireloom.backends.http.chat_relay import PATH, RelayTurn, outgoing
+from wireloom.backends.http.chat_relay import PATH, Relaying, RelayTurn, outgoing, wants_usage
 from wireloom.backends.http.client import Upstream
 from wireloom.backends.http.endpoint import Endpoint
 from wireloom.backends.http.lessons import Lessons
@@ -65,6 +65,7 @@ class UpstreamBackend:
         extra_params: members that go into every request.
         drop_params: members that never go upstream.
         pass_key: whether a client may bring the key for it.
+        raw_relay: whether Chat requests and their answers are passed on as they are.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class UpstreamBackend:
         extra_params: Mapping[str, Any] | None = None,
         drop_params: frozenset[str] = frozenset(),
         pass_key: bool = False,
+        raw_relay: bool = False,
     ) -> None:
         self._upstream = upstream
         self._profile = profile
@@ -85,6 +87,7 @@ class UpstreamBackend:
         self._extra = dict(extra_params or {})
         self._drop = drop_params
         self._pass_key = pass_key
+        self._raw_relay = raw_relay
         self._lessons = Lessons()
         self._names: tuple[str, ...] = ()
         self._names_until = 0.0
@@ -202,7 +205,11 @@ class ChatBackend(UpstreamBackend):
         sent = outgoing(body, model, denied=self._denied, extra=self._extra, dropped=self._drop)
         told = None if model == body["model"] else body["model"]
         endpoint = self._endpoint(PATH, model, caller)
-        return RelayTurn(endpoint, self._slots, sent, told, new_id, caller)
+        tells_usage = True
+        if not self._raw_relay and sent.get("stream") and self._profile.stream_usage:
+            tells_usage = wants_usage(sent)
+        relaying = Relaying(told, new_id, tells_usage=tells_usage, raw=self._raw_relay)
+        return RelayTurn(endpoint, self._slots, sent, relaying, caller)
 
 
 def _is_size(value: Any) -> bool:

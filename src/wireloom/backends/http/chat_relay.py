@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,8 +13,10 @@ from wireloom.backends.base import Caller
 from wireloom.backends.http.answers import LINGER_SECONDS, batches, begun, read_whole, report
 from wireloom.backends.http.endpoint import Endpoint
 from wireloom.backends.slots import Slots
-from wireloom.translate.chat_face.relay import ChatRelay, folded, whole
+from wireloom.translate.answer.asked import asked_of_chat
+from wireloom.translate.chat_face.relay import ChatRelay, RawRelay, folded, raw_whole
 from wireloom.translate.chat_face.relay_calls import OfferedTools
+from wireloom.translate.chat_face.relay_whole import WholeAnswer
 from wireloom.translate.chat_upstream.chunk import completion
 from wireloom.wire.json import Json
 
@@ -68,6 +71,37 @@ def _name(tool: Any) -> Any:
     return inner.get("name") if isinstance(inner, dict) else None
 
 
+def wants_usage(body: Json) -> bool:
+    """Ask for the usage of a stream, for the log, the counters and the limits; whether the client asked for it itself.
+
+    Args:
+        body: JSON of a request for a stream; it is changed.
+    """
+    options = body.get("stream_options")
+    options = options if isinstance(options, dict) else {}
+    if options.get("include_usage") is not None:
+        return bool(options["include_usage"])
+    body["stream_options"] = {**options, "include_usage": True}
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Relaying:
+    """How an answer is passed on.
+
+    Args:
+        model: the model's name as the client knows it, or None where it is the upstream's own.
+        new_id: makes an id for a prefix.
+        tells_usage: whether the client gets the chunk with the usage.
+        raw: whether the answer goes through as it is.
+    """
+
+    model: str | None
+    new_id: Callable[[str], str]
+    tells_usage: bool = True
+    raw: bool = False
+
+
 class RelayTurn:
     """One request and its answer.
 
@@ -75,29 +109,28 @@ class RelayTurn:
         endpoint: where the request goes.
         slots: how many requests it gets at once.
         body: JSON of the request.
-        model: the model's name as the client knows it, or None where it is the upstream's own.
-        new_id: makes an id for a prefix.
+        relaying: how the answer is passed on.
         caller: who asks.
     """
 
     def __init__(
-        self,
-        endpoint: Endpoint,
-        slots: Slots,
-        body: Json,
-        model: str | None,
-        new_id: Callable[[str], str],
-        caller: Caller,
+        self, endpoint: Endpoint, slots: Slots, body: Json, relaying: Relaying, caller: Caller
     ) -> None:
         self.queued = True
         self._endpoint = endpoint
         self._slots = slots
         self._body = msgspec.json.encode(body)
-        self._model = model
-        self._new_id = new_id
         self._caller = caller
-        self._offered = OfferedTools(body)
-        self._relay = ChatRelay(model, new_id, self._offered)
+        if relaying.raw:
+            self._relay: ChatRelay = RawRelay(relaying.model, relaying.new_id)
+            self._whole = raw_whole
+        else:
+            asked, offered = asked_of_chat(body), OfferedTools(body)
+            self._relay = ChatRelay(
+                relaying.model, relaying.new_id, offered, asked, tells_usage=relaying.tells_usage
+            )
+            whole = WholeAnswer(relaying.model, relaying.new_id, offered, asked, self._relay.lost)
+            self._whole = whole.passed_on
         caller.exchange.answer = self._relay
 
     def left(self) -> list[ChatFrame]:
@@ -132,7 +165,7 @@ class RelayTurn:
                     streamed, chunk, source = await begun(answer, self._caller.exchange)
                     if not streamed:
                         data = await read_whole(answer, chunk, source, self._relay.lost)
-                        made = whole(data, self._model, self._new_id, self._offered, self._relay.lost)
+                        made = self._whole(data)
                         self._relay.count(made)
                     else:
                         made = await self._folded(chunk, source)

@@ -24,6 +24,7 @@ class Asked(msgspec.Struct, frozen=True):
         must_call: the name of the tool that has to be called, an empty text for any, or None.
         logprobs: whether the probabilities of tokens were asked for.
         stop: texts at which the answer ends.
+        n: how many answers.
     """
 
     model: str = ""
@@ -34,6 +35,7 @@ class Asked(msgspec.Struct, frozen=True):
     must_call: str | None = None
     logprobs: bool = False
     stop: tuple[str, ...] = ()
+    n: int = 1
 
 
 NOTHING = Asked()
@@ -61,6 +63,7 @@ def asked_of_chat(body: Mapping[str, Any], *, inside: bool = False) -> Asked:
         must_call=_forced(body.get("tool_choice")),
         logprobs=body.get("logprobs") is True,
         stop=(stop,) if isinstance(stop, str) else tuple(stop or ()),
+        n=body.get("n") or 1,
     )
 
 
