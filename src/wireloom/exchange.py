@@ -71,6 +71,8 @@ class Exchange:
         """How many backends were asked."""
         self.aside: str | None = None
         """What to tell besides if the backend does not know the model."""
+        self.lost_of_answer: list[str] = []
+        """What of the answer was changed or could not be emitted, in words for the log and for `x-wireloom-loss`."""
         self.passed_over: list[str] = []
         """Names of the backends that were asked before it, and did not answer."""
         self.model: str | None = None

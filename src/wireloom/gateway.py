@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -75,9 +75,13 @@ class Run:
     keep: Callable[[], Any] | None = None
     limits: Mapping[str, str] = field(default_factory=dict)
 
-    def headers(self) -> dict[str, str]:
-        """The headers of the answer: what was lost, and how the backend's account is."""
-        lost = self.losses.header()
+    def headers(self, of_answer: Iterable[str] = ()) -> dict[str, str]:
+        """The headers of the answer: what was lost, and how the backend's account is.
+
+        Args:
+            of_answer: what of the answer was changed, in words, where it is known before the headers leave.
+        """
+        lost = self.losses.header(of_answer)
         return {**({LOSS_HEADER: lost} if lost else {}), **self.limits}
 
     def events(self) -> AsyncGenerator[list[Event], None]:

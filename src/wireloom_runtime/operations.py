@@ -57,15 +57,16 @@ class Reply(Generic[Body_co]):
     page: str | None = None
 
     @classmethod
-    def encoded(cls, body: Encoded[Body_co]) -> Reply[Body_co]:
+    def encoded(cls, body: Encoded[Body_co], headers: Mapping[str, str] | None = None) -> Reply[Body_co]:
         """An answer whose JSON is encoded already; the edge writes these bytes unchanged.
 
         Args:
             body: JSON of the object that the contract declares.
+            headers: see `Reply`.
         """
         # The one place where bytes stand for an object: `Encoded` says of which type they are.
         unread: Any = body
-        return cls(unread)
+        return cls(unread, headers or {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from wireloom_protocol import responses as m
 from wireloom_protocol.operations import ChatApi
 
 from wireloom.api import bodies, failures
-from wireloom.api.replies import folded
+from wireloom.api.replies import folded, loss_header
 from wireloom.backends.base import Caller
 from wireloom.errors import GatewayError
 from wireloom.gateway import Gateway, Run
@@ -55,7 +55,8 @@ class ChatCompletions(ChatApi[Caller]):
         if body.stream:
             fail = partial(_failed, relayed.left, caller)
             return EventStream(relayed.events(), lambda: relayed.queued, _alive, _alive, fail)
-        return Reply.encoded(await relayed.whole())
+        made = await relayed.whole()
+        return Reply.encoded(made, loss_header(Losses().header(caller.exchange.lost_of_answer)))
 
     async def _translated(
         self, caller: Caller, body: chat.CreateChatCompletionRequest
@@ -67,7 +68,6 @@ class ChatCompletions(ChatApi[Caller]):
             run = await self._gateway.respond(bodies.validate(REQUEST, asked.body), caller)
         moved = [replace(loss, path=asked.path(loss.path)) for loss in run.losses.items]
         run.losses.items[:] = [*losses.items, *moved]
-        headers = run.headers()
         made = f"chatcmpl-{run.stream.response['id'].removeprefix('resp_')}"
         legacy = body.functions is not None
         if body.stream:
@@ -81,9 +81,10 @@ class ChatCompletions(ChatApi[Caller]):
             )
             batches = _chunked(run, chunks, asked, caller)
             fail = partial(_failed, partial(_rest, run, chunks), caller)
-            return EventStream(batches, lambda: run.turn.queued, _alive, _alive, fail, headers)
+            return EventStream(batches, lambda: run.turn.queued, _alive, _alive, fail, run.headers())
         with _told_as(asked):
             response = await folded(run.events())
+        headers = run.headers(caller.exchange.lost_of_answer)
         return Reply(completion(response, made, body.model, legacy=legacy), headers)
 
 

@@ -35,10 +35,10 @@ class Responses(ResponsesApi[Caller]):
     ) -> Reply[replies.Response] | EventStream[replies.ResponseStreamEvent | hot.HotEvent]:
         """See the contract's createResponse."""
         run = await self._gateway.respond(body, caller)
-        headers = run.headers()
         if body.stream:
-            return _stream(run, caller, headers)
-        return Reply(await folded(run.events()), headers)
+            return _stream(run, caller, run.headers())
+        response = await folded(run.events())
+        return Reply(response, run.headers(caller.exchange.lost_of_answer))
 
     async def get_response(
         self,

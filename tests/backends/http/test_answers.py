@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from wireloom.backends.base import Caller
 from wireloom.backends.http.answers import batches, report
 from wireloom.errors import UpstreamError
 from wireloom.wire.sse import MAX_EVENT_BYTES
@@ -62,7 +63,7 @@ async def test_an_event_without_an_end_is_an_error_of_the_upstream() -> None:
 
 def test_called_tools_and_losses_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "wireloom")
-    report(Echo(), "req_1")
+    report(Echo(), Caller("me", "req_1", False))
     assert [(record.levelno, record.getMessage()) for record in caplog.records] == [
         (logging.DEBUG, "req_1 tools called ['add']"),
         (logging.WARNING, "req_1 lost: a source"),

@@ -109,7 +109,7 @@ class ExecTurn:
                             yield events
                     feeding.cancel()
                     reader.close(await _ended(process) if not reader.done else None)
-                    report(reader, self._caller.request_id)
+                    report(reader, self._caller)
                     yield self._stream.take()
                 finally:
                     _kill(process)

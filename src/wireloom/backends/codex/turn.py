@@ -89,7 +89,7 @@ class AppServerTurn:
                     events = stream.take()
                     if events:
                         yield events
-                report(reader, self._ask.caller.request_id)
+                report(reader, self._ask.caller)
                 yield stream.take()
             finally:
                 if not kept:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Protocol, TypeVar
 
+from wireloom.backends.base import Caller
 from wireloom.backends.http.client import MAX_ANSWER_BYTES, Answer
 from wireloom.errors import UNNAMED, UpstreamError
 from wireloom.exchange import UPSTREAM, Exchange
@@ -161,8 +162,14 @@ async def read_whole(answer: Answer, chunk: bytes, source: AsyncIterator[bytes],
     return data
 
 
-def report(reader: Report, request_id: str) -> None:
-    """Log what an answer called, and what of it was lost."""
-    log.debug("%s tools called %s", request_id, reader.called)
+def report(reader: Report, caller: Caller) -> None:
+    """Log what an answer called, and what of it was lost; an answer in one piece has the same in a header.
+
+    Args:
+        reader: of the answer.
+        caller: who asked.
+    """
+    log.debug("%s tools called %s", caller.request_id, reader.called)
+    caller.exchange.lost_of_answer += reader.lost
     for lost in reader.lost:
-        log.warning("%s lost: %s", request_id, lost)
+        log.warning("%s lost: %s", caller.request_id, lost)

@@ -315,4 +315,4 @@ class ChatTurn:
         self._reader.lost += more
         if self._note(self._reader.starts_inside):
             self._reader.lost.append("noted how answers of this model begin, for those that follow")
-        report(self._reader, self._caller.request_id)
+        report(self._reader, self._caller)

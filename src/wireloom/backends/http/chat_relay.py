@@ -152,7 +152,7 @@ class RelayTurn:
                     else:
                         relay.feed(completion(await read_whole(answer, chunk, source, relay.lost)))
                     relay.close()
-                    report(relay, self._caller.request_id)
+                    report(relay, self._caller)
                     yield relay.take()
                     await answer.drain(LINGER_SECONDS)
 
@@ -169,7 +169,7 @@ class RelayTurn:
                         self._relay.count(made)
                     else:
                         made = await self._folded(chunk, source)
-                    report(self._relay, self._caller.request_id)
+                    report(self._relay, self._caller)
                     await answer.drain(LINGER_SECONDS)
                     return made
 

@@ -151,6 +151,6 @@ class ResponsesTurn:
                         reader.feed(await read_whole(answer, chunk, source, reader.lost))
                     reader.close()
                     self._note(self._reader.starts_inside)
-                    report(reader, self._caller.request_id)  # now: a client may leave with the last batch
+                    report(reader, self._caller)  # now: a client may leave with the last batch
                     yield self._stream.take()
                     await answer.drain(LINGER_SECONDS)

@@ -16,6 +16,7 @@ from wireloom_protocol import hot
 
 from wireloom.errors import EmptyAnswer, UpstreamError
 from wireloom.translate.answer.asked import NOTHING, Asked
+from wireloom.translate.answer.kept import ignored
 from wireloom.translate.chat_face.relay_calls import OfferedTools
 from wireloom.translate.chat_face.relay_choice import RelayChoice
 from wireloom.translate.chat_face.relay_fold import Folding
@@ -141,6 +142,7 @@ class ChatRelay:
         self.response["status"] = _status(choice.finish_reason for choice in self._choices.values())
         if self.response["status"] == "completed":
             self._check_said()
+            self._check_kept()
 
     # -- chunks --------------------------------------------------------------------------------------------------------
 
@@ -238,6 +240,7 @@ class ChatRelay:
                 self._offered, self._new_id, self.lost, json=self._asked.json
             )
         known.begin()
+        known.probabilities = known.probabilities or bool(choice.logprobs)
         changed = known.reads(choice.delta, ends=bool(choice.finish_reason)) if choice.delta else False
         if choice.finish_reason:
             look_at(choice.finish_reason, data)
@@ -278,6 +281,13 @@ class ChatRelay:
         named = any(choice.named for choice in self._choices.values())
         what = "named a call and sent none" if named else "sent no text, call or refusal"
         raise EmptyAnswer(f"The upstream ended its answer and {what}.")
+
+    def _check_kept(self) -> None:
+        """Report what of the request the upstream ignored."""
+        if len(self._choices) < self._asked.n:
+            self.lost.append(f"the upstream ignored n: {len(self._choices)} of {self._asked.n} answers came")
+        for choice in self._choices.values():
+            self.lost += ignored(self._asked, choice.called, choice.text.said, logprobs=choice.probabilities)
 
     def count(self, made: bytes) -> None:
         """Take an answer that was not streamed, for the log and the counters alone.

@@ -55,6 +55,8 @@ class RelayChoice(RelayCalls):
         """Whether the upstream said that the answer ends with a call."""
         self.speaks = False
         """Whether there is anything but thoughts and white space."""
+        self.probabilities = False
+        """Whether the probabilities of any token came."""
         self._role = False
         self._changes: Json = {}  # members of the delta that is being read, as they go on
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from wireloom.errors import EmptyAnswer
 from wireloom.translate.answer.asked import NOTHING, Asked
+from wireloom.translate.answer.kept import ignored
 from wireloom.translate.chat_face.relay_calls import OfferedTools, meant_calls
 from wireloom.translate.chat_face.relay_choice import CALLING, reason_of
 from wireloom.translate.chat_face.relay_fold import folded_choices
@@ -74,6 +76,7 @@ class WholeAnswer:
             if isinstance(choice, dict):
                 changed |= self._choice(choice, value.get("usage"))
         self._check_said(value["choices"])
+        self._check_kept(value["choices"])
         return Encoded(msgspec.json.encode(value) if changed else data)
 
     def _choice(self, choice: Json, counted: Any) -> bool:
@@ -81,11 +84,13 @@ class WholeAnswer:
         look_at(given)
         changed = complete(choice, CHOICE)
         message = choice.get("message")
+        text = choice.get("text") or message
+        if isinstance(text, str) and not (isinstance(message, dict) and _says(choice)):
+            known = message if isinstance(message, dict) else {}
+            message = choice["message"] = {**known, "content": text}
+            changed = True
         if not isinstance(message, dict):
-            text = choice.get("text") or choice.get("message")
-            if not isinstance(text, str):
-                return changed
-            message = choice["message"] = {"content": text}
+            return changed
         changed |= complete(message, MESSAGE)
         changed |= meant_calls(message, self._offered, self._lost)
         for call in message.get("tool_calls") or ():
@@ -116,6 +121,21 @@ class WholeAnswer:
             self._lost.append("an answer as long as was allowed was marked as cut")
             return "length"
         return reason
+
+    def _check_kept(self, choices: list[Any]) -> None:
+        """Report what of the request the upstream ignored."""
+        if len(choices) < self._asked.n:
+            self._lost.append(f"the upstream ignored n: {len(choices)} of {self._asked.n} answers came")
+        for choice in choices:
+            message = choice.get("message") if isinstance(choice, dict) else None
+            if not isinstance(message, dict) or incomplete(choice.get("finish_reason")):
+                continue
+            calls = [call for call in message.get("tool_calls") or () if isinstance(call, dict)]
+            called = [str((call.get("function") or {}).get("name")) for call in calls]
+            content = message.get("content")
+            text = content if isinstance(content, str) else ""
+            logprobs = bool(choice.get("logprobs"))
+            self._lost += ignored(self._asked, called, partial(str, text), logprobs=logprobs)
 
     def _check_said(self, choices: list[Any]) -> None:
         """Make sure that a complete answer says something.

@@ -12,6 +12,7 @@ from wireloom_protocol import hot
 from wireloom.errors import EmptyAnswer, UpstreamRefused
 from wireloom.providers.profile import Profile
 from wireloom.translate.answer.asked import NOTHING, Asked, markup_rules
+from wireloom.translate.answer.kept import ignored
 from wireloom.translate.answer.repeats import SHORTEST
 from wireloom.translate.answer.speech import Speech
 from wireloom.translate.chat_upstream.beside import Beside
@@ -79,6 +80,7 @@ class ChatReader:
         self._beside = Beside(stream, self._speech, self.lost)
         self._choices = Choices()
         self._first: Any = self._choices.first
+        self._probabilities = False  # whether those of any token came
         self._met: list[Other] = []  # members of the chunk that the contract does not know
         self._state = State()
         self._calls = Calls(stream, tools, self._state, self.lost, profile.web_search_echo)
@@ -181,6 +183,9 @@ class ChatReader:
         again = self._calls.echoes() if incomplete is None else []
         if again:
             return self._ask_again(again)
+        if incomplete is None:
+            text = self._stream.answer_text
+            self.lost += ignored(self._asked, self.called, text, logprobs=self._probabilities)
         if incomplete is None and not self.called and not says:
             self._check_said(reason)
         if incomplete is None and self._state:
@@ -250,6 +255,7 @@ class ChatReader:
         """Text whose tokens come with their probabilities."""
         tokens = logprobs.get("content") if isinstance(logprobs, dict) else None
         known = [logprob(token) for token in _objects(tokens)]
+        self._probabilities = self._probabilities or bool(known)
         self._several(delta, known)
         if delta.content == "" and known:  # tokens that end within a character
             self._speech.text_with_logprobs("", known)

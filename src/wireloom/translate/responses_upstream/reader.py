@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from wireloom.errors import EmptyAnswer, UpstreamRefused
 from wireloom.translate.answer.asked import NOTHING, Asked
+from wireloom.translate.answer.kept import ignored
 from wireloom.translate.answer.markup import NO_RULES, MarkupRules
 from wireloom.translate.answer.speech import SUMMARY, Speech
 from wireloom.translate.failures import cut_off
@@ -156,6 +157,8 @@ class ResponsesReader:
             self._calls.add(call)
         for item in self._ledger.unfinished():
             self._calls.finish(item, {}, cut_short=incomplete is not None)
+        if incomplete is None:
+            self.lost += ignored(self._asked, self.called, self._stream.answer_text, logprobs=True)
         if incomplete is None and not self._stream.says_something():
             raise EmptyAnswer("The upstream ended its answer and sent no text, call or refusal.")
         self._stream.finish(usage, incomplete)

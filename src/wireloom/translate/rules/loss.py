@@ -91,9 +91,14 @@ class Losses:
             raise refused(path, reason)
         self.items.append(Loss(path, action, reason, severity))
 
-    def header(self) -> str | None:
-        """The value of `x-wireloom-loss`, or None when nothing of weight was lost."""
-        return render(loss for loss in self.items if loss.severity is Severity.DEGRADING)
+    def header(self, of_answer: Iterable[str] = ()) -> str | None:
+        """The value of `x-wireloom-loss`, or None when nothing of weight was lost.
+
+        Args:
+            of_answer: what of the answer was changed, in words.
+        """
+        asked = [loss for loss in self.items if loss.severity is Severity.DEGRADING]
+        return render([*asked, *(Loss("answer", "changed", words) for words in of_answer)])
 
 
 def refused(path: str, reason: str, code: str = "unsupported_parameter") -> InvalidRequest:
