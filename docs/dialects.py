@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
 
+from docs import dialects_of_answers as answers
 from wireloom.translate.failures.delays import HEADERS, LONGEST, MEMBERS, RESETS, WORDS, Form
 from wireloom.translate.failures.kinds import ANY, CODES, KEPT, REFUSED, STATUSES, UNSAID, Kind, Row
 from wireloom.translate.failures.table import ROWS
@@ -104,5 +105,13 @@ def delays(table: Table) -> str:
     return DELAYS.format(longest=LONGEST) + table(("where", "name", "such as", "server"), rows)
 
 
-SECTIONS: Mapping[str, Callable[[Table], str]] = {"failures": failures, "delays": delays}
+SECTIONS: Mapping[str, Callable[[Table], str]] = {
+    "markup": answers.markup,
+    "calls": answers.calls,
+    "twice": answers.twice,
+    "members": answers.members,
+    "endings": answers.endings,
+    "failures": failures,
+    "delays": delays,
+}
 """Every part of the page, in order -> what writes it."""

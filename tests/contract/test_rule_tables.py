@@ -38,6 +38,11 @@ ALONE: Mapping[str, str] = {
     "translate.conversation.effort": "it looks for one item alone",
     "translate.hub.fold": "it looks for the events that end a stream, which tests hold to the contract",
     "translate.hub.stream": "it compares the kinds of items that it opens itself: messages and reasoning",
+    "translate.answer.asked": "it looks for the forms of JSON and for the tool that has to be called alone",
+    "translate.answer.schema_fit": "the types are those of JSON Schema",
+    "translate.chat_face.relay_calls": "it looks for functions and custom tools alone; all else goes on as it is",
+    "translate.chat_face.relay_choice": "a role is passed on once, whichever it is",
+    "translate.chat_upstream.beside": "parts are told apart by what they hold; the rest is a loss by its name",
     "translate.codex.items": "it reads the items that responses_upstream.items makes: messages, calls and outputs",
 }
 
@@ -224,7 +229,7 @@ DESCRIPTIVE = frozenset(
     {
         "translate.hub.events.EMITTED",
         "translate.hub.events.OMITTED",
-        "translate.chat_upstream.reader.CHUNK_FIELDS",
+        "translate.chat_upstream.fields.CHUNK_FIELDS",
         "translate.chat_upstream.chunk.COMPLETION_FIELDS",
         "translate.chat_face.members.PARTS",
         "translate.chat_face.members.CALLS",

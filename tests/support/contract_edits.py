@@ -206,14 +206,14 @@ RESPONSES: Sequence[Edit] = (
         ("dance_call",),
         tuple(
             f"{TRANSLATE}{name}.py"
-            for name in ("responses_upstream/reader", "chat_face/completion", "hub/stored_items")
+            for name in ("responses_upstream/telling", "chat_face/completion", "hub/stored_items")
         ),
     ),
     Edit(
         "an output item that is stored",
         member("DanceCall", "dance_call", "OutputItem.oneOf", "ItemResource.oneOf"),
         ("dance_call",),
-        (f"{TRANSLATE}responses_upstream/reader.py", f"{TRANSLATE}hub/stored_items.py"),
+        (f"{TRANSLATE}responses_upstream/telling.py", f"{TRANSLATE}hub/stored_items.py"),
     ),
     Edit(
         "a stored item",
@@ -458,13 +458,13 @@ CHAT: Sequence[Edit] = (
         "a field of a chunk",
         field("ChatCompletionStreamResponseDelta", "tempo"),
         ("tempo",),
-        (f"{TRANSLATE}chat_upstream/reader.py",),
+        (f"{TRANSLATE}chat_upstream/fields.py",),
     ),
     Edit(
         "another name for a field of a chunk",
         renamed("ChatCompletionStreamResponseDelta", "refusal", "steps"),
         ("refusal", "steps"),
-        (f"{TRANSLATE}chat_upstream/reader.py",),
+        (f"{TRANSLATE}chat_upstream/fields.py",),
     ),
     Edit(
         "a field of a completion",
@@ -479,13 +479,13 @@ CHAT: Sequence[Edit] = (
             "tired",
         ),
         ("tired",),
-        (f"{TRANSLATE}chat_upstream/reader.py",),
+        (f"{TRANSLATE}hub/endings.py",),
     ),
     Edit(
         "a count of tokens",
         field("CompletionUsage.properties.prompt_tokens_details", "step_tokens", "integer"),
         ("step_tokens",),
-        (f"{TRANSLATE}chat_upstream/reader.py",),
+        (f"{TRANSLATE}chat_upstream/fields.py",),
     ),
     Edit(
         "another type of a field",

@@ -23,8 +23,8 @@ from wireloom.translate.chat_face import members as chat_members
 from wireloom.translate.chat_face import messages as chat_request_messages
 from wireloom.translate.chat_face import request as chat_request
 from wireloom.translate.chat_upstream import chunk as chat_chunk
+from wireloom.translate.chat_upstream import fields as chat_fields
 from wireloom.translate.chat_upstream import items as items_to_messages
-from wireloom.translate.chat_upstream import reader as chat_to_responses
 from wireloom.translate.chat_upstream import request as responses_to_chat
 from wireloom.translate.chat_upstream import tool_choice
 from wireloom.translate.codex import app_server_request as responses_to_app_server
@@ -41,6 +41,7 @@ from wireloom.translate.responses_upstream import items as upstream_items
 from wireloom.translate.responses_upstream import output as upstream_output
 from wireloom.translate.responses_upstream import reader as responses_to_responses
 from wireloom.translate.responses_upstream import request as upstream_request
+from wireloom.translate.responses_upstream import telling as upstream_telling
 from wireloom.translate.responses_upstream import tools as upstream_tools
 from wireloom.translate.rules import members
 from wireloom.translate.rules.loss import How
@@ -192,7 +193,7 @@ TABLES: Sequence[Rules] = (
     tagged("ResponseStreamEvent", responses_to_chat_chunks, "EVENTS"),
     tagged("ResponseStreamEvent", response_events, "EMITTED", "NEVER"),
     tagged("ResponseStreamEvent", endings, "TERMINAL", partial=True),
-    tagged("OutputItem", responses_to_responses, "OUTPUT"),
+    tagged("OutputItem", upstream_telling, "OUTPUT"),
     tagged("OutputItem", responses_to_chat_completion, "OUTPUT"),
     tagged("OutputItem", tools, "FORMS", more=True, rows_in=item_resource),
     tagged("OutputContent", upstream_output, "PARTS", more=True),
@@ -214,9 +215,9 @@ TABLES: Sequence[Rules] = (
     tagged("ResponseErrorCode", failures, "RESPONSE_CODES", partial=True),
     tagged("ItemResource", tools, "FORMS", more=True, rows_in=item_resource),
     opened(),
-    tagged(f"{CHOICES}.finish_reason", chat_to_responses, "INCOMPLETE", more=True),
+    tagged(f"{CHOICES}.finish_reason", endings, "INCOMPLETE", more=True),
     *by_schema(
-        chat_to_responses,
+        chat_fields,
         "CHUNK_FIELDS",
         {
             "CreateChatCompletionStreamResponseChoice": CHOICES,

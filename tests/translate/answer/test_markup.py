@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from tests.support import cuts
 from wireloom.translate.answer.dialects import ANSWER_OPENERS, CALLS, END_TOKENS, THOUGHTS
-from wireloom.translate.answer.markup import LONGEST, Markup, MarkupRules, own_ends
+from wireloom.translate.answer.markup import Markup
+from wireloom.translate.answer.markup_tokens import LONGEST, MarkupRules, own_ends
 
 OFFERED = frozenset({"exec_command", "add"})
 

@@ -16,7 +16,7 @@ from tests.support.streams import unseal
 from tests.support.transcripts import TRANSCRIPTS, Transcript
 from wireloom.errors import GatewayError, UpstreamError
 from wireloom.translate.chat_upstream.chunk import FAILED, completion
-from wireloom.translate.chat_upstream.reader import CHUNK_FIELDS
+from wireloom.translate.chat_upstream.fields import CHUNK_FIELDS
 from wireloom.translate.hub.endings import INCOMPLETE, incomplete
 from wireloom.translate.hub.relay import heartbeat
 

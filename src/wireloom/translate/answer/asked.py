@@ -8,8 +8,13 @@ from typing import Any
 import msgspec
 
 from wireloom.providers.profile import Profile
-from wireloom.translate.answer.markup import MarkupRules, own_ends
+from wireloom.translate.answer.markup_tokens import MarkupRules, own_ends
 from wireloom.translate.tools.base import Tools
+
+
+# Forms of an answer that are JSON, and the types of a choice that names a tool of the client.
+JSON_FORMS = frozenset({"json_object", "json_schema"})
+NAMED = frozenset({"function", "custom"})
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -57,7 +62,7 @@ def asked_of_chat(body: Mapping[str, Any], *, inside: bool = False) -> Asked:
     return Asked(
         model=str(body.get("model", "")),
         inside=inside,
-        json=form.get("type") in ("json_object", "json_schema"),
+        json=form.get("type") in JSON_FORMS,
         schema=schema.get("schema") if isinstance(schema, dict) else None,
         limit=next((limit for limit in limits if type(limit) is int), None),
         must_call=_forced(body.get("tool_choice")),
@@ -81,7 +86,7 @@ def asked_of_responses(body: Mapping[str, Any], *, inside: bool = False) -> Aske
     return Asked(
         model=str(body.get("model", "")),
         inside=inside,
-        json=form.get("type") in ("json_object", "json_schema"),
+        json=form.get("type") in JSON_FORMS,
         schema=form.get("schema"),
         limit=limit if type(limit) is int else None,
         must_call=_forced_by_name(body.get("tool_choice")),
@@ -90,7 +95,7 @@ def asked_of_responses(body: Mapping[str, Any], *, inside: bool = False) -> Aske
 
 def _forced_by_name(choice: Any) -> str | None:
     """The tool that a `tool_choice` of the Responses API forces, an empty text for any, or None."""
-    if isinstance(choice, dict) and choice.get("type") in ("function", "custom"):
+    if isinstance(choice, dict) and choice.get("type") in NAMED:
         return str(choice.get("name", ""))
     return "" if choice == "required" else None
 

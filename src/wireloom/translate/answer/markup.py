@@ -11,83 +11,36 @@ follows it: the text may repeat what a web page says, and that must never run a 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from functools import cache, lru_cache
-
-import msgspec
+from collections.abc import Callable, Iterable
 
 from wireloom.translate.answer import call_markup, place
 from wireloom.translate.answer.call_markup import Written
-from wireloom.translate.answer.dialects import (
-    ANSWER_OPENERS,
-    CALLS,
-    END_TOKENS,
-    ENDING_S,
-    ENDS_WITH_S,
-    THOUGHTS,
-    CallMarkup,
+from wireloom.translate.answer.dialects import ANSWER_OPENERS, THOUGHTS
+from wireloom.translate.answer.markup_tokens import (
+    ALL_CLOSERS,
+    BY_OPENER,
+    CLOSERS,
+    FIRST,
+    LONGEST,
+    MARK,
+    NAMED_AFTER,
+    NAMED_BEFORE,
+    SPECIAL_MARK,
+    STRAY,
+    MarkupRules,
+    first_of,
+    overlap_of,
+    tokens_of,
+    without_ends,
 )
 
-# Characters of which every opener, closer and end token in the middle of a text begins with one.
-SPECIAL = ("<", "[")
-FIRST = frozenset("<[◁")
-"""Characters of which every opener at the beginning of an answer begins with one."""
-_MARK = re.compile(r"[<\[◁]")
-_SPECIAL = re.compile(r"[<\[]")
 # So many openers that stand where no call can begin are a text about markup.
 MOST_TRIES = 100
 # A block that is larger is no call that a model writes.
 LARGEST_CALL = 4 * 1024 * 1024
 
-
-class MarkupRules(msgspec.Struct, frozen=True):
-    """What counts as markup in one answer.
-
-    Args:
-        thoughts: whether tags at the beginning of an answer enclose a thought.
-        inside: whether the answer begins inside a thought, since the template has written the opening tag.
-        offered: names of the tools that a call in the text may be of; without any, no text is a call.
-        bare: whether an answer that is nothing but JSON of a call is one.
-        ends: tokens that end an answer of this model besides those of the table.
-    """
-
-    thoughts: bool = True
-    inside: bool = False
-    offered: frozenset[str] = frozenset()
-    bare: bool = True
-    ends: tuple[str, ...] = ()
-
-
-NO_RULES = MarkupRules()
-"""The rules of an upstream of which nothing is known, for a request without tools."""
-
-
-@lru_cache(maxsize=1000)
-def own_ends(model: str) -> tuple[str, ...]:
-    """The end tokens of a model that are words of other texts, so that they count for it alone.
-
-    Args:
-        model: its name upstream.
-    """
-    return (ENDING_S,) if ENDS_WITH_S.search(model) else ()
-
-
 # Where the reader is; numbers, since a member of an enumeration is hashed in Python.
 _BEFORE, _THOUGHT, _AFTER, _TEXT, _CALLS, _END = range(6)
-
-
-_CLOSERS: Mapping[str, tuple[str, ...]] = {tag.opener: (tag.closer,) for tag in THOUGHTS}
-_ALL_CLOSERS = tuple(dict.fromkeys(tag.closer for tag in THOUGHTS))
-# Closing tags that are left out where no thought was opened; the others are end tokens too, or words of no text.
-STRAY = tuple(each for each in _ALL_CLOSERS if each not in END_TOKENS and each[0] in SPECIAL)
-_BY_OPENER: Mapping[str, CallMarkup] = {row.opener: row for row in CALLS}
-LONGEST = max(map(len, (*_BY_OPENER, *END_TOKENS, *STRAY)))
-"""Characters of the longest token in the middle of a text."""
-# What the closing tag of a thought is quoted with, or goes on as a sentence about it.
-_NAMED_BEFORE = re.compile(r"[`'\"“(]$")
-_NAMED_AFTER = re.compile(r"[`'\"”),.;:]|[ \t]+\S")
 
 
 class Markup:
@@ -123,8 +76,8 @@ class Markup:
         self._tries = 0
         self._buffer = ""
         self._begun = False  # whether the open thought has any text
-        self._closers = _ALL_CLOSERS
-        self._tokens = tokens = _tokens(rules.thoughts, bool(rules.offered), rules.ends)
+        self._closers = ALL_CLOSERS
+        self._tokens = tokens = tokens_of(rules.thoughts, bool(rules.offered), rules.ends)
         self._ends = tokens.ends
         self._openers = tokens.calls
         self._lead = ""  # white space before the calls that an answer begins with
@@ -219,7 +172,7 @@ class Markup:
         if opener in ANSWER_OPENERS:
             self._mode = _AFTER
         else:
-            self._begin_thought(_CLOSERS[opener])
+            self._begin_thought(CLOSERS[opener])
         return True
 
     def _before_text(self, start: str) -> bool:
@@ -242,13 +195,13 @@ class Markup:
             self._buffer = self._buffer.lstrip("\n")
             if self._rules.inside and not self._opened:
                 self._drop_own_opener()
-            self._begun = self._buffer != "" and not self._may_become(self._buffer, _CLOSERS)
+            self._begun = self._buffer != "" and not self._may_become(self._buffer, CLOSERS)
             if not self._begun:
                 return False
-        marked = _MARK.search(self._buffer) is not None
-        at, closer = _first(self._buffer, self._closers) if marked else (-1, None)
+        marked = MARK.search(self._buffer) is not None
+        at, closer = first_of(self._buffer, self._closers) if marked else (-1, None)
         if closer is None:
-            keep = _overlap(self._buffer, self._closers) if marked else 0
+            keep = overlap_of(self._buffer, self._closers) if marked else 0
             cut = len(self._buffer) - keep
             thought, self._buffer = self._buffer[:cut], self._buffer[cut:]
             self._think(thought)
@@ -263,10 +216,10 @@ class Markup:
     def _drop_own_opener(self) -> None:
         """Some answers of a model that begins inside a thought have the opening tag all the same."""
         start = self._buffer.lstrip()
-        opener = next((each for each in _CLOSERS if start.startswith(each)), None)
+        opener = next((each for each in CLOSERS if start.startswith(each)), None)
         if opener is not None:
             self._opened = True
-            self._closers = _CLOSERS[opener]
+            self._closers = CLOSERS[opener]
             self._buffer = start[len(opener) :].lstrip("\n")
 
     def _after(self) -> bool:
@@ -281,13 +234,13 @@ class Markup:
         return True
 
     def _text_step(self) -> bool:
-        if not _SPECIAL.search(self._buffer):
+        if not SPECIAL_MARK.search(self._buffer):
             text, self._buffer = self._buffer, ""
             self._say(text)
             return False
         match = self._tokens.search(self._buffer)
         if match is None:
-            cut = len(self._buffer) - self._overlap()
+            cut = len(self._buffer) - self._held_end()
             text, self._buffer = self._buffer[:cut], self._buffer[cut:]
             self._say(text)
             return False
@@ -341,9 +294,9 @@ class Markup:
             rest = self._buffer[self._closed :]
             self._closed += self._tokens.blank(rest) if self._written else 0
             rest = self._buffer[self._closed :]
-            if not rest or self._may_become(rest, (*_BY_OPENER, *self._ends)):
+            if not rest or self._may_become(rest, (*BY_OPENER, *self._ends)):
                 return False
-            row = next((row for opener, row in _BY_OPENER.items() if rest.startswith(opener)), None)
+            row = next((row for opener, row in BY_OPENER.items() if rest.startswith(opener)), None)
             if row is None:
                 return self._no_calls()
             if row.closer is None:
@@ -363,8 +316,8 @@ class Markup:
         rest = self._buffer[self._closed :]
         if self._mode is _BEFORE:
             return self._accepted(call_markup.bare(rest)) if self._may_be_bare(rest.lstrip()) else []
-        rest = _without_ends(rest, self._ends)
-        row = next((row for opener, row in _BY_OPENER.items() if rest.startswith(opener)), None)
+        rest = without_ends(rest, self._ends)
+        row = next((row for opener, row in BY_OPENER.items() if rest.startswith(opener)), None)
         if rest and (row is None or row.closer is not None):
             return []
         if not rest or row is None:
@@ -406,11 +359,11 @@ class Markup:
 
     def _is_stray(self, rest: str) -> bool:
         """Whether a closing tag ends a thought that the template opened, rather than being named in a sentence."""
-        if not self._rules.thoughts or self._opened or self.stray or _NAMED_AFTER.match(rest):
+        if not self._rules.thoughts or self._opened or self.stray or NAMED_AFTER.match(rest):
             return False
         said = self._said()
         opened = any(tag.opener in said for tag in THOUGHTS)
-        return not (opened or _NAMED_BEFORE.search(said) or place.in_code(said))
+        return not (opened or NAMED_BEFORE.search(said) or place.in_code(said))
 
     def _think(self, piece: str) -> None:
         if piece:
@@ -422,10 +375,10 @@ class Markup:
         if piece:
             self._text(piece)
 
-    def _overlap(self) -> int:
+    def _held_end(self) -> int:
         """How many characters at the end of the text may be the beginning of a token."""
         text = self._buffer
-        for mark in _SPECIAL.finditer(text, max(0, len(text) - LONGEST)):
+        for mark in SPECIAL_MARK.finditer(text, max(0, len(text) - LONGEST)):
             if text[mark.start() :] in self._tokens.prefixes:
                 return len(text) - mark.start()
         return 0
@@ -443,80 +396,3 @@ class Markup:
         _calls_step,
         _end_step,
     )
-
-
-def _alternatives(tokens: Iterable[str]) -> str:
-    return "|".join(re.escape(token) for token in sorted(tokens, key=len, reverse=True))
-
-
-def _first(text: str, tokens: Iterable[str]) -> tuple[int, str | None]:
-    """The first of some tokens in a text, with its place; None where there is none."""
-    found = [(text.find(token), token) for token in tokens if token in text]
-    return min(found) if found else (-1, None)
-
-
-def _overlap(text: str, tokens: Iterable[str]) -> int:
-    """How many characters at the end of a text may be the beginning of one of a few tokens."""
-    longest = max(len(token) for token in tokens)
-    for position in range(max(0, len(text) - longest + 1), len(text)):
-        if any(token.startswith(text[position:]) for token in tokens):
-            return len(text) - position
-    return 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Tokens:
-    """What is looked for in the texts of answers with the same rules.
-
-    Args:
-        ends: tokens that come off the end.
-        calls: openers of calls.
-        openers: openers of thoughts, and of the answer itself.
-        beginnings: all texts that are the beginning of an opener, and not one.
-        search: finds the first token in the middle of a text.
-        prefixes: all texts that are the beginning of such a token.
-        blank: returns the length of end tokens and white space at the beginning of a text.
-    """
-
-    ends: tuple[str, ...]
-    calls: tuple[str, ...]
-    openers: tuple[str, ...]
-    beginnings: frozenset[str]
-    search: Callable[[str], re.Match[str] | None]
-    prefixes: frozenset[str]
-    blank: Callable[[str], int]
-
-
-@cache
-def _tokens(thoughts: bool, calls: bool, more_ends: tuple[str, ...]) -> _Tokens:
-    ends = (*END_TOKENS, *more_ends)
-    call_openers = tuple(_BY_OPENER) if calls else ()
-    openers = (*(_CLOSERS if thoughts else ()), *ANSWER_OPENERS)
-    tokens = (*ends, *STRAY, *call_openers)
-    ending = re.compile(rf"(?:{_alternatives(ends)}|\s)*")
-
-    def blank(text: str) -> int:
-        match = ending.match(text)
-        return 0 if match is None else match.end()
-
-    return _Tokens(
-        ends=ends,
-        calls=call_openers,
-        openers=openers,
-        beginnings=_prefixes((*openers, *call_openers)),
-        search=re.compile(_alternatives(tokens)).search,
-        prefixes=_prefixes(tokens),
-        blank=blank,
-    )
-
-
-def _prefixes(tokens: Iterable[str]) -> frozenset[str]:
-    return frozenset(token[:size] for token in tokens for size in range(1, len(token)))
-
-
-def _without_ends(text: str, ends: tuple[str, ...]) -> str:
-    """A text without the end tokens behind it."""
-    text = text.rstrip()
-    while text.endswith(ends):
-        text = next(text.removesuffix(end) for end in ends if text.endswith(end)).rstrip()
-    return text

@@ -13,7 +13,8 @@ from collections.abc import Callable
 
 from wireloom.translate.answer.call_markup import Written
 from wireloom.translate.answer.fence import Fence
-from wireloom.translate.answer.markup import Markup, MarkupRules
+from wireloom.translate.answer.markup import Markup
+from wireloom.translate.answer.markup_tokens import MarkupRules
 from wireloom.translate.answer.meant_call import Meant
 from wireloom.translate.answer.recovered import recovered
 from wireloom.translate.answer.repeats import SHORTEST, Echo, Fragments

@@ -18,6 +18,10 @@ from wireloom.translate.tools.custom import CustomCall
 from wireloom.wire.json import Json
 
 
+# Types of tools that take free-form input.
+FREE = frozenset({"custom"})
+
+
 class OfferedTools:
     """The tools that a Chat request offers, by the names that its client knows; read when they are first needed.
 
@@ -35,7 +39,7 @@ class OfferedTools:
         tools = Tools()
         for tool in _objects(self._tools):
             kind = tool.get("type")
-            _offer(tools, tool.get(kind) if isinstance(kind, str) else None, free=kind == "custom")
+            _offer(tools, tool.get(kind) if isinstance(kind, str) else None, free=kind in FREE)
         for function in _objects(self._functions):
             _offer(tools, function, free=False)
         return tools

@@ -12,6 +12,10 @@ from wireloom.translate.hub.stream import ResponseStream
 from wireloom.wire.json import Json
 
 
+# Content parts that mark a place in the text and say nothing: Mistral's numbers of sources.
+MARKS = frozenset({"reference"})
+
+
 class Beside:
     """Emits what stands beside the words of one answer.
 
@@ -58,9 +62,7 @@ class Beside:
         kind = str(part.get("type"))[:60]
         if "image" in kind:
             self._picture(part)
-        elif kind == "reference":
-            return  # Mistral's mark of a source by number, which the text does not need
-        else:
+        elif kind not in MARKS:
             self._lose(f"a content part of type {kind}")
 
     def cite(self) -> None:

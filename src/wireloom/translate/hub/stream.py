@@ -106,7 +106,7 @@ class ResponseStream:
         part = self._parts.open
         refused = part is not None and part.kind == "refusal"
         parts = [part for item in self._messages() for part in item["content"]]
-        return refused or any(part["type"] == "refusal" for part in parts) or bool(self.answer_text().strip())
+        return refused or any(part.get("refusal") for part in parts) or bool(self.answer_text().strip())
 
     def answer_text(self) -> str:
         """The text of the answer so far."""

@@ -9,18 +9,17 @@ told, and nothing twice.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from wireloom.errors import EmptyAnswer, UpstreamRefused
 from wireloom.translate.answer.asked import NOTHING, Asked
 from wireloom.translate.answer.kept import ignored
-from wireloom.translate.answer.markup import NO_RULES, MarkupRules
-from wireloom.translate.answer.speech import SUMMARY, Speech
+from wireloom.translate.answer.markup_tokens import NO_RULES, MarkupRules
+from wireloom.translate.answer.speech import Speech
 from wireloom.translate.failures import cut_off
 from wireloom.translate.hub.endings import INCOMPLETE, Incomplete
-from wireloom.translate.hub.logprobs import logprob
 from wireloom.translate.hub.stream import ResponseStream
-from wireloom.translate.responses_upstream.calls import SAID, UpstreamCalls
+from wireloom.translate.responses_upstream.calls import UpstreamCalls
 from wireloom.translate.responses_upstream.events import (
     ALIASES,
     End,
@@ -30,10 +29,10 @@ from wireloom.translate.responses_upstream.events import (
     end_of,
     untold,
 )
-from wireloom.translate.responses_upstream.output import PARTS, Ledger, Told, can_come_back, texts_of
+from wireloom.translate.responses_upstream.output import PARTS, Ledger
+from wireloom.translate.responses_upstream.telling import Telling
 from wireloom.translate.rules.loss import How, Rule
 from wireloom.translate.tools.base import Tools
-from wireloom.translate.tools.table import CALLS, OUTPUTS
 from wireloom.wire.json import Json
 from wireloom.wire.sse import DONE
 
@@ -66,20 +65,13 @@ class ResponsesReader:
     ) -> None:
         self._stream = stream
         self._asked = asked
-        self._close = close
         self._codex = codex
         self._ledger = Ledger()
         self.lost: list[str] = []
         """What of the answer could not be told, in words for the log."""
         self._calls = UpstreamCalls(stream, tools, self.lost)
         self._speech = speech = Speech(stream, tools, rules, self.lost, json=asked.json)
-        self._verbs: Mapping[str, Callable[[str], None]] = {
-            "output_text": speech.text,
-            "refusal": stream.text if codex else stream.refusal,
-            "reasoning_text": lambda text: speech.thought(text, "reasoning_text"),
-            "summary_text": lambda text: speech.thought(text, SUMMARY),
-        }
-        self._place: tuple[Told, str, int] | None = None  # item, kind and index of the part that grew last
+        self._telling = Telling(stream, speech, self._calls, close, self.lost, codex=codex)
         self._over = False
         self._reason = Reason()
         self._end: tuple[replies.ResponseUsage | None, Incomplete | None] | None = None
@@ -179,19 +171,19 @@ class ResponsesReader:
         json = event.get("item")
         if isinstance(json, dict) and isinstance(json.get("type"), str):
             item = self._ledger.opened(json, event.get("output_index"))
-            self._before_call(item)
+            self._telling.before_call(item)
             self._calls.begin(item, json)
 
     def _item_done(self, event: Json) -> None:
         json = event.get("item")
         if isinstance(json, dict) and isinstance(json.get("type"), str):
-            self._whole(self._ledger.ended(json, event.get("output_index")), json)
+            self._telling.whole(self._ledger.ended(json, event.get("output_index")), json)
 
     def _text(self, kind: str, event: Json) -> None:
         item = self._ledger.spoken(PARTS[kind][0], event)
         delta, logprobs = event.get("delta"), event.get("logprobs")
         if isinstance(delta, str):
-            self._say(item, kind, item.index_of(kind, event), delta, logprobs)
+            self._telling.say(item, kind, item.index_of(kind, event), delta, logprobs)
 
     def _text_done(self, kind: str, event: Json) -> None:
         item = self._ledger.spoken(PARTS[kind][0], event)
@@ -200,8 +192,8 @@ class ResponsesReader:
         text = content.get(PARTS[kind][1])
         if isinstance(text, str):
             index = item.index_of(kind, event)
-            self._say(item, kind, index, item.rest_of_part(kind, index, text))
-        self._cite(item, content.get("annotations"))
+            self._telling.say(item, kind, index, item.rest_of_part(kind, index, text))
+        self._telling.cite(item, content.get("annotations"))
 
     def _part_done(self, event: Json) -> None:
         part = event.get("part")
@@ -210,7 +202,7 @@ class ResponsesReader:
 
     def _annotation(self, event: Json) -> None:
         item = self._ledger.spoken("message", event)
-        self._cite(item, [*item.annotations, event.get("annotation")])
+        self._telling.cite(item, [*item.annotations, event.get("annotation")])
 
     def _arguments(self, event: Json) -> None:
         self._more_of_call("function_call", event)
@@ -220,12 +212,8 @@ class ResponsesReader:
 
     def _more_of_call(self, kind: str, event: Json) -> None:
         item = self._ledger.spoken(kind, event)
-        self._before_call(item)
+        self._telling.before_call(item)
         self._calls.more(item, event)
-
-    def _before_call(self, item: Told) -> None:
-        if item.kind in SAID and not item.begun:
-            self._speech.interrupt()
 
     def _completed(self, event: Json) -> None:
         response = event.get("response")
@@ -249,92 +237,10 @@ class ResponsesReader:
             if isinstance(json, dict) and isinstance(json.get("type"), str):
                 item = self._ledger.final(json)
                 if not item.done:
-                    self._whole(item, json)
+                    self._telling.whole(item, json)
 
     def _failed(self, event: Json) -> None:
         self._reason.take(event)
-
-    # -- what is said --------------------------------------------------------------------------------------------
-
-    def _whole(self, item: Told, json: Json) -> None:
-        """All of an item: tell what of it has not been told."""
-        if item.done:
-            return
-        item.done = True
-        OUTPUT.get(item.kind, _UNKNOWN).apply(self, item, json)
-
-    def _whole_call(self, item: Told, json: Json) -> None:
-        self._before_call(item)
-        self._calls.finish(item, json)
-
-    def _whole_thought(self, item: Told, json: Json) -> None:
-        summary, thought = "summary_text", "reasoning_text"
-        for kind, other, key in ((summary, thought, "summary"), (thought, summary, "content")):
-            texts = list(texts_of(json.get(key), kind))
-            if "".join(texts) != item.said(other):  # some say the same in both places
-                self._rest(item, kind, texts)
-        secret = json.get("encrypted_content")
-        if isinstance(secret, str) and secret:
-            self._speech.release()
-            self._stream.attach_state({"encrypted": secret})
-
-    def _whole_message(self, item: Told, json: Json) -> None:
-        content = json.get("content")
-        content = [{"type": "output_text", "text": content}] if isinstance(content, str) else content
-        for kind in ("output_text", "refusal"):
-            self._rest(item, kind, list(texts_of(content, kind)))
-        parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
-        cited = [part["annotations"] for part in parts if isinstance(part.get("annotations"), list)]
-        self._cite(item, [each for annotations in cited for each in annotations])
-
-    def _rest(self, item: Told, kind: str, texts: list[str]) -> None:
-        rest = item.rest(kind, texts)
-        if rest is None:
-            self.lost.append("an item that differs from its deltas")
-        for index, text in rest or ():
-            self._say(item, kind, index, text)
-
-    def _say(self, item: Told, kind: str, index: int, text: str, logprobs: Any = None) -> None:
-        known = [logprob(each) for each in logprobs or () if isinstance(each, dict)]
-        if not text and not known:
-            return
-        place = (item, kind, index)
-        if self._place is not None and self._place != place:
-            self._speech.release()
-            if self._place[0] is item:
-                self._stream.next_part()
-            else:
-                self._stream.next_item()
-        self._place = place
-        item.add(kind, index, text)
-        if known and kind == "output_text":
-            self._speech.text_with_logprobs(text, known)
-        else:
-            self._verbs[kind](text)
-
-    def _cite(self, item: Told, annotations: Any) -> None:
-        """Tell the sources that have not been told."""
-        if annotations:
-            self._speech.settle()
-        for annotation in annotations[len(item.annotations) :] if isinstance(annotations, list) else ():
-            item.annotations.append(annotation)
-            if not isinstance(annotation, dict) or not self._stream.annotate(annotation):
-                self.lost.append("a source came after its text")
-
-    def _leave_out(self, _: Told, json: Json) -> None:
-        self.lost.append(f"an item of type {str(json['type'])[:60]}")
-
-    def _pass_on(self, told: Told, json: Json) -> None:
-        """An item of a tool that ran upstream, as it is."""
-        item = {**json, "id": json.get("id") or self._stream.new_id("item")}
-        if not can_come_back(item):
-            self._leave_out(told, json)
-            return
-        if isinstance(item.get("encrypted_content"), str):
-            item["encrypted_content"] = self._close({"encrypted": item["encrypted_content"]})
-        self._place = None
-        self._speech.release()
-        self._stream.whole_item(item)
 
 
 # -- events of the contract ----------------------------------------------------------------------------------------
@@ -414,37 +320,3 @@ EVENTS: Mapping[str, EventRule] = {
     "response.audio.transcript.done": _SOUND,
 }
 """Every event of the contract. One that is not here, such as an extension's, can be left out by its nature."""
-
-# -- items of the contract -----------------------------------------------------------------------------------------
-
-OutputRule: TypeAlias = Rule[Callable[[ResponsesReader, Told, Json], None]]
-
-_UNKNOWN: OutputRule = Rule(How.IGNORED, _R._leave_out, "the log has its type")
-_ALIEN: OutputRule = Rule(How.IGNORED, _R._leave_out, "the gateway does not keep it; the log has its type")
-_CALLED: OutputRule = Rule(
-    How.NATIVE, _R._whole_call, "in the name and the kind that the client gave its tool"
-)
-_WHOLE: OutputRule = Rule(How.NATIVE, _R._pass_on, "as it is, where a client can send it back")
-
-OUTPUT: Mapping[str, OutputRule] = {
-    "message": Rule(How.NATIVE, _R._whole_message, "what its deltas left out"),
-    "reasoning": Rule(How.NATIVE, _R._whole_thought, "what its deltas left out; encrypted content is sealed"),
-    **dict.fromkeys((*CALLS, *OUTPUTS), _WHOLE),
-    "function_call": _CALLED,
-    "custom_tool_call": _CALLED,
-    "additional_tools": _WHOLE,
-    "web_search_call": _WHOLE,
-    "file_search_call": _WHOLE,
-    "code_interpreter_call": _WHOLE,
-    "image_generation_call": _WHOLE,
-    "mcp_call": _WHOLE,
-    "mcp_list_tools": _WHOLE,
-    "mcp_approval_request": _WHOLE,
-    "compaction": _WHOLE,
-    "mcp_approval_response": _ALIEN,
-    "computer_call": _ALIEN,
-    "computer_call_output": _ALIEN,
-    "program": _ALIEN,
-    "program_output": _ALIEN,
-}
-"""Every type of output item, when all of it is known. One that is not here is left out."""

@@ -99,7 +99,8 @@ def _names(tool: Json) -> Iterator[str]:
     """The name of a tool, and those of the tools in it where it is a namespace."""
     if isinstance(tool.get("name"), str):
         yield tool["name"]
-    for member in tool["tools"] if tool.get("type") == "namespace" else ():
+    members = tool.get("tools")
+    for member in members if isinstance(members, list) else ():
         yield from _names(member)
 
 
