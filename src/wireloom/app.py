@@ -289,6 +289,7 @@ async def _upstream(name: str, settings: AnyBackend, slots: Any, stack: AsyncExi
         drop_params=settings.drop_params,
         pass_key=settings.pass_key,
         raw_relay=settings.relay == "raw",
+        repair_json=settings.repair_json,
     )
     return backend
 

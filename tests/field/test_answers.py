@@ -9,11 +9,12 @@ import pytest
 
 from tests.support import field
 from tests.support.field import Json, Outcome
+from tests.support.grammar import check
 
 BOTH = pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
 
 
-def cases(*names: str) -> Any:
+def cases(*names: str) -> pytest.MarkDecorator:
     found = [pytest.param(case, id=name) for each in names for name, case in field.load(each)]
     return pytest.mark.parametrize("case", found)
 
@@ -22,8 +23,6 @@ def play(case: Json, **options: Any) -> Outcome:
     """The outcome of the only turn of a case."""
     (outcome,) = field.run(case, **options)
     if outcome.events and case["face"] == "responses":
-        from tests.support.grammar import check  # noqa: PLC0415
-
         check(outcome.events)
     return outcome
 
@@ -410,3 +409,35 @@ def test_a_raw_relay_changes_nothing() -> None:
     outcome = answered(upstream, CHAT, stream=True, relay="raw")
     assert outcome.events == upstream["chunks"][:-1]
     assert outcome.sent == [{**CHAT["request"], "stream": True}]
+
+
+# -- JSON that is asked for once more ------------------------------------------------------------------------------
+
+
+@BOTH
+def test_an_answer_that_is_no_json_is_asked_for_once_more(stream: bool) -> None:
+    asked: Json = {"text": {"format": {"type": "json_object"}}}
+    right = {"request": {"model": "m1", "input": "x", **asked}, "upstream": chunks({"content": '{"a": 1}'})}
+    case: Json = {
+        **RESPONSES,
+        "request": {**RESPONSES["request"], **asked},
+        "upstream": chunks({"content": "Sure: a"}),
+    }
+
+    def wrong_then_right(sent: list[Json]) -> Json:
+        return right["upstream"] if len(sent) > 1 else case["upstream"]
+
+    (outcome,) = field.run({**case, "upstream": {"by": wrong_then_right}}, stream=stream, repair_json=True)
+    assert outcome.text == '{"a": 1}'
+    assert [message["role"] for message in outcome.sent[1]["messages"][-2:]] == ["assistant", "user"]
+    assert "not valid JSON" in outcome.sent[1]["messages"][-1]["content"]
+    (same,) = field.run({**case, "upstream": {"by": wrong_then_right}}, stream=stream)
+    assert (same.text, len(same.sent)) == ("Sure: a", 1)
+    (twice,) = field.run(case, stream=stream, repair_json=True)
+    assert (twice.text, len(twice.sent)) == ("Sure: a", 2)
+
+
+def test_json_that_is_right_is_asked_for_once() -> None:
+    asked: Json = {"text": {"format": {"type": "json_object"}}}
+    outcome = answered(chunks({"content": '{"a"'}, {"content": ": 1}"}), request=asked, repair_json=True)
+    assert (outcome.text, len(outcome.sent)) == ('{"a": 1}', 1)

@@ -180,6 +180,9 @@ async def play(
         asked = json.loads(body)
         sent.append(asked)
         current = turns[min(len(outcomes), len(turns) - 1)]
+        if "by" in current["upstream"]:  # a function of the requests so far
+            writer.write(answered(current["upstream"]["by"](sent), asked))
+            return
         refuses = current["upstream"].get("refuses")
         refused = refuses is not None and broken(refuses["rule"], asked)
         writer.write(answered(refuses if refused else current["upstream"], asked))

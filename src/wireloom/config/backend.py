@@ -138,6 +138,14 @@ class BackendFields(CodexFields, BaseModel):
         Field(description="Fields to remove from every upstream request: a,b,..."),
         Flag("NAMES", "reasoning_effort"),
     ] = frozenset()
+    repair_json: Annotated[
+        bool,
+        Field(
+            description="Ask a Chat upstream once more for an answer that is not the JSON that was asked for. Text is held "
+            "back until it is looked at."
+        ),
+        Flag(),
+    ] = False
     relay: Annotated[
         Literal["repair", "raw"],
         Field(

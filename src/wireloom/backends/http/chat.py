@@ -66,6 +66,7 @@ class UpstreamBackend:
         drop_params: members that never go upstream.
         pass_key: whether a client may bring the key for it.
         raw_relay: whether Chat requests and their answers are passed on as they are.
+        repair_json: whether an answer that is not the JSON that was asked for is asked for once more.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class UpstreamBackend:
         drop_params: frozenset[str] = frozenset(),
         pass_key: bool = False,
         raw_relay: bool = False,
+        repair_json: bool = False,
     ) -> None:
         self._upstream = upstream
         self._profile = profile
@@ -88,6 +90,7 @@ class UpstreamBackend:
         self._drop = drop_params
         self._pass_key = pass_key
         self._raw_relay = raw_relay
+        self._repair_json = repair_json
         self._lessons = Lessons()
         self._names: tuple[str, ...] = ()
         self._names_until = 0.0
@@ -192,7 +195,8 @@ class ChatBackend(UpstreamBackend):
     def turn(self, ask: Ask, stream: ResponseStream) -> Turn:
         """See `Backend.turn`."""
         request = self._request(ask)
-        asked = asked_of_chat(request.body, inside=self._lessons.begins_inside(ask.model))
+        inside = self._lessons.begins_inside(ask.model)
+        asked = asked_of_chat(request.body, inside=inside, repairs=self._repair_json)
         codex = ask.caller.codex
         read = partial(ChatReader, stream, request.tools, self._profile, asked, codex=codex)
         endpoint = self._endpoint(PATH, ask.model, ask.caller)

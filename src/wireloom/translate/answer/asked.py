@@ -11,7 +11,6 @@ from wireloom.providers.profile import Profile
 from wireloom.translate.answer.markup_tokens import MarkupRules, own_ends
 from wireloom.translate.tools.base import Tools
 
-
 # Forms of an answer that are JSON, and the types of a choice that names a tool of the client.
 JSON_FORMS = frozenset({"json_object", "json_schema"})
 NAMED = frozenset({"function", "custom"})
@@ -30,6 +29,7 @@ class Asked(msgspec.Struct, frozen=True):
         logprobs: whether the probabilities of tokens were asked for.
         stop: texts at which the answer ends.
         n: how many answers.
+        repairs: whether an answer that is not the JSON that was asked for is asked for once more.
     """
 
     model: str = ""
@@ -41,18 +41,20 @@ class Asked(msgspec.Struct, frozen=True):
     logprobs: bool = False
     stop: tuple[str, ...] = ()
     n: int = 1
+    repairs: bool = False
 
 
 NOTHING = Asked()
 """Nothing in particular."""
 
 
-def asked_of_chat(body: Mapping[str, Any], *, inside: bool = False) -> Asked:
+def asked_of_chat(body: Mapping[str, Any], *, inside: bool = False, repairs: bool = False) -> Asked:
     """What a Chat request asks for.
 
     Args:
         body: JSON of the request as it goes upstream.
         inside: see `Asked`.
+        repairs: see `Asked`.
     """
     form = body.get("response_format")
     form = form if isinstance(form, dict) else {}
@@ -69,6 +71,7 @@ def asked_of_chat(body: Mapping[str, Any], *, inside: bool = False) -> Asked:
         logprobs=body.get("logprobs") is True,
         stop=(stop,) if isinstance(stop, str) else tuple(stop or ()),
         n=body.get("n") or 1,
+        repairs=repairs and form.get("type") in JSON_FORMS,
     )
 
 

@@ -30,6 +30,21 @@ def ignored(asked: Asked, called: Sequence[str], text: Callable[[], str], *, log
         yield "the upstream ignored stop: the answer goes on behind it"
 
 
+def fault_of_form(asked: Asked, text: str) -> str | None:
+    """What is wrong with an answer that should be JSON, as a sentence for the model; None where nothing is.
+
+    Args:
+        asked: what the request asked for.
+        text: the answer.
+    """
+    value = decoded(text)
+    if value is None and text.strip() != "null":
+        return "Your answer is not valid JSON."
+    if asked.schema is not None and not fits(asked.schema, value):
+        return "Your answer does not fit the JSON schema."
+    return None
+
+
 def _form(asked: Asked, text: str) -> Iterator[str]:
     """What is wrong with an answer that should be JSON."""
     value = decoded(text)

@@ -37,6 +37,7 @@ class Speech:
         rules: what counts as markup.
         lost: receives what was undone, in words for the log.
         json: whether the answer was asked for as JSON, so that a fence around it comes off.
+        hold: whether text waits for `let_go`, since the answer may be asked for again.
 
     Attributes:
         clean: text of fewer than `SHORTEST` characters without a `SPECIAL` one may go to the stream by itself.
@@ -45,15 +46,21 @@ class Speech:
     """
 
     def __init__(
-        self, stream: ResponseStream, tools: Tools, rules: MarkupRules, lost: list[str], *, json: bool = False
+        self,
+        stream: ResponseStream,
+        tools: Tools,
+        rules: MarkupRules,
+        lost: list[str],
+        *,
+        json: bool = False,
+        hold: bool = False,
     ) -> None:
         self._stream = stream
         self._tools = tools
         self._rules = rules
-        self._fence = Fence(self._emit) if json else None
-        emit = self._emit if self._fence is None else self._fence.feed
-        self._markup = Markup(rules, emit, self._think_in_tags, stream.answer_text, self._are_calls)
-        self._texts = Fragments(self._markup.feed, stream.answer_text, self._cleaned)
+        self._json = json
+        self._waiting: list[str] | None = [] if hold else None
+        self._begin()
         self._reasoning: Callable[[str], None] = stream.reasoning
         self._thought: list[str] = []
         self._thoughts = Fragments(self._reason, self.thought_text)
@@ -65,6 +72,13 @@ class Speech:
         self.clean = False
         self._lost = lost
         self.starts_inside: bool | None = None
+
+    def _begin(self) -> None:
+        self._fence = Fence(self._emit) if self._json else None
+        emit = self._emit if self._fence is None else self._fence.feed
+        self._markup = Markup(self._rules, emit, self._think_in_tags, self.said, self._are_calls)
+        self._texts = Fragments(self._markup.feed, self.said, self._cleaned)
+        self.clean = False
 
     # -- verbs ---------------------------------------------------------------------------------------------------------
 
@@ -102,6 +116,21 @@ class Speech:
         elif content:
             self._markup.pause()
             self._think(channel, content)
+
+    def said(self) -> str:
+        """The text of the answer so far, with what waits."""
+        return self._stream.answer_text() + "".join(self._waiting or ())
+
+    def begin_again(self) -> None:
+        """Drop the text that waits: another answer follows in place of it."""
+        self._waiting = []
+        self._begin()
+
+    def let_go(self) -> None:
+        """Emit the text that waits, and all that follows at once."""
+        waiting, self._waiting = self._waiting, None
+        for text in waiting or ():
+            self._emit(text)
 
     def thought_text(self) -> str:
         """All that was said in thought, as far as one channel said it."""
@@ -157,11 +186,15 @@ class Speech:
     def _look(self) -> None:
         """See whether the next fragment can pass as it is."""
         fenced = self._fence is not None and not self._fence.plain
-        self.clean = self._markup.plain and self._texts.plain and not fenced and not self._known
+        waits = self._waiting is not None
+        self.clean = self._markup.plain and self._texts.plain and not (fenced or waits or self._known)
         if not self.clean:
             self._thoughts.plain = False  # a thought that follows has to let go of what is held
 
     def _emit(self, text: str) -> None:
+        if self._waiting is not None:
+            self._waiting.append(text)
+            return
         if self._echoes:
             self._close_echoes()
         if self._known:

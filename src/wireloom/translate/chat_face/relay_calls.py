@@ -17,7 +17,6 @@ from wireloom.translate.tools.base import Target, Tools
 from wireloom.translate.tools.custom import CustomCall
 from wireloom.wire.json import Json
 
-
 # Types of tools that take free-form input.
 FREE = frozenset({"custom"})
 

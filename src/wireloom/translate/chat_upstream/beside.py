@@ -11,7 +11,6 @@ from wireloom.translate.chat_upstream.sources import pictures, placed, sources
 from wireloom.translate.hub.stream import ResponseStream
 from wireloom.wire.json import Json
 
-
 # Content parts that mark a place in the text and say nothing: Mistral's numbers of sources.
 MARKS = frozenset({"reference"})
 

@@ -12,7 +12,7 @@ from wireloom_protocol import hot
 from wireloom.errors import EmptyAnswer, UpstreamRefused
 from wireloom.providers.profile import Profile
 from wireloom.translate.answer.asked import NOTHING, Asked, markup_rules
-from wireloom.translate.answer.kept import ignored
+from wireloom.translate.answer.kept import fault_of_form, ignored
 from wireloom.translate.answer.repeats import SHORTEST
 from wireloom.translate.answer.speech import Speech
 from wireloom.translate.chat_upstream.beside import Beside
@@ -75,11 +75,12 @@ class ChatReader:
         self.lost: list[str] = []
         """What of the answer was changed, or could not be emitted, in words for the log."""
         rules = markup_rules(profile, asked, tools)
-        self._speech = Speech(stream, tools, rules, self.lost, json=asked.json)
+        self._speech = Speech(stream, tools, rules, self.lost, json=asked.json, hold=asked.repairs)
         self._say = stream.text
         self._beside = Beside(stream, self._speech, self.lost)
         self._choices = Choices()
         self._first: Any = self._choices.first
+        self._repaired = False  # whether the answer was asked for once more
         self._probabilities = False  # whether those of any token came
         self._met: list[Other] = []  # members of the chunk that the contract does not know
         self._state = State()
@@ -176,6 +177,9 @@ class ChatReader:
         if not calls:
             self._call_of_message()
         self.called += self._calls.close(cut_short=incomplete is not None)
+        repair = self._repair(incomplete) if self._asked.repairs else []
+        if repair:
+            return repair
         if self._codex and incomplete == "content_filter":
             raise UpstreamRefused(
                 "The upstream's content filter stopped the answer.", code=incomplete, status=400
@@ -238,6 +242,22 @@ class ChatReader:
         if self._stream.started:
             self._stream.response["usage"] = usage(self._usage, self.used[:-1])
         raise EmptyAnswer(f"The upstream ended its answer and {what}.")
+
+    def _repair(self, incomplete: Any) -> list[Json]:
+        """The messages that ask for the answer once more, if it is not the JSON that was asked for."""
+        text = self._speech.said()
+        final = self._repaired or incomplete or self.called
+        fault = None if final else fault_of_form(self._asked, text)
+        if fault is None:
+            self._speech.let_go()
+            return []
+        self._repaired = True
+        self.lost.append("an answer that was not the JSON asked for; it was asked for once more")
+        self.used.append(self._usage)
+        self._usage, self._finish_reason, self.done = None, None, False
+        self._speech.begin_again()
+        correction = f"{fault} Answer again with nothing but the JSON."
+        return [{"role": "assistant", "content": text}, {"role": "user", "content": correction}]
 
     def _ask_again(self, again: list[Json]) -> list[Json]:
         """Take the answer back to where the upstream goes on with its own calls."""
