@@ -16,8 +16,8 @@ from wireloom.translate.chat_face import messages as chat_request_messages
 from wireloom.translate.chat_face import request as chat_request
 from wireloom.translate.chat_upstream import request as responses_to_chat
 from wireloom.translate.chat_upstream import tool_choice
+from wireloom.translate.chat_upstream.fields import CHUNK_FIELDS
 from wireloom.translate.chat_upstream.items import ITEMS
-from wireloom.translate.chat_upstream.reader import CHUNK_FIELDS
 from wireloom.translate.codex import answer_display, app_server_fields
 from wireloom.translate.codex import app_server_reader as app_server_to_responses
 from wireloom.translate.codex import app_server_request as responses_to_app_server
