@@ -14,6 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import Scope
 from wireloom_protocol import routes
 
+from wireloom.api.addresses import Addresses
 from wireloom.api.auth import ANONYMOUS, Keys
 from wireloom.api.chat import ChatCompletions
 from wireloom.api.conversations import Conversations
@@ -107,6 +108,7 @@ def create_app(settings: Settings) -> FastAPI:
         body_seconds=settings.receive_timeout_seconds,
         drain=drain,
         note=None if telemetry is None else telemetry.requested,
+        strict=settings.strict,
     )
     history = open_history(settings)
     gateway = Gateway(
@@ -146,7 +148,7 @@ def _surround(
     meters: Meters,
     told: Callable[[Exchange, Scope], None] | None,
 ) -> None:
-    """What every request passes, the innermost first: the recorder, CORS, the guard, the observer."""
+    """What every request passes, the innermost first: the recorder, CORS, the guard, the observer, its path."""
     if settings.record is not None:
         folder = private_folder(settings.record, "--record")
         app.add_middleware(_load(*RECORDER), keys, folder, settings.max_body_mb * MEGABYTE)
@@ -165,6 +167,7 @@ def _surround(
         content=settings.log_content,
         told=told,
     )
+    app.add_middleware(Addresses)
 
 
 def names_of(settings: Settings) -> Names:

@@ -71,6 +71,8 @@ class Exchange:
         """How many backends were asked."""
         self.aside: str | None = None
         """What to tell besides if the backend does not know the model."""
+        self.spelled: list[Any] = []
+        """What of the request was read in another form than it came, as losses."""
         self.lost_of_answer: list[str] = []
         """What of the answer was changed or could not be emitted, in words for the log and for `x-wireloom-loss`."""
         self.passed_over: list[str] = []

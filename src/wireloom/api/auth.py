@@ -35,7 +35,8 @@ class Keys:
             headers: request headers, names in lower case.
 
         Raises:
-            Unauthorized: no key, an unknown one, or two that differ.
+            Unauthorized: no key, or an unknown one.
+            InvalidRequest: two that differ.
         """
         if self._digests is None:
             brought = self.upstream_key(headers)
@@ -47,7 +48,11 @@ class Keys:
                 "No key. Send `Authorization: Bearer KEY` or `x-api-key: KEY`.", code="missing_api_key"
             )
         if len(offered) > 1:
-            raise Unauthorized("Two headers carry different keys.")
+            raise InvalidRequest(
+                "Two headers hold different keys; send one of authorization, x-api-key and api-key.",
+                code="invalid_value",
+                param="authorization",
+            )
         digest = _digest(offered.pop())
         found = [name for name, known in self._digests.items() if hmac.compare_digest(known, digest)]
         if not found:
@@ -72,8 +77,12 @@ class Keys:
         return brought
 
 
+# Headers that hold a key besides `authorization`: Anthropic's and Azure's clients.
+KEY_HEADERS = ("x-api-key", "api-key")
+
+
 def _offered(headers: Mapping[str, str]) -> set[str]:
-    return {key for key in (_bearer(headers), headers.get("x-api-key")) if key}
+    return {key for key in (_bearer(headers), *map(headers.get, KEY_HEADERS)) if key}
 
 
 def _bearer(headers: Mapping[str, str]) -> str | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 import zlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, TypeVar
@@ -107,6 +109,7 @@ UNPACKERS: dict[str, Callable[[bytes, int], bytes]] = {
     "": lambda body, _: body,
     "identity": lambda body, _: body,
     "gzip": _gzip,
+    "x-gzip": _gzip,
     "deflate": _gzip,
     "zstd": _zstd,
 }
@@ -122,6 +125,7 @@ def parse(body: bytes) -> Any:
     Raises:
         InvalidRequest: no JSON: also NaN, a lone surrogate, nesting too deep, numbers too large.
     """
+    body = body.removeprefix(BOM)
     try:
         value = msgspec.json.decode(body)
     except RecursionError as error:
@@ -129,10 +133,28 @@ def parse(body: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise InvalidRequest("The body is not UTF-8.", code="invalid_json") from error
     except msgspec.MsgspecError as error:
-        raise InvalidRequest(f"The body is no JSON: {error}.", code="invalid_json") from error
+        value = _without_halves(body)
+        if value is None:
+            raise InvalidRequest(f"The body is no JSON: {error}.", code="invalid_json") from error
     if body.count(b"{") + body.count(b"[") > DEEPEST and _deeper(value, DEEPEST):
         raise _too_deep()
     return value
+
+
+BOM = b"\xef\xbb\xbf"
+_HALF = re.compile("[\ud800-\udfff]")
+_ESCAPED_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def _without_halves(body: bytes) -> Any:
+    """A body with halves of surrogate pairs, which JavaScript writes where it cuts a text; None for any other body."""
+    if not _ESCAPED_HALF.search(body):
+        return None
+    try:
+        whole = _HALF.sub("\ufffd", json.dumps(json.loads(body), ensure_ascii=False))
+        return msgspec.json.decode(whole)
+    except (ValueError, RecursionError):
+        return None
 
 
 # Fewer than a model can be written out with again; clients stay far below.
@@ -266,7 +288,7 @@ def _problem(error: ValidationError, value: Any) -> InvalidRequest:
     found = error.errors(include_url=False, include_input=False)
     paths = [_path(problem, value) for problem in found]
     best = _meant(found, paths)
-    kind, path = found[best]["type"], _joined(paths[best])
+    kind, path = found[best]["type"], joined(paths[best])
     if kind == "missing":
         return InvalidRequest(f"{path} is missing.", code="missing_required_parameter", param=path)
     if kind in _TAG_ERRORS or _is_tag(found[best]):
@@ -330,6 +352,11 @@ def _leads_into(value: Any, part: str | int) -> bool:
     return isinstance(value, dict) and part in value
 
 
-def _joined(path: list[str | int]) -> str:
-    joined = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return joined.removeprefix(".")
+def joined(path: Sequence[str | int]) -> str:
+    """A path as clients read it, such as `input[3].type`.
+
+    Args:
+        path: names of members and indexes of elements.
+    """
+    steps = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return "".join(steps).removeprefix(".")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any, TypeVar
 
@@ -17,11 +18,13 @@ from wireloom.api import bodies
 from wireloom.api.auth import ANONYMOUS, Keys
 from wireloom.api.drain import Drain, stopping
 from wireloom.api.event_response import EventResponse
+from wireloom.api.news import without_news
 from wireloom.api.presence import Presence
+from wireloom.api.spellings import ROWS, spelled
 from wireloom.backends.base import Caller
 from wireloom.errors import InvalidRequest
 from wireloom.exchange import READ, Exchange
-from wireloom.translate.rules.loss import LOSS_HEADER
+from wireloom.translate.rules.loss import LOSS_HEADER, render
 from wireloom_runtime.operations import Edge, EventStream, Reply
 
 T = TypeVar("T")
@@ -47,6 +50,7 @@ class HttpEdge(Edge[Caller]):
         body_seconds: how long a body may take to arrive, with more time for what is long; 0 for any time.
         drain: knows the requests that run.
         note: what is noted of a validated request, or None where nothing is.
+        strict: whether what the contract does not know refuses a request of the Codex CLI too.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class HttpEdge(Edge[Caller]):
         body_seconds: float = 0,
         drain: Drain | None = None,
         note: Callable[[Any], Mapping[str, Any]] | None = None,
+        strict: bool = False,
     ) -> None:
         self._keys = keys
         self._max_body = max_body_bytes
@@ -67,6 +72,7 @@ class HttpEdge(Edge[Caller]):
         self._body_seconds = body_seconds
         self._drain = drain or Drain()
         self._note = note
+        self._strict = strict
 
     def admit(self, request: Request, *, operation: str, secured: bool) -> Caller:
         """Tell who calls.
@@ -104,10 +110,15 @@ class HttpEdge(Edge[Caller]):
         encoding = request.headers.get("content-encoding", "")
         body = await bodies.read(request.stream(), encoding, self._max_body, self._body_seconds)
         value = bodies.parse(body)
-        if self._default_model is not None and isinstance(value, dict) and value.get("model") is None:
-            value["model"] = self._default_model
-        read = bodies.validate(adapter, value)
+        default = request.scope.get("state", {}).get("model_of_path", self._default_model)
+        if default is not None and isinstance(value, dict) and value.get("model") is None:
+            value["model"] = default
         exchange = exchange_of(request.scope)
+        exchange.spelled += spelled(value, ROWS.get(exchange.operation, ()))
+        forgiving = not self._strict and is_codex(request)
+        read = (
+            without_news(adapter, value, exchange.spelled) if forgiving else bodies.validate(adapter, value)
+        )
         if self._note is not None:
             exchange.requested = self._note(read)
         exchange.model = getattr(read, "model", None)
@@ -160,7 +171,7 @@ class HttpEdge(Edge[Caller]):
         presence = Presence(request.receive, self._drain)
         handed_over = False
         try:
-            result = await answer
+            result = _with_spelled(await answer, caller.exchange)
             caller.exchange.lost = result.headers.get(LOSS_HEADER)
             if isinstance(result, EventStream):
                 handed_over = True
@@ -182,6 +193,14 @@ class HttpEdge(Edge[Caller]):
         finally:
             if not handed_over:
                 presence.close()
+
+
+def _with_spelled(result: Reply[Any] | EventStream[Any], exchange: Exchange) -> Reply[Any] | EventStream[Any]:
+    """An answer whose header reports what of the request was read in another form than it came."""
+    if not exchange.spelled:
+        return result
+    lost = [render(exchange.spelled), result.headers.get(LOSS_HEADER)]
+    return replace(result, headers={**result.headers, LOSS_HEADER: ", ".join(filter(None, lost))})
 
 
 def _without_body(request: Request) -> bool:

@@ -40,8 +40,10 @@ KINDS: tuple[ToolKind, ...] = (
 # -- definitions ---------------------------------------------------------------------------------------------------
 
 
-def _refused(_: Offering, path: str, tool: Any) -> None:
-    raise refused(path, f"{tool.type} runs inside a provider that offers it", "unsupported_tool")
+def _refused(offering: Offering, path: str, tool: Any) -> None:
+    if not offering.lenient:
+        raise refused(path, f"{tool.type} runs inside a provider that offers it", "unsupported_tool")
+    offering.losses.add(path, "dropped", f"{tool.type} runs inside a provider that offers it")
 
 
 def _unknown(offering: Offering, path: str, _: m.UnknownTool) -> None:
