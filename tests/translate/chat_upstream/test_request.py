@@ -245,12 +245,6 @@ REFUSED: list[tuple[str, Json, str, str]] = [
         "tools[0].environment",
     ),
     ("generic", {"input": [{"type": "compaction_trigger"}]}, "unsupported_item", "input"),
-    (
-        "generic",
-        {"input": [{"type": "compaction", "encrypted_content": "x"}]},
-        "unsupported_item",
-        "input[0].encrypted_content",
-    ),
 ]
 
 

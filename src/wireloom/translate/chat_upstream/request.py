@@ -14,6 +14,7 @@ from wireloom.translate.chat_upstream.draft import Draft
 from wireloom.translate.chat_upstream.items import messages
 from wireloom.translate.chat_upstream.tool_choice import choose_tools
 from wireloom.translate.conversation.effort import updated
+from wireloom.translate.conversation.json_word import with_word
 from wireloom.translate.hub.include import ENCRYPTED_REASONING, LOGPROBS
 from wireloom.translate.options import Options
 from wireloom.translate.rules.loss import How, Losses, Refuse, Rule, Severity, refused
@@ -82,6 +83,7 @@ def request(
         unseal=options.unseal,
         recalled=options.recalled,
     )
+    build.body["messages"] = with_word(build.body, profile, losses)
     _offer(build)
     if stream:
         build.body["stream"] = True
