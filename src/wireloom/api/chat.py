@@ -15,7 +15,7 @@ from wireloom_protocol import responses as m
 from wireloom_protocol.operations import ChatApi
 
 from wireloom.api import bodies, failures
-from wireloom.api.replies import folded
+from wireloom.api.replies import folded, loss_header
 from wireloom.backends.base import Caller
 from wireloom.errors import GatewayError
 from wireloom.gateway import Gateway, Run
@@ -49,13 +49,17 @@ class ChatCompletions(ChatApi[Caller]):
         self, caller: Caller, body: chat.CreateChatCompletionRequest
     ) -> Reply[replies.CreateChatCompletionResponse] | EventStream[replies.ChatCompletionStreamEvent]:
         """See the contract's createChatCompletion."""
-        relayed = await self._gateway.relay(body, caller)
+        losses = Losses(strict=self._gateway.strict)
+        relayed = await self._gateway.relay(body, caller, losses)
         if relayed is None:
             return await self._translated(caller, body)
         if body.stream:
             fail = partial(_failed, relayed.left, caller)
-            return EventStream(relayed.events(), lambda: relayed.queued, _alive, _alive, fail)
-        return Reply.encoded(await relayed.whole())
+            return EventStream(
+                relayed.events(), lambda: relayed.queued, _alive, _alive, fail, loss_header(losses.header())
+            )
+        answered = await relayed.whole()
+        return replace(Reply.encoded(answered), headers=loss_header(losses.header()))
 
     async def _translated(
         self, caller: Caller, body: chat.CreateChatCompletionRequest
