@@ -815,6 +815,15 @@ ChatCompletionRequestSystemMessageContentPart = TypeAliasType(
 )
 
 
+ChatCompletionRequestToolMessageContentPart = TypeAliasType(
+    "ChatCompletionRequestToolMessageContentPart",
+    Annotated[
+        ChatCompletionRequestMessageContentPartText | ChatCompletionRequestMessageContentPartImage,
+        Field(discriminator="type"),
+    ],
+)
+
+
 ChatCompletionRequestUserMessageContentPart = TypeAliasType(
     "ChatCompletionRequestUserMessageContentPart",
     Annotated[
@@ -1052,6 +1061,12 @@ class ChatCompletionRequestSystemMessage(Deferred):
     name: NullIsAbsent[str] = None
 
 
+ChatCompletionRequestToolMessageContent = TypeAliasType(
+    "ChatCompletionRequestToolMessageContent",
+    Annotated[Many[ChatCompletionRequestToolMessageContentPart], Field(min_length=1)],
+)
+
+
 class ChatCompletionRequestToolMessage(Deferred):
     """
     The output of a tool call.
@@ -1061,7 +1076,7 @@ class ChatCompletionRequestToolMessage(Deferred):
         extra="allow",
     )
     role: Literal["tool"]
-    content: str | ChatCompletionRequestSystemMessageContent
+    content: str | ChatCompletionRequestToolMessageContent
     tool_call_id: str
 
 

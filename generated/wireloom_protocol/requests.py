@@ -1506,6 +1506,7 @@ ChatCompletionRequestSystemMessageContentPart: TypeAlias = (
 
 ChatCompletionRequestToolMessageContentPart: TypeAlias = (
     ChatCompletionRequestMessageContentPartText
+    | ChatCompletionRequestMessageContentPartImage
 )
 
 

@@ -203,15 +203,21 @@ class Gateway:
         """Headers that tell how the account of a backend is, where one has limits."""
         return {} if self._routing is None else self._routing.limits()
 
-    async def relay(self, body: chat.CreateChatCompletionRequest, caller: Caller) -> Relayed | None:
+    async def relay(
+        self, body: chat.CreateChatCompletionRequest, caller: Caller, losses: Losses
+    ) -> Relayed | None:
         """Pass a chat completion on to an upstream that speaks Chat itself; nothing leaves yet.
 
         Args:
             body: the validated request.
             caller: who asks.
+            losses: where is noted what the upstream does not take.
 
         Returns:
             None where the backend speaks something else, so that the request has to be translated.
+
+        Raises:
+            InvalidRequest: something that the upstream cannot do and must not be left out.
         """
         places = await self._places(body.model, body.prompt_cache_key, caller)
         relaying = [(place, place.at.backend) for place in places if isinstance(place.at.backend, Relays)]
@@ -222,7 +228,7 @@ class Gateway:
 
         def begin(place: Place) -> Relayed:
             assert isinstance(place.at.backend, Relays)
-            return place.at.backend.relay(asked, place.model, caller)
+            return place.at.backend.relay(asked, place.model, caller, losses)
 
         relayed: Relayed
         if len(relaying) == 1:

@@ -184,7 +184,6 @@ ITEMS: list[tuple[str, str, Any]] = [
     (".arguments", MISSING, without(CALL, "arguments")),
     (".arguments", TYPE, {**CALL, "arguments": STRANGE}),
     (".call_id", MISSING, without(OUTPUT, "call_id")),
-    (".call_id", VALUE, OUTPUT),
     (".output", MISSING, without(OUTPUT, "output")),
     (".output", TYPE, {**OUTPUT, "output": 5}),
     (".output[0].type", VALUE, {**OUTPUT, "output": [{"type": CANARY}]}),
@@ -235,10 +234,8 @@ def long_names() -> Iterator[Bad]:
     )
     choice = {"type": "function", "name": name}
     yield Bad("long tool name", "tool_choice.name", VALUE, encoded({**REQUEST, "tool_choice": choice}))
-    output = {"type": "custom_tool_call_output", "call_id": name, "output": CANARY}
     key = {"metadata": {name: 5}}
     yield Bad("long key", f"metadata.{name}"[:LONGEST], TYPE, encoded({**REQUEST, **key}))
-    yield Bad("long call id", "input[0].call_id", VALUE, encoded({**REQUEST, "input": [output]}))
 
 
 # -- around the body -------------------------------------------------------------------------------------------------

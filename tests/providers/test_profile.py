@@ -34,6 +34,7 @@ def switch(off: Any, on: Any) -> dict[str, Any]:
 # What each upstream does unlike `generic`. A changed profile changes its entry here.
 DIFFERENCES: dict[str, dict[str, Any]] = {
     "deepseek": {
+        "json_word": True,
         "responses": ResponsesWire(reasoning="text"),
         "message_name": True,
         "thinking_blocks_forced_tools": True,
@@ -56,6 +57,7 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
     },
     "generic": {},
     "groq": {
+        "json_word": True,
         "responses": ResponsesWire(tools=("code_interpreter", "function", "mcp"), instructions_anywhere=True),
         "developer_role": True,
         "max_tokens_field": "max_completion_tokens",
@@ -117,6 +119,7 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
         "models_path": "/api/v0/models",
     },
     "mistral": {
+        "assistant_last": False,
         "user_after_tool": False,
         "stream_usage": False,
         "tool_strict": True,
@@ -155,6 +158,8 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
         "dropped": dropped("logit_bias", "logprobs", "n", "top_logprobs", "user"),
     },
     "openai": {
+        "text_parts": True,
+        "json_word": True,
         "responses": ResponsesWire(
             complete=True,
             tools=tuple(sorted(KNOWN["Tool"])),
@@ -183,6 +188,7 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
         "web_search_models": "gpt-[0-9o]+(-mini)?-search",
     },
     "openrouter": {
+        "text_parts": True,
         "responses": ResponsesWire(
             tools=("function", "web_search", "web_search_preview"),
             reasoning="encrypted",
@@ -219,6 +225,7 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
         "web_search": {"tools": [{"type": "openrouter:web_search"}]},
     },
     "qwen": {
+        "json_word": True,
         "thinking_blocks_forced_tools": True,
         "effort_style": "enable_thinking",
         "effort_levels": switch(False, True),

@@ -32,7 +32,7 @@ CALL: Json = {"type": "function_call", "call_id": "call_1", "name": "add", "argu
 HOSTED: Json = {"type": "file_search", "vector_store_ids": ["vs_1"]}
 CONTAINER: Json = {"type": "shell", "environment": {"type": "container_auto"}}
 APPROVAL: Json = {"type": "mcp_approval_response", "approval_request_id": "x", "approve": True}
-SUMMARY: Json = {"type": "compaction", "encrypted_content": "made elsewhere"}
+NAMELESS: Json = {"type": "custom_tool_call_output", "call_id": "", "output": "5"}
 
 
 def brought(*tools: Json) -> Json:
@@ -67,7 +67,6 @@ REFUSED: list[tuple[str, str, Json, str]] = [
     ("input[0].tools[1]", "unsupported_tool", {"input": [brought(ADD, HOSTED)]}, "generic"),
     ("tools[0].environment", "unsupported_tool", {"tools": [CONTAINER]}, "generic"),
     ("input[0].tools[0].environment", "unsupported_tool", {"input": [brought(CONTAINER)]}, "generic"),
-    ("input[0].encrypted_content", "unsupported_item", {"input": [SUMMARY]}, "generic"),
     ("tool_choice", "unsupported_tool", {"tool_choice": {"type": "file_search"}}, "generic"),
     ("tool_choice.name", "invalid_value", {"tool_choice": {"type": "function", "name": "add"}}, "generic"),
     (
@@ -86,7 +85,7 @@ REFUSED: list[tuple[str, str, Json, str]] = [
     ("input[0].type", "unsupported_item", {"input": [APPROVAL]}, "generic"),
     ("input", "unsupported_item", {"input": []}, "generic"),
     ("input", "unsupported_item", {"input": [{"type": "compaction_trigger"}]}, "generic"),
-    ("input[0].call_id", "invalid_value", {"input": [{**OUTPUT, "output": "5"}]}, "generic"),
+    ("input[0].call_id", "invalid_value", {"input": [NAMELESS]}, "generic"),
     ("input[0].content[0]", "unsupported_content", {"input": saying(SOUND)}, "generic"),
     ("input[0].content[0].image_url", "unsupported_content", {"input": saying(PICTURE)}, "kimi"),
     (
@@ -101,8 +100,7 @@ REFUSED: list[tuple[str, str, Json, str]] = [
 # The same where the item comes from history; the request then does not hold it.
 RECALLED: list[tuple[str, str, list[Json], str]] = [
     ("history.type", "unsupported_item", [APPROVAL], "generic"),
-    ("history.encrypted_content", "unsupported_item", [SUMMARY], "generic"),
-    ("history.call_id", "invalid_value", [{**OUTPUT, "output": "5"}], "generic"),
+    ("history.call_id", "invalid_value", [NAMELESS], "generic"),
     ("history.content[0]", "unsupported_content", saying(SOUND), "generic"),
     ("history.content[0]", "unsupported_parameter", saying(PICTURE, role="system"), "generic"),
     ("history.content[0].image_url", "unsupported_content", saying(PICTURE), "kimi"),

@@ -49,14 +49,17 @@ class ChatCompletions(ChatApi[Caller]):
         self, caller: Caller, body: chat.CreateChatCompletionRequest
     ) -> Reply[replies.CreateChatCompletionResponse] | EventStream[replies.ChatCompletionStreamEvent]:
         """See the contract's createChatCompletion."""
-        relayed = await self._gateway.relay(body, caller)
+        losses = Losses(strict=self._gateway.strict)
+        relayed = await self._gateway.relay(body, caller, losses)
         if relayed is None:
             return await self._translated(caller, body)
         if body.stream:
             fail = partial(_failed, relayed.left, caller)
-            return EventStream(relayed.events(), lambda: relayed.queued, _alive, _alive, fail)
+            return EventStream(
+                relayed.events(), lambda: relayed.queued, _alive, _alive, fail, loss_header(losses.header())
+            )
         made = await relayed.whole()
-        return Reply.encoded(made, loss_header(Losses().header(caller.exchange.lost_of_answer)))
+        return Reply.encoded(made, loss_header(losses.header(caller.exchange.lost_of_answer)))
 
     async def _translated(
         self, caller: Caller, body: chat.CreateChatCompletionRequest

@@ -135,13 +135,17 @@ class Relayed(Protocol):
 class Relays(Protocol):
     """A backend whose upstream speaks Chat Completions itself."""
 
-    def relay(self, body: dict[str, Any], model: str, caller: Caller) -> Relayed:
+    def relay(self, body: dict[str, Any], model: str, caller: Caller, losses: Losses) -> Relayed:
         """Take a request as it came, without doing anything yet.
 
         Args:
             body: JSON of the request.
             model: the model's name upstream.
             caller: who asks.
+            losses: where is noted what the upstream does not take.
+
+        Raises:
+            InvalidRequest: something that the upstream cannot do and must not be left out.
         """
         ...
 

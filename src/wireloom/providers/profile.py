@@ -131,6 +131,23 @@ class Profile(BaseModel):
     user_after_tool: bool = Field(
         True, description="A user message may follow a tool message; else an assistant message goes between."
     )
+    users_in_a_row: bool = Field(
+        True,
+        description="User messages may follow each other; else they are joined. Some chat templates want turns to "
+        "alternate: false here, and `user_first`.",
+    )
+    user_first: bool = Field(
+        False,
+        description="The first message after the system messages has to be the user's; else a short one is put there.",
+    )
+    assistant_last: bool = Field(
+        True,
+        description="The last message may be the assistant's; else a short user message follows, unless the message "
+        "says itself that it is a prefix.",
+    )
+    text_parts: bool = Field(
+        False, description="Content that is only text may be a list of parts; else it is sent as one string."
+    )
     message_name: bool = Field(False, description="Messages may carry `name`; else it is left out.")
 
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = Field(
@@ -157,6 +174,10 @@ class Profile(BaseModel):
 
     json_schema: bool = Field(True, description="`response_format` may be `json_schema`.")
     json_object: bool = Field(True, description="`response_format` may be `json_object`.")
+    json_word: bool = Field(
+        False,
+        description="`json_object` is refused where no message holds the word JSON; a system message is given it.",
+    )
 
     images: bool = Field(True, description="User messages may hold `image_url` parts, if the model sees.")
     image_urls: bool = Field(True, description="Images may be web addresses; else data URLs only.")
@@ -215,6 +236,12 @@ class Profile(BaseModel):
         None,
         description="Sent where reasoning must go back and is unknown, as in a history begun with another "
         "model; without it the field is left out.",
+    )
+
+    call_extra: Mapping[str, JsonValue] = Field(
+        {},
+        description="Sent as `extra_content` of the first call of an earlier assistant message where it has none, as "
+        "for a call that another model made.",
     )
 
     web_search: Mapping[str, JsonValue] = Field(

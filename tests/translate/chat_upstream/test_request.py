@@ -22,8 +22,8 @@ from tests.support.requests import (
 )
 from wireloom.errors import InvalidRequest
 from wireloom.providers import Profile
+from wireloom.translate.chat_upstream.draft import SCHEMA as SCHEMA_WISH
 from wireloom.translate.chat_upstream.request import FIELDS
-from wireloom.translate.chat_upstream.request import SCHEMA as SCHEMA_WISH
 from wireloom.translate.options import Options
 from wireloom.translate.rules.loss import How, Refuse, Severity
 
@@ -245,12 +245,6 @@ REFUSED: list[tuple[str, Json, str, str]] = [
         "tools[0].environment",
     ),
     ("generic", {"input": [{"type": "compaction_trigger"}]}, "unsupported_item", "input"),
-    (
-        "generic",
-        {"input": [{"type": "compaction", "encrypted_content": "x"}]},
-        "unsupported_item",
-        "input[0].encrypted_content",
-    ),
 ]
 
 

@@ -229,7 +229,6 @@ def test_it_stands_among_other_calls_in_an_order_that_upstreams_take() -> None:
         "tool",
         "assistant",
         "tool",
-        "assistant",
     ]
     assert [one["id"] for one in made[0]["tool_calls"]] == ["1", "x_1"]
     assert [message["content"] for message in made[1:3]] == ["ok", ELSEWHERE]

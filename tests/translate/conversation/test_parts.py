@@ -19,6 +19,7 @@ from tests.support.items import (
 )
 from wireloom.errors import InvalidRequest
 from wireloom.providers import Profile, load
+from wireloom.translate.conversation.notes import NO_PICTURE
 from wireloom.translate.conversation.parts import PARTS
 from wireloom.translate.rules.loss import How, Severity
 
@@ -82,7 +83,6 @@ def test_parts(part: Json, profile: Profile, expected: Json, lost: Lost) -> None
 @pytest.mark.parametrize(
     ("part", "profile", "where"),
     [
-        (picture(), like(GENERIC, images=False), ""),
         (picture(image_url=URL), like(GENERIC, image_urls=False), ".image_url"),
         ({"type": "input_image", "file_id": "file_1"}, OPENAI, ".file_id"),
         ({"type": "input_file", "file_data": "data:x"}, GENERIC, ""),
@@ -97,9 +97,19 @@ def test_parts_that_cannot_be_read_are_refused(part: Json, profile: Profile, whe
     assert (caught.value.code, caught.value.param) == ("unsupported_content", f"input[1].content[1]{where}")
 
 
-def test_parts_of_an_output_are_refused_by_their_path() -> None:
+@pytest.mark.parametrize(
+    ("profile", "url"),
+    [(like(GENERIC, images=False), PICTURE), (GENERIC, ""), (GENERIC, "data:image/png;base64,")],
+)
+def test_a_picture_that_cannot_be_shown_is_a_gap(profile: Profile, url: str) -> None:
+    unseen = picture(image_url=url)
+    items = [said("user", "a", unseen), call("1"), output("1", [unseen])]
+    made, losses = translated(*items, profile=profile)
+    assert [message["content"] for message in made] == [f"a\n{NO_PICTURE}", None, NO_PICTURE]
+    paths = [path for path, action, _ in losses if action == "dropped"]
+    assert paths == ["input[0].content[1]", "input[2].output[0]"]
     with pytest.raises(InvalidRequest) as caught:
-        translated(call("1"), output("1", [picture()]), profile=like(GENERIC, images=False))
+        translated(*items[1:], profile=profile, strict=True)
     assert caught.value.param == "input[1].output[0]"
 
 
@@ -123,8 +133,9 @@ def test_words_of_any_kind_are_words(role: str, part: Json, text: str) -> None:
     (alone,), _ = translated(said(role, part))
     assert alone["content"] == text
     (more,), _ = translated(said(role, part, "!"))
-    parts = [{"type": "text", "text": text}, {"type": "text", "text": "!"}]
-    assert more["content"] == (parts if role == "user" else f"{text}!")
+    assert more["content"] == (f"{text}\n!" if role == "user" else f"{text}!")
+    (kept,), _ = translated(said("user", part, "!"), profile=like(GENERIC, text_parts=True))
+    assert kept["content"] == [{"type": "text", "text": text}, {"type": "text", "text": "!"}]
 
 
 # -- the contract --------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.upstream_requests import GENERIC, PICTURE, USER, asked, items, with_wire
 from wireloom.errors import InvalidRequest
+from wireloom.translate.conversation.notes import NO_PICTURE
 
 Json = dict[str, Any]
 BLIND = GENERIC.model_copy(update={"images": False})
@@ -354,16 +355,22 @@ def test_an_item_that_cannot_be_sent_is_refused_by_its_place(
 
 
 @pytest.mark.parametrize(
-    ("given", "path"),
+    ("given", "path", "sent"),
     [
-        ([message_from("user", [text("a"), image()])], "input[0].content[1]"),
-        ([CALL, returned(SEEN)], "input[1].output[2]"),
+        (
+            [message_from("user", [text("a"), image()])],
+            "input[0].content[1]",
+            [message_from("user", [text("a"), text(NO_PICTURE)])],
+        ),
+        ([CALL, returned(SEEN)], "input[1].output[2]", [CALL, returned(f"a\nb\n{NO_PICTURE}")]),
     ],
 )
-def test_a_picture_that_the_upstream_cannot_see_is_refused_by_its_place(given: list[Json], path: str) -> None:
-    with pytest.raises(InvalidRequest) as caught:
-        asked({"input": given}, BLIND)
-    assert (caught.value.param, caught.value.code) == (path, "unsupported_content")
+def test_a_picture_that_the_upstream_cannot_see_is_a_gap(
+    given: list[Json], path: str, sent: list[Json]
+) -> None:
+    request, losses = asked({"input": given}, BLIND)
+    assert request.body["input"] == sent
+    assert [(loss.path, loss.severity.value) for loss in losses.items] == [(path, "degrading")]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from tests.support.items import (
 from tests.support.tools import SCHEMA, function, namespace, offered
 from wireloom.errors import InvalidRequest
 from wireloom.providers import load
-from wireloom.translate.conversation.notes import NO_OUTPUT, SUMMARY
+from wireloom.translate.conversation.notes import LOST_SUMMARY, NO_OUTPUT, STRAY_OUTPUT, SUMMARY
 from wireloom.translate.rules.loss import Severity
 from wireloom.translate.tools.apply_patch import ApplyPatchCall
 from wireloom.translate.tools.local_shell import LocalShellCall
@@ -166,7 +166,8 @@ def test_calls_of_every_kind_keep_the_order_that_upstreams_want(asking: Json, an
     )
     (first, second) = made[1]["tool_calls"]
     assert (first["id"], second["id"]) == ("2", "1")
-    assert [message["role"] for message in made] == ["user", "assistant", "tool", "tool", "assistant"]
+    assert [message["role"] for message in made] == ["user", "assistant", "tool", "tool"]
+    assert made[1]["content"] == "wait"
     assert [message["tool_call_id"] for message in made[2:4]] == ["2", "1"]
     assert made[2]["content"] == "ok"
 
@@ -175,8 +176,11 @@ def test_calls_of_every_kind_keep_the_order_that_upstreams_want(asking: Json, an
 def test_calls_and_outputs_of_every_kind_miss_each_other(asking: Json, answer: Json) -> None:
     assert translated(asking)[0][1] == answered("1", NO_OUTPUT)
     with pytest.raises(InvalidRequest) as caught:
-        translated(said("user", "a"), answer)
-    assert (caught.value.code, caught.value.param) == ("invalid_value", "input[1].call_id")
+        translated(said("user", "a"), answer, strict=True)
+    assert caught.value.param == "input[1].call_id"
+    alone, losses = translated(said("user", "a"), answer)
+    assert alone[1]["content"].startswith(STRAY_OUTPUT)
+    assert losses == [("input[1].call_id", "changed", Severity.DEGRADING)]
 
 
 @pytest.mark.parametrize(("asking", "answer"), COMMANDS, ids=KINDS)
@@ -361,7 +365,7 @@ def test_a_summary_made_here_is_told() -> None:
         user(f"{SUMMARY}They met."),
         user("go on"),
     ]
-    assert losses == []
+    assert losses == [("input.role", "changed", Severity.IMMATERIAL)]
 
 
 @pytest.mark.parametrize(
@@ -375,10 +379,14 @@ def test_a_summary_made_here_is_told() -> None:
         "compaction:{}",
     ],
 )
-def test_a_summary_made_elsewhere_is_refused(token: str) -> None:
+def test_a_summary_made_elsewhere_is_a_gap(token: str) -> None:
+    items = [said("user", "a"), compaction(token), said("user", "b")]
+    made, losses = translated(*items, unseal=unseal)
+    assert made == [user("a"), user(LOST_SUMMARY), user("b")]
+    assert losses == [("input[1].encrypted_content", "dropped", Severity.DEGRADING)]
     with pytest.raises(InvalidRequest) as caught:
-        translated(said("user", "a"), compaction(token), unseal=unseal)
-    assert (caught.value.code, caught.value.param) == ("unsupported_item", "input[1].encrypted_content")
+        translated(*items, unseal=unseal, strict=True)
+    assert caught.value.param == "input[1].encrypted_content"
     assert "They met" not in caught.value.message
 
 

@@ -33,6 +33,7 @@ from wireloom.translate.chat_upstream.reader import ChatReader
 from wireloom.translate.hub.sequence import Event
 from wireloom.translate.hub.stream import ResponseStream
 from wireloom.translate.options import Options
+from wireloom.translate.rules.loss import Losses
 from wireloom.wire.json import Json
 
 log = logging.getLogger("wireloom.tools")
@@ -204,9 +205,17 @@ class ChatBackend(UpstreamBackend):
         tries = 2 if self._profile.retry_empty else 1
         return ChatTurn(endpoint, self._slots, request.body, stream, read, ask.caller, note, tries=tries)
 
-    def relay(self, body: dict[str, Any], model: str, caller: Caller) -> RelayTurn:
+    def relay(self, body: dict[str, Any], model: str, caller: Caller, losses: Losses) -> RelayTurn:
         """See `Relays.relay`."""
-        sent = outgoing(body, model, denied=self._denied, extra=self._extra, dropped=self._drop)
+        sent = outgoing(
+            body,
+            model,
+            denied=self._denied,
+            extra=self._extra,
+            dropped=self._drop,
+            profile=None if self._raw_relay else self._profile,
+            losses=losses,
+        )
         told = None if model == body["model"] else body["model"]
         endpoint = self._endpoint(PATH, model, caller)
         tells_usage = True

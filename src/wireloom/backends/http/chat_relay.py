@@ -13,11 +13,14 @@ from wireloom.backends.base import Caller
 from wireloom.backends.http.answers import LINGER_SECONDS, batches, begun, read_whole, report
 from wireloom.backends.http.endpoint import Endpoint
 from wireloom.backends.slots import Slots
+from wireloom.providers.profile import Profile
 from wireloom.translate.answer.asked import asked_of_chat
 from wireloom.translate.chat_face.relay import ChatRelay, RawRelay, folded, raw_whole
 from wireloom.translate.chat_face.relay_calls import OfferedTools
 from wireloom.translate.chat_face.relay_whole import WholeAnswer
 from wireloom.translate.chat_upstream.chunk import completion
+from wireloom.translate.chat_upstream.relayed import fitted
+from wireloom.translate.rules.loss import Losses
 from wireloom.wire.json import Json
 
 if TYPE_CHECKING:
@@ -30,9 +33,16 @@ WITH_TOOLS = ("tool_choice", "function_call", "parallel_tool_calls")
 
 
 def outgoing(
-    body: Json, model: str, *, denied: frozenset[str], extra: Mapping[str, Any], dropped: frozenset[str]
+    body: Json,
+    model: str,
+    *,
+    denied: frozenset[str],
+    extra: Mapping[str, Any],
+    dropped: frozenset[str],
+    profile: Profile | None = None,
+    losses: Losses | None = None,
 ) -> Json:
-    """A request as it goes upstream: as it came, save what the gateway's own settings say.
+    """A request as it goes upstream: as it came, save what the profile and the gateway's own settings say.
 
     Args:
         body: JSON of the request.
@@ -40,6 +50,11 @@ def outgoing(
         denied: names of tools that are never offered.
         extra: members that go into every request and win over the client's.
         dropped: members that never go upstream.
+        profile: what the upstream takes, or None for a request that is passed on raw.
+        losses: where is noted what the profile changes.
+
+    Raises:
+        InvalidRequest: see `fitted`.
     """
     sent = _unwrapped(body) | {"model": model}
     for name in ("tools", "functions"):
@@ -49,6 +64,8 @@ def outgoing(
             if not sent[name]:
                 for member in (name, *WITH_TOOLS):
                     sent.pop(member, None)
+    if profile is not None:
+        sent = fitted(sent, profile, Losses() if losses is None else losses)
     return {name: value for name, value in {**sent, **extra}.items() if name not in dropped}
 
 

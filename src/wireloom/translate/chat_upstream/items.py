@@ -11,8 +11,9 @@ from wireloom_protocol import responses as m
 from wireloom.errors import InvalidRequest
 from wireloom.providers.profile import Profile
 from wireloom.translate.chat_upstream.messages import ChatMessages
+from wireloom.translate.conversation.chat_rules import keep_rules
 from wireloom.translate.conversation.hosted_calls import HOSTED
-from wireloom.translate.conversation.notes import SUMMARY
+from wireloom.translate.conversation.notes import LOST_SUMMARY, SUMMARY
 from wireloom.translate.conversation.parts import PARTS, agent_text
 from wireloom.translate.options import Unseal
 from wireloom.translate.rules.loss import How, Losses, Rule, Severity, refused
@@ -50,17 +51,22 @@ def messages(
     if instructions:
         build.system("system", instructions)
     if isinstance(items, str):
-        build.messages.append({"role": "user", "content": items})
+        build.user([{"type": "text", "text": items}])
         return build.messages
     paths = [place(index, recalled) for index in range(len(items))]
     build.collect_outputs(paths, items)
-    for path, item in zip(paths, items, strict=True):
+    for position, (path, item) in enumerate(zip(paths, items, strict=True)):
+        build.position = position
         ITEMS[item.type].apply(build, path, item)
     build.flush()
-    build.check_outputs()
     if not build.messages:
         raise refused("input", "it holds nothing that can be said in Chat Completions", "unsupported_item")
-    return build.messages
+    return keep_rules(build.messages, profile, losses, _input)
+
+
+def _input(_: int) -> str:
+    """The place of a message in the request: items and messages do not match one by one."""
+    return "input"
 
 
 # -- items ---------------------------------------------------------------------------------------------------------
@@ -93,13 +99,14 @@ def _agent_message(build: ChatMessages, _: str, item: m.AgentMessageItemParam) -
     build.user([{"type": "text", "text": agent_text(item)}])
 
 
-def _call(build: ChatMessages, _: str, item: Any) -> None:
-    build.call(CALLS[item.type].in_history(item))
+def _call(build: ChatMessages, _: str, __: Any) -> None:
+    build.recorded()
 
 
-def _output(build: ChatMessages, _: str, __: Any) -> None:
+def _output(build: ChatMessages, path: str, _: Any) -> None:
     """Placed behind its call; calls that come after it were made in the light of it, so not at the same time."""
     build.flush()
+    build.stray(path)
 
 
 def _reasoning(build: ChatMessages, path: str, item: m.ReasoningItemParam) -> None:
@@ -108,14 +115,12 @@ def _reasoning(build: ChatMessages, path: str, item: m.ReasoningItemParam) -> No
     if state.keys() - {"text"}:
         build.restore_state(path, state)
         return
-    if build.assistant is not None:
-        build.flush()
     # A seal that does not open is as good as none: what the client says openly is what is left.
     thought = state.get("text") or "\n\n".join(part.text for part in item.content or item.summary)
     if thought and build.profile.reasoning_replay == "never":
         reason = f"{build.profile.title} takes no reasoning back"
         build.losses.add(path, "dropped", reason, Severity.IMMATERIAL)
-    build.reasoning.append(thought)
+    build.think(thought)
     if not thought:
         build.losses.add(path, "dropped", "sealed elsewhere", Severity.IMMATERIAL)
 
@@ -130,12 +135,10 @@ def _hosted(build: ChatMessages, path: str, item: Any) -> None:
 def _compaction(build: ChatMessages, path: str, item: m.CompactionSummaryItemParam) -> None:
     opened = build.unseal("compaction", item.encrypted_content)
     if not isinstance(opened, dict) or not isinstance(opened.get("summary"), str):
-        at = f"{path}.encrypted_content"
-        raise InvalidRequest(
-            f"{at}: this summary was not made here, or for another key, so what it stands for is unknown.",
-            code="unsupported_item",
-            param=at,
-        )
+        reason = "this summary was not made here, or for another key, so what it stands for is unknown"
+        build.losses.add(f"{path}.encrypted_content", "dropped", reason)
+        build.user([{"type": "text", "text": LOST_SUMMARY}])
+        return
     build.user([{"type": "text", "text": SUMMARY + opened["summary"]}])
 
 
@@ -177,7 +180,7 @@ ITEMS: Mapping[str, ItemRule] = {
     **dict.fromkeys(HOSTED, _TRACE),
     "mcp_list_tools": Rule(How.IGNORED, _uncallable, "none of them can be called here"),
     "compaction": Rule(
-        How.EMULATED, _compaction, "a user message with the summary; a foreign one is refused"
+        How.EMULATED, _compaction, "a user message with the summary; in place of a foreign one, a note"
     ),
     "compaction_trigger": Rule(
         How.EMULATED, _nothing, "the last item: the answer is a compaction; elsewhere it has been answered"

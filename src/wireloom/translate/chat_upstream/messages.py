@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
 from wireloom.errors import InvalidRequest
 from wireloom.providers.profile import Profile
 from wireloom.translate.conversation.hosted_calls import Trace
-from wireloom.translate.conversation.notes import CONTINUE, LATER_INSTRUCTIONS, NO_OUTPUT, PICTURES_FOLLOW
+from wireloom.translate.conversation.notes import NO_OUTPUT, PICTURES_FOLLOW, STRAY_OUTPUT
+from wireloom.translate.conversation.pairs import Pairs
 from wireloom.translate.conversation.parts import PARTS, At
 from wireloom.translate.options import Unseal
 from wireloom.translate.rules.loss import Losses, Severity
 from wireloom.translate.tools.base import HistoryCall, Tools, flat_name
-from wireloom.translate.tools.table import OUTPUTS
+from wireloom.translate.tools.table import CALLS, OUTPUTS
 from wireloom.wire.json import Json
+
+Returned: TypeAlias = tuple[int, str, Any]
+"""An output of a call: the position and the path of its item, and its text or content parts."""
 
 
 class ChatMessages:
@@ -35,45 +36,67 @@ class ChatMessages:
         self.last: Json | None = None
         """The assistant message that was closed last, as long as nobody else has spoken since."""
         self.reasoning: list[str] = []
-        # Call id -> for each call, its outputs still to be placed. Some upstreams number calls anew each turn, so that
-        # one id stands for several calls of a conversation: the first call takes the first output.
-        self.outputs: dict[str, deque[list[tuple[str, Any]]]] = defaultdict(deque)
+        self.position = 0
+        """Of the item that is translated."""
+        self._calls: dict[int, HistoryCall] = {}
+        """Position of a call -> the call."""
+        self._returned: dict[int, list[Returned]] = {}
+        """Position of a call -> its outputs."""
+        self._strays: dict[int, Any] = {}
+        """Position of an output that has no call -> what it holds."""
+        self._due: list[list[Returned]] = []
+        """The outputs of the calls of the growing message."""
+        self._apart = False
+        """Whether a thought or a call came after the text of the growing message."""
 
     # -- outputs follow the message that holds their calls, wherever the client put them --------------------------
 
     def collect_outputs(self, paths: Sequence[str], items: Sequence[Any]) -> None:
         """Find the output of each call, wherever it stands.
 
-        Raises:
-            InvalidRequest: one that names no call.
-        """
-        made: Counter[str] = Counter()
-        for path, item in zip(paths, items, strict=True):
-            if item.type == "custom_tool_call":
-                made[item.call_id] += 1
-            if item.type not in OUTPUTS:
-                continue
-            call_id, output = OUTPUTS[item.type].in_history(self.tools, item)
-            if not call_id:
-                raise InvalidRequest(f"{path}.call_id is missing.", param=f"{path}.call_id")
-            placed = self.outputs[call_id]
-            # A script in the CLI's code mode may say something more than once.
-            if item.type == "custom_tool_call_output" and 0 < made[call_id] <= len(placed):
-                placed[-1].append((path, output))
-            else:
-                placed.append([(path, output)])
-
-    def check_outputs(self) -> None:
-        """Make sure that each output had its call.
+        Of a function's outputs the last one counts, as where a step was tried again. A script in the CLI's code mode,
+        which is a custom tool, may return something more than once.
 
         Raises:
-            InvalidRequest: one that had none.
+            InvalidRequest: one that names no call; under `strict` also one that has none, or that is not the last.
         """
-        for call_id, left in self.outputs.items():
-            for (path, _), *_ in left:
-                raise InvalidRequest(
-                    f"{path}: no call {call_id!r} comes before this output.", param=f"{path}.call_id"
-                )
+        pairs: Pairs[int] = Pairs()
+        found: dict[int, Any] = {}
+        for position, item in enumerate(items):
+            kind = item.type
+            if kind in CALLS:
+                self._calls[position] = call = CALLS[kind].in_history(item)
+                pairs.call(position, call.call_id)
+            elif kind in OUTPUTS:
+                call_id, found[position] = OUTPUTS[kind].in_history(self.tools, item)
+                if not call_id:
+                    param = f"{paths[position]}.call_id"
+                    raise InvalidRequest(f"{param} is missing.", param=param)
+                pairs.output(position, call_id)
+            elif kind == "message" and item.role == "user":
+                pairs.turn()
+        pairs.close()
+        for of_call, outputs in pairs.outputs.items():
+            kept = outputs if items[of_call].type == "custom_tool_call" else outputs[-1:]
+            self._returned[of_call] = [(at, paths[at], found[at]) for at in kept]
+            for at in outputs[: -len(kept)] if kept else ():
+                self.losses.add(paths[at], "dropped", "a later output of the same call takes its place")
+            if not outputs:
+                self.losses.add(paths[of_call], "changed", "the call had no output", Severity.IMMATERIAL)
+        self._strays = {at: found[at] for at in pairs.strays}
+
+    def stray(self, path: str) -> None:
+        """Send an output that has no call as a marked message of the user.
+
+        Raises:
+            InvalidRequest: under `strict`.
+        """
+        if self.position not in self._strays:
+            return
+        reason = "no call has this output: sent as a marked user message"
+        self.losses.add(f"{path}.call_id", "changed", reason)
+        text, pictures = self.output(path, self._strays[self.position])
+        self.user([{"type": "text", "text": STRAY_OUTPUT + text}, *pictures])
 
     # -- the growing assistant message ---------------------------------------------------------------------------
 
@@ -85,13 +108,39 @@ class ChatMessages:
 
     def say(self, text: str) -> None:
         """More text of the assistant."""
-        if self.assistant is not None and "tool_calls" in self.assistant:
+        if self._due and self._all_returned():
             self.flush()
         message = self.turn()
-        message["content"] = text if message["content"] is None else message["content"] + text
+        before = message["content"]
+        if before is None:
+            message["content"] = text
+        else:
+            message["content"] = f"{before}\n\n{text}" if self._apart else before + text
+        self._apart = False
 
-    def call(self, call: HistoryCall) -> None:
-        """Append a call by the assistant, under its flat name."""
+    def _all_returned(self) -> bool:
+        """Whether outputs of the growing message's calls stand before this item, and none behind it."""
+        positions = [position for outputs in self._due for position, _, _ in outputs]
+        return bool(positions) and max(positions) < self.position
+
+    def think(self, thought: str) -> None:
+        """What the assistant thought within its turn."""
+        self.reasoning.append(thought)
+        self._apart = True
+
+    def recorded(self) -> None:
+        """Append the call of this item, with the outputs that the conversation holds."""
+        self.call(self._calls[self.position], self._returned[self.position])
+
+    def call(self, call: HistoryCall, outputs: list[Returned]) -> None:
+        """Append a call by the assistant, under its flat name.
+
+        Args:
+            call: the call.
+            outputs: what it returned.
+        """
+        self._due.append(outputs)
+        self._apart = True
         offered = self.tools.flat_name(call.name, call.namespace)
         name = offered or flat_name(call.name, call.namespace, self.profile)
         self.turn().setdefault("tool_calls", []).append(
@@ -100,8 +149,9 @@ class ChatMessages:
 
     def happened(self, path: str, call_id: str, trace: Trace) -> None:
         """A call that was carried out elsewhere, with what came of it."""
-        self.outputs[call_id].appendleft([(path, trace.output)])
-        self.call(HistoryCall(call_id, trace.name, None, trace.arguments))
+        self.call(
+            HistoryCall(call_id, trace.name, None, trace.arguments), [(self.position, path, trace.output)]
+        )
         self.flush()
         taken = [url for url in trace.pictures if self.takes_picture(url)]
         if taken:
@@ -115,11 +165,11 @@ class ChatMessages:
 
     def restore_state(self, path: str, state: Mapping[str, Any]) -> None:
         """Put what a provider keeps on its calls and on its last message back on them."""
-        calls = {self.call_id(call_id): extra for call_id, extra in state.get("calls", {}).items()}
-        for call in self._calls():
+        calls = dict(state.get("calls", {}))
+        for call in self._calls_so_far():
             if not calls:
                 break
-            extra = calls.pop(self.call_id(call["id"]), None)
+            extra = calls.pop(call["id"], None)
             if extra is not None:
                 call["extra_content"] = extra
         last = self.assistant or self.last
@@ -135,7 +185,7 @@ class ChatMessages:
             reason = f"{self.profile.title} takes no reasoning back"
             self.losses.add(path, "dropped", reason, Severity.IMMATERIAL)
 
-    def _calls(self) -> Iterator[Json]:
+    def _calls_so_far(self) -> Iterator[Json]:
         """The calls so far, those of the latest message first."""
         for message in chain((self.assistant or {},), reversed(self.messages)):
             yield from message.get("tool_calls", ())
@@ -147,11 +197,10 @@ class ChatMessages:
             return
         self._give_back_reasoning(message)
         self.messages.append(message)
+        due, self._due, self._apart = self._due, [], False
         pictures: list[Json] = []
-        for call in message.get("tool_calls", []):
-            waiting = self.outputs.get(call["id"])
-            told = [self.output(*each) for each in (waiting.popleft() if waiting else [("", NO_OUTPUT)])]
-            call["id"] = self.call_id(call["id"])
+        for call, outputs in zip(message.get("tool_calls", ()), due, strict=True):
+            told = [self.output(path, value) for _, path, value in outputs] or [(NO_OUTPUT, [])]
             text = "\n".join(text for text, _ in told)
             self.messages.append({"role": "tool", "tool_call_id": call["id"], "content": text})
             pictures += [picture for _, seen in told for picture in seen]
@@ -160,15 +209,14 @@ class ChatMessages:
         self.last = message
 
     def _give_back_reasoning(self, message: Json) -> None:
-        thought, self.reasoning = "".join(self.reasoning), []
+        thought, self.reasoning = "\n\n".join(filter(None, self.reasoning)), []
         replay = self.profile.reasoning_replay
         if replay == "never" or (replay == "tool_calls" and "tool_calls" not in message):
             return
         if "reasoning_details" in message:
             return
-        text = thought or self.profile.reasoning_placeholder
-        if text is not None and (thought or "tool_calls" in message):
-            message[self.profile.reasoning_replay_field] = text
+        if thought:
+            message[self.profile.reasoning_replay_field] = thought
 
     def end_turn(self) -> None:
         """Close the assistant message; what was thought before a message that never came is not the next one's."""
@@ -179,35 +227,15 @@ class ChatMessages:
     # -- other messages ------------------------------------------------------------------------------------------
 
     def system(self, role: str, text: str) -> None:
-        """Instructions, in whatever form the upstream takes them here."""
+        """Instructions."""
         self.end_turn()
-        role = role if self.profile.developer_role else "system"
-        last = self.messages[-1] if self.messages else None
-        if last is None or self.profile.system_anywhere:
-            self.messages.append({"role": role, "content": text})
-        elif last["role"] in ("system", "developer"):
-            if last["role"] == role:
-                last["content"] += f"\n\n{text}"
-            else:
-                self.messages.append({"role": role, "content": text})
-        else:
-            self.user([{"type": "text", "text": LATER_INSTRUCTIONS + text}])
+        self.messages.append({"role": role, "content": text})
 
     def user(self, parts: list[Json]) -> None:
         """What a user says."""
         self.end_turn()
-        if self.messages and self.messages[-1]["role"] == "tool" and not self.profile.user_after_tool:
-            self.messages.append({"role": "assistant", "content": CONTINUE})
         plain = len(parts) == 1 and parts[0]["type"] == "text"
-        content = parts[0]["text"] if plain else parts or ""
-        self.messages.append({"role": "user", "content": content})
-
-    def call_id(self, call_id: str) -> str:
-        """The id as the upstream takes it; the same id gives the same one each time."""
-        pattern = self.profile.call_id_pattern
-        if pattern is None or re.fullmatch(pattern, call_id):
-            return call_id
-        return hashlib.sha256(call_id.encode()).hexdigest()[:9]
+        self.messages.append({"role": "user", "content": parts[0]["text"] if plain else parts})
 
     def output(self, path: str, output: Any) -> tuple[str, list[Json]]:
         """What a call returned: its text, and the pictures that Chat takes only from a user."""
@@ -219,7 +247,11 @@ class ChatMessages:
             if part.type == "input_text":
                 texts.append(part.text)
             else:
-                others.append(PARTS[part.type].apply(self.at, at, part))
+                taken = PARTS[part.type].apply(self.at, at, part)
+                if taken["type"] == "text":
+                    texts.append(taken["text"])
+                else:
+                    others.append(taken)
         if others:
             self.losses.add(
                 f"{path}.output", "changed", "pictures follow as a user message", Severity.IMMATERIAL

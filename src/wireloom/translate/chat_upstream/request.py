@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import msgspec
 from wireloom_protocol import responses as m
 
 from wireloom.providers.profile import Profile
-from wireloom.translate.chat_upstream.draft import Draft
+from wireloom.translate.chat_upstream.draft import Draft, schema_in_words
 from wireloom.translate.chat_upstream.items import messages
 from wireloom.translate.chat_upstream.tool_choice import choose_tools
 from wireloom.translate.conversation.effort import updated
+from wireloom.translate.conversation.json_word import with_word
 from wireloom.translate.hub.include import ENCRYPTED_REASONING, LOGPROBS
 from wireloom.translate.options import Options
 from wireloom.translate.rules.loss import How, Losses, Refuse, Rule, Severity, refused
@@ -23,8 +23,6 @@ from wireloom.translate.tools.table import BRINGERS
 from wireloom.wire.json import Json
 
 Apply: TypeAlias = "Callable[[Draft, str, Any], None]"
-
-SCHEMA = "Answer with nothing but a JSON value, without a code fence, that fits this JSON schema"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +80,7 @@ def request(
         unseal=options.unseal,
         recalled=options.recalled,
     )
+    build.body["messages"] = with_word(build.body, profile, losses)
     _offer(build)
     if stream:
         build.body["stream"] = True
@@ -165,8 +164,7 @@ def _json_schema(build: Draft, path: str, form: m.TextResponseFormatJsonSchema) 
     if profile.json_schema:
         build.body["response_format"] = {"type": "json_schema", "json_schema": schema}
         return
-    described = f"{SCHEMA} ({schema['description']})" if schema.get("description") else SCHEMA
-    build.instruction = f"{described}:\n{msgspec.json.encode(schema['schema']).decode()}"
+    build.instruction = schema_in_words(schema["schema"], schema.get("description"))
     reason = f"{profile.title} has no json_schema: the schema is described and not enforced"
     build.losses.add(path, "emulated", reason)
     if profile.json_object:

@@ -9,6 +9,8 @@ from typing import Any, TypeAlias
 from wireloom_protocol import responses as m
 
 from wireloom.providers.profile import Profile
+from wireloom.translate.conversation.content import gap_of_picture
+from wireloom.translate.conversation.notes import NO_PICTURE
 from wireloom.translate.hub.stored_items import AGENT_TEXTS
 from wireloom.translate.rules.loss import How, Losses, Rule, refused
 from wireloom.wire.json import Json
@@ -32,10 +34,12 @@ def _text(_: At, __: str, part: Any) -> Json:
 
 
 def _image(at: At, path: str, part: Any) -> Json:
-    if not at.profile.images:
-        raise refused(path, f"{at.profile.title} takes no images", "unsupported_content")
     if part.image_url is None:
         raise refused(f"{path}.file_id", "files live at the provider that stores them", "unsupported_content")
+    gap = gap_of_picture(at.profile, part.image_url)
+    if gap is not None:
+        at.losses.add(path, "dropped", gap)
+        return {"type": "text", "text": NO_PICTURE}
     if not at.profile.image_urls and not part.image_url.startswith("data:"):
         raise refused(
             f"{path}.image_url",

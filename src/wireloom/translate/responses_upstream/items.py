@@ -102,20 +102,30 @@ class Items:
         """A message of the user's that is one text."""
         self.user([{"type": "input_text", "text": text}])
 
-    def check(self, path: str, parts: Sequence[Any]) -> None:
-        """Make sure that the upstream can read the parts of a message.
+    def readable(self, path: str, parts: Sequence[Any], json: list[Json]) -> list[Json]:
+        """The parts of a message as the upstream can read them: a note in place of a picture that it cannot see.
+
+        Args:
+            path: of the parts.
+            parts: of a message or an output.
+            json: their JSON; returned where nothing has to be changed.
 
         Raises:
-            InvalidRequest: it cannot.
+            InvalidRequest: a part that the upstream cannot read; under `strict` also a picture.
         """
-        if not self.wire.complete:
-            for index, part in enumerate(parts):
-                PARTS[part.type].apply(self.at, f"{path}[{index}]", part)
+        if self.wire.complete:
+            return json
+        made = list(json)
+        for index, part in enumerate(parts):
+            taken = PARTS[part.type].apply(self.at, f"{path}[{index}]", part)
+            if part.type == "input_image" and taken["type"] == "text":
+                made[index] = {"type": "input_text", "text": taken["text"]}
+        return made if made != json else json
 
-    def _text(self, path: str, parts: Sequence[Any], json: Sequence[Json]) -> str:
-        self.check(path, parts)
-        texts = [part.text for part in parts if part.type == "input_text"]
-        pictures = [said for part, said in zip(parts, json, strict=True) if part.type != "input_text"]
+    def _text(self, path: str, parts: Sequence[Any], json: list[Json]) -> str:
+        said = self.readable(path, parts, json)
+        texts = [part["text"] for part in said if part["type"] == "input_text"]
+        pictures = [part for part in said if part["type"] != "input_text"]
         if pictures:
             self._pictures += pictures
             self.losses.add(path, "changed", "pictures follow as a user message", Severity.IMMATERIAL)
@@ -133,8 +143,9 @@ class Items:
 
 
 def _message(build: Items, path: str, item: m.MessageItemParam, json: Json) -> None:
-    parts = [] if isinstance(item.content, str) else item.content
-    build.check(f"{path}.content", parts)
+    if not isinstance(item.content, str):
+        content = build.readable(f"{path}.content", item.content, json["content"])
+        json = json if content is json["content"] else {**json, "content": content}
     if build.wire.complete or item.role == "user":
         build.made.append(json)
     elif item.role == "assistant":
