@@ -77,6 +77,8 @@ LAYERS: dict[str, tuple[Any, str, str, tuple[Any, Any, Any]]] = {
     "pass_key": ("true", "false", "true", (True, False, True)),
     "tool_denylist": ("a, b", "c", '["d"]', ({"a", "b"}, {"c"}, {"d"})),
     "extra_params": ('{"a": [1]}', '{"b": 2}', "{c = 3}", ({"a": [1]}, {"b": 2}, {"c": 3})),
+    "relay": ("raw", "repair", '"raw"', ("raw", "repair", "raw")),
+    "repair_json": (False, "true", "true", (False, True, True)),
     "drop_params": ("a,b,", "c", '"d,e"', ({"a", "b"}, {"c"}, {"d", "e"})),
     "strict": (False, "true", "true", (False, True, True)),
     "seal_key_file": ("a", "~/b", '"/c"', (Path("a"), Path("/nowhere/b"), Path("/c"))),

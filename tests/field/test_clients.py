@@ -174,11 +174,11 @@ CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": {
     [
         (
             {"messages": [{"role": "user", "content": {"type": "text", "text": "x"}}]},
-            {"messages": [[{"type": "text", "text": "x"}]]},
+            {"messages": ["x"]},
         ),
         (
             {"messages": [{"role": "user", "content": [{"type": "input_text", "text": "x"}]}]},
-            {"messages": [[{"type": "text", "text": "x"}]]},
+            {"messages": ["x"]},
         ),
         ({"messages": [USER], "tools": [], "tool_choice": "auto"}, {"tools": None, "tool_choice": None}),
         (
@@ -315,3 +315,19 @@ async def test_odd_bytes_around_a_body() -> None:
     assert (await asked("POST", "/v1/chat/completions", b"\xef\xbb\xbf" + CHAT_BODY)).status_code == 200
     half = CHAT_BODY.replace(b'"x"', b'"x\\ud83d"')
     assert (await asked("POST", "/v1/chat/completions", half)).status_code == 200
+
+
+@cases("chat-tool-picture")
+def test_a_picture_in_the_content_of_a_tool_message(case: Json, wire: str) -> None:
+    _, request = sent(case, wire)
+    if wire == "chat":
+        tool, user = request["messages"][2:4]
+        assert (tool["role"], "f" in json.dumps(tool["content"]), PICTURE in json.dumps(tool["content"])) == (
+            "tool",
+            True,
+            False,
+        )
+        assert (user["role"], PICTURE in json.dumps(user["content"])) == ("user", True)
+    else:
+        (output,) = [item for item in request["input"] if item["type"] == "function_call_output"]
+        assert [part["type"] for part in output["output"]] == ["input_text", "input_image"]

@@ -100,6 +100,10 @@ class CompactionStream(ResponseStream):
     def append_state(self, state: Json) -> None:
         """See `ResponseStream.append_state`: the state ends with the conversation that is summed up."""
 
+    def says_something(self) -> bool:
+        """See `ResponseStream.says_something`: whether there is a summary is for the end to say."""
+        return True
+
     def finish(self, usage: replies.ResponseUsage | None, incomplete: Incomplete | None = None) -> None:
         """See `ResponseStream.finish`.
 

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from wireloom.providers.profile import Profile
 from wireloom.translate.conversation import chat_calls as calls
 from wireloom.translate.conversation import chat_corrections as corrections
+from wireloom.translate.conversation import tool_pictures
 from wireloom.translate.conversation.arguments import is_object
 from wireloom.translate.conversation.chat_work import Work
 from wireloom.translate.conversation.content import has_blank_part, is_blank, is_plain_text, unseen
@@ -24,6 +25,7 @@ CORRECTIONS: Mapping[str, Callable[[Work], None]] = {
     "names": corrections.names,
     "developer": corrections.developer,
     "late": corrections.late_instructions,
+    "shown": tool_pictures.shown_by_user,
     "pictures": corrections.pictures,
     "content": corrections.content,
     "blank": corrections.blank,
@@ -145,6 +147,8 @@ class _Look:
         if self._profile.user_first and not self._begun:
             self.found.add("first")
         self._content(message)
+        if tool_pictures.holds_pictures(message):
+            self.found.add("shown")
         self._begun = self._said = True
         self._before = message
 
