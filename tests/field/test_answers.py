@@ -13,7 +13,7 @@ from tests.support.field import Json, Outcome
 BOTH = pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
 
 
-def cases(*names: str) -> Any:
+def cases(*names: str) -> pytest.MarkDecorator:
     found = [pytest.param(case, id=name) for each in names for name, case in field.load(each)]
     return pytest.mark.parametrize("case", found)
 

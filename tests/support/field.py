@@ -211,7 +211,7 @@ def run(case: Json, **options: Any) -> list[Outcome]:
 
 def broken(rule: str, asked: Json) -> bool:
     """Whether a request breaks a rule of an upstream, by the name of the rule."""
-    return RULES[rule](asked)
+    return bool(RULES[rule](asked))
 
 
 RULES: dict[str, Any] = {}
