@@ -72,7 +72,7 @@ async def test_a_request_goes_upstream_as_it_came_and_its_answer_back() -> None:
         "tools": [ADD],
         "x_extension": {"deep": [1, None]},
     }
-    async with raw(says(*WHOLE, DONE)) as (url, upstream), gateway(url) as base:
+    async with raw(says(*WHOLE, DONE)) as (url, upstream), gateway(url, provider="openai") as base:
         response = await post(base, body)
     assert json.loads(upstream.bodies[0]) == body | USAGE
     assert response.content == b"".join(WHOLE) + DONE

@@ -14,7 +14,7 @@ from tests.support.field import Json, Outcome
 SIGNATURE = "skip_thought_signature_validator"
 
 
-def cases(*names: str) -> Any:
+def cases(*names: str) -> pytest.MarkDecorator:
     found = [pytest.param(case, id=name) for each in names for name, case in field.load(each)]
     return pytest.mark.parametrize("case", found)
 
@@ -177,3 +177,9 @@ def test_the_word_json_is_added_where_it_is_wanted(case: Json) -> None:
     assert messages(play({**case, "request": spoken}).sent[0]) == [
         {"role": "user", "content": spoken["input"]}
     ]
+
+
+@cases("client-tool-output-parts")
+def test_texts_of_an_output_may_be_named_as_elsewhere(case: Json) -> None:
+    _, _, output = messages(play(case).sent[0])
+    assert (output["tool_call_id"], output["content"]) == ("c1", "f")

@@ -20,6 +20,10 @@ from wireloom.translate.tools.table import BRINGERS
 
 T = TypeVar("T")
 
+# Items whose output may be a list of parts, and what clients call its texts besides `input_text`.
+TEXT_OUTPUTS = frozenset({"function_call_output", "custom_tool_call_output"})
+TEXT_TYPES = frozenset({"text", "output_text"})
+
 # Bytes in a second below which a client is taken to hold a connection rather than to send.
 SLOWEST_PACE = 50_000
 
@@ -254,8 +258,20 @@ def _prepare_item(item: dict[str, Any]) -> None:
             item["type"] = "item_reference"
     elif isinstance(kind, str) and kind in BRINGERS and isinstance(item.get("tools"), list):
         _wrap_unknown(item["tools"], KNOWN["Tool"])
-    elif kind == "function_call_output" and item.get("call_id") is None:
-        _prepare_notice(item)
+    elif kind in TEXT_OUTPUTS:
+        _prepare_output(item)
+        if kind == "function_call_output" and item.get("call_id") is None:
+            _prepare_notice(item)
+
+
+def _prepare_output(item: dict[str, Any]) -> None:
+    """Name texts in an output as the contract does: clients write them as in a message, or as in Chat Completions."""
+    output = item.get("output")
+    if not isinstance(output, list):
+        return
+    for index, part in enumerate(output):
+        if isinstance(part, dict) and part.get("type") in TEXT_TYPES and isinstance(part.get("text"), str):
+            output[index] = {"type": "input_text", "text": part["text"]}
 
 
 def _prepare_notice(item: dict[str, Any]) -> None:
