@@ -15,6 +15,7 @@ from wireloom_protocol.responses import ReasoningEffort
 from tests.support import chat_rules
 from wireloom.providers import Profile, ProfileError, guess, load, names, parse
 from wireloom.providers.profile import OPENAI_ONLY, Effort, ResponsesWire
+from wireloom.providers.schemas import PRESETS, SchemaDialect
 
 MINIMAL = 'name = "mine"\ntitle = "Mine"\ndocs = "https://example.com/docs"\n'
 TRANSCRIPTS = Path(__file__).parents[1] / "fixtures" / "providers"
@@ -25,6 +26,10 @@ SAME_LEVELS = {level: level for level in LEVELS}
 
 def dropped(*more: str, but: tuple[str, ...] = ()) -> tuple[str, ...]:
     return tuple(sorted({*OPENAI_ONLY, *more} - {*but}))
+
+
+def preset(name: str) -> SchemaDialect:
+    return SchemaDialect.model_validate(PRESETS[name])
 
 
 def switch(off: Any, on: Any) -> dict[str, Any]:
@@ -56,6 +61,7 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
     },
     "generic": {},
     "groq": {
+        "schemas": preset("groq"),
         "responses": ResponsesWire(tools=("code_interpreter", "function", "mcp"), instructions_anywhere=True),
         "developer_role": True,
         "max_tokens_field": "max_completion_tokens",
@@ -117,6 +123,7 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
         "models_path": "/api/v0/models",
     },
     "mistral": {
+        "schemas": preset("mistral"),
         "user_after_tool": False,
         "stream_usage": False,
         "tool_strict": True,
@@ -155,6 +162,7 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
         "dropped": dropped("logit_bias", "logprobs", "n", "top_logprobs", "user"),
     },
     "openai": {
+        "schemas": preset("openai-strict"),
         "responses": ResponsesWire(
             complete=True,
             tools=tuple(sorted(KNOWN["Tool"])),
@@ -401,7 +409,11 @@ def test_efforts_are_those_of_the_contract() -> None:
 
 
 def test_every_field_is_described() -> None:
-    fields = [*Profile.model_fields.values(), *ResponsesWire.model_fields.values()]
+    fields = [
+        *Profile.model_fields.values(),
+        *ResponsesWire.model_fields.values(),
+        *SchemaDialect.model_fields.values(),
+    ]
     assert all(field.description for field in fields)
 
 

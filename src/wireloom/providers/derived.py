@@ -15,8 +15,8 @@ _ADDED = ("accepted", "dropped")
 def derived(name: str, values: Mapping[str, Any], base: Profile) -> Profile:
     """Return a profile that is another one but for some values.
 
-    The table `responses` is changed key by key; what is listed in `accepted` and `dropped` is added. Another `base_url`
-    leaves the variable of the key behind: a key never goes to a server that it was not meant for.
+    The tables `responses` and `schemas` are changed key by key; what is listed in `accepted` and `dropped` is added.
+    Another `base_url` leaves the variable of the key behind: a key never goes to a server that it was not meant for.
 
     :param name: what `--provider` is given.
     :param values: keys of a profile, as in its TOML file; `base` and `name` are ignored.
@@ -32,4 +32,6 @@ def derived(name: str, values: Mapping[str, Any], base: Profile) -> Profile:
             own[key] = [*start[key], *own[key]]
     if isinstance(own.get("responses"), Mapping):
         own["responses"] = {**start["responses"], **own["responses"]}
+    if isinstance(own.get("schemas"), Mapping) and BASE not in own["schemas"]:
+        own["schemas"] = {**start["schemas"], **own["schemas"]}
     return Profile.model_validate({"title": name, **start, **own, "name": name})

@@ -20,6 +20,8 @@ from pydantic import (
     model_validator,
 )
 
+from wireloom.providers.schemas import SchemaDialect, Schemas
+
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 EffortStyle = Literal[
     "reasoning_effort", "reasoning", "thinking", "enable_thinking", "chat_template_kwargs", "none"
@@ -155,6 +157,11 @@ class Profile(BaseModel):
         None, description="Regular expression for tool call ids sent back; without it any id goes."
     )
 
+    schemas: Schemas = Field(
+        SchemaDialect(),
+        description="The JSON Schema that it reads in tools and formats: the name of a dialect (`plain`, "
+        "`openai-strict`, `gemini`, `anthropic`, `mistral`, `groq`, `cerebras`), or a table.",
+    )
     json_schema: bool = Field(True, description="`response_format` may be `json_schema`.")
     json_object: bool = Field(True, description="`response_format` may be `json_object`.")
 

@@ -14,7 +14,7 @@ from wireloom.providers import Profile, load, names
 from wireloom.translate.responses_upstream.items import ALWAYS, ITEMS, NEEDS
 from wireloom.translate.responses_upstream.request import FIELDS
 from wireloom.translate.rules.loss import How, Severity
-from wireloom.translate.tools.base import Target
+from wireloom.translate.tools.base import EMPTY_PARAMETERS, Target
 from wireloom.translate.tools.custom import CustomCall
 
 Json: TypeAlias = dict[str, Any]
@@ -64,7 +64,7 @@ def test_a_complete_upstream_gets_every_member_and_unknown_ones() -> None:
         "stream_options": {"include_obfuscation": False},
         "reasoning": {"effort": "xhigh", "summary": "auto"},
         "text": {
-            "format": {"type": "json_schema", "name": "n", "schema": {"type": "object"}, "strict": True}
+            "format": {"type": "json_schema", "name": "n", "schema": {"type": "object"}, "strict": False}
         },
         "tools": [
             {"type": "custom", "name": "exec", "format": {"type": "text"}},
@@ -74,7 +74,7 @@ def test_a_complete_upstream_gets_every_member_and_unknown_ones() -> None:
                 "description": "d",
                 "tools": [{"type": "function", "name": "f"}],
             },
-            {"type": "function", "name": "g", "parameters": {"type": "object"}, "defer_loading": True},
+            {"type": "function", "name": "g", "parameters": EMPTY_PARAMETERS, "defer_loading": True},
             {"type": "web_search", "external_web_access": False},
             {"type": "brand_new", "size": 3},
         ],

@@ -16,6 +16,7 @@ from wireloom.translate.responses_upstream.items import Items
 from wireloom.translate.responses_upstream.tools import offer
 from wireloom.translate.rules.loss import How, Losses, Rule, Severity, refused
 from wireloom.translate.tools.base import Tools
+from wireloom.translate.tools.dialect import fit_format
 from wireloom.wire.json import Json
 
 
@@ -177,7 +178,12 @@ EFFORTS = frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max"}
 
 
 def _text(build: _Build, name: str, value: Json) -> None:
-    form = (value.get("format") or {}).get("type", "text")
+    given = value.get("format") or {}
+    form = given.get("type", "text")
+    if form == "json_schema":
+        fitting = fit_format(given, build.profile, f"{name}.format", build.losses)
+        if fitting is not given:
+            build.body[name] = {**value, "format": fitting}
     if form != "text" and not build.profile.responses.text_format:
         reason = f"{build.profile.title} answers in text only"
         raise refused(f"{name}.format", reason, "unsupported_format")
