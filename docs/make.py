@@ -17,7 +17,7 @@ from docs import check_cases, conformance, contract, contract_changes, dialects,
 from wireloom.config import Settings, flag_name, flag_of, variable_name
 from wireloom.config.models import ModelEntry
 from wireloom.config.tables import KeyEntry, RouteEntry
-from wireloom.providers import profile, schemas
+from wireloom.providers import by_model, profile, schemas
 
 FOLDER = Path(__file__).parent
 HEADER = "<!-- Written by `nox -s docs -- --write` from the code; do not edit. -->\n\n"
@@ -127,6 +127,7 @@ def providers() -> str:
             iter((f"`{k}`", v.description or "") for k, v in profile.ResponsesWire.model_fields.items()),
         )
         + _dialects()
+        + _models()
     )
     generic = profile.load("generic")
     for name in profile.names():
@@ -169,6 +170,19 @@ def _dialects() -> str:
     )
 
 
+def _models() -> str:
+    """What holds for models at every upstream."""
+    rows = (
+        (f"`{pattern}`", ", ".join(f"`{key}`: `{_shown(value)}`" for key, value in section.items()))
+        for pattern, section in by_model.shipped().items()
+    )
+    return (
+        "\n## What holds for models at every upstream\n\nBy the name of the model, also behind that of a vendor "
+        "(`moonshotai/kimi-k3`). A later line wins over an earlier one, the profile of the upstream over all of them, and "
+        "its table `models` over that.\n\n" + table(("models", "what differs"), rows)
+    )
+
+
 def _dialect_of(own: schemas.SchemaDialect) -> Iterator[tuple[str, str]]:
     """The dialect of a profile, by its name."""
     for name, told in schemas.PRESETS.items():
@@ -199,7 +213,7 @@ provider = "acme"
 
 The same keys, without the table's head, make a file for `--profile acme.toml` (or `profile` in the config file); the
 file's name is the name of the provider. The tables `[profiles.acme.responses]` and `[profiles.acme.schemas]` change
-those of the base key by key. `hosts` and
+those of the base key by key; `[profiles.acme.models."kimi-*"]` holds keys for models of such names. `hosts` and
 `ports` let URLs be recognised, before those of the profiles below; they are not taken over. A profile named as one below
 stands in its place.
 `wireloom config check` finds mistakes, with their lines.
