@@ -10,7 +10,7 @@ from typing import Any, get_args
 import pytest
 from pydantic import ValidationError
 from wireloom_protocol.operations import KNOWN
-from wireloom_protocol.responses import ReasoningEffort
+from wireloom_protocol.responses import CreateResponse, ReasoningEffort
 
 from tests.support import chat_rules
 from wireloom.providers import Profile, ProfileError, guess, load, names, parse
@@ -173,6 +173,7 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
             instructions_anywhere=True,
             counts=True,
             dropped=(),
+            minimums={"max_output_tokens": 16},
         ),
         "developer_role": True,
         "system_anywhere": True,
@@ -399,6 +400,7 @@ def test_parameters_are_those_a_chat_request_has(name: str) -> None:
     profile = load(name)
     parameters = {*profile.dropped, *profile.pinned, *profile.minimums, *profile.maximums, *profile.accepted}
     assert parameters <= chat_rules.FIELDS
+    assert {*profile.responses.minimums, *profile.responses.maximums} <= set(CreateResponse.model_fields)
     assert set(profile.accepted) <= set(OPENAI_ONLY)
 
 

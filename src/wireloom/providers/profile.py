@@ -67,6 +67,22 @@ class ProfileError(ValueError):
     """A profile that does not exist or does not hold; the message names each offending key."""
 
 
+def bounded(name: str, value: object, minimums: Mapping[str, float], maximums: Mapping[str, float]) -> object:
+    """Return the value of a parameter that an upstream takes, the nearest to one; what is no number as it is.
+
+    :param name: of the parameter.
+    :param value: as it was asked for.
+    :param minimums: smallest values by name.
+    :param maximums: largest values by name.
+    """
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return value
+    least, most = minimums.get(name, value), maximums.get(name, value)
+    near = least if value < least else most if value > most else value
+    # TOML's numbers are read as fractions; a count stays a whole number.
+    return int(near) if isinstance(value, int) and float(near).is_integer() else near
+
+
 class ResponsesWire(BaseModel):
     """What one upstream's own Responses endpoint accepts and how it answers; the defaults are ``generic``."""
 
@@ -109,6 +125,12 @@ class ResponsesWire(BaseModel):
     dropped: Names = Field(
         BEYOND_OPEN_RESPONSES,
         description="Parameters that are refused or ignored: not sent, and a loss.",
+    )
+    minimums: Mapping[str, float] = Field(
+        {}, description="Parameter -> smallest value accepted: a smaller one is raised, and a loss."
+    )
+    maximums: Mapping[str, float] = Field(
+        {}, description="Parameter -> largest value accepted: a larger one is lowered, and a loss."
     )
 
 

@@ -430,3 +430,35 @@ def test_what_the_codex_cli_sends_can_be_asked_of_every_upstream(capture: Path, 
         NEEDS.get(item["type"], item["type"]) in {*wire.tools, *PLAIN} or wire.complete
         for item in request.body["input"]
     )
+
+
+# -- bounds --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "sent_as"),
+    [
+        ("max_output_tokens", 5, 16),
+        ("max_output_tokens", 16, 16),
+        ("max_output_tokens", 9000, 4096),
+        ("temperature", 0.0, 0.01),
+        ("temperature", 0.5, 0.5),
+        ("top_p", 1.0, 0.99),
+    ],
+)
+def test_values_are_moved_to_the_bounds_of_the_upstream(name: str, given: float, sent_as: float) -> None:
+    wire = with_wire(
+        minimums={"max_output_tokens": 16, "temperature": 0.01},
+        maximums={"max_output_tokens": 4096, "top_p": 0.99},
+    )
+    request, losses = asked({"input": "x", name: given}, wire)
+    assert request.body[name] == sent_as
+    assert type(request.body[name]) is type(given)
+    told = [(loss.path, loss.action, loss.severity) for loss in losses.items]
+    assert told == ([] if given == sent_as else [(name, "changed", Severity.DEGRADING)])
+
+
+def test_openai_takes_no_fewer_than_sixteen_tokens() -> None:
+    request, losses = asked({"input": "x", "max_output_tokens": 1}, OPENAI)
+    assert request.body["max_output_tokens"] == 16
+    assert [loss.path for loss in losses.items] == ["max_output_tokens"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from wireloom_protocol import responses as m
 
-from wireloom.providers.profile import Profile
+from wireloom.providers.profile import Profile, bounded
 from wireloom.translate.rules.loss import Losses, Severity
 from wireloom.translate.tools.base import Tools
 from wireloom.wire.json import Json
@@ -33,13 +33,6 @@ class Draft:
         elif name in profile.pinned and profile.pinned[name] != value:
             self.losses.add(path, "dropped", f"{profile.title} takes only {profile.pinned[name]}", severity)
         else:
-            self.body[name] = taken = self._bounded(name, value)
+            self.body[name] = taken = bounded(name, value, profile.minimums, profile.maximums)
             if taken != value:
                 self.losses.add(path, "changed", f"sent as {taken}", severity)
-
-    def _bounded(self, name: str, value: Any) -> Any:
-        """The nearest value that the upstream takes."""
-        if not isinstance(value, int | float):
-            return value
-        least, most = self.profile.minimums.get(name, value), self.profile.maximums.get(name, value)
-        return least if value < least else most if value > most else value
