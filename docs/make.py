@@ -17,7 +17,7 @@ from docs import check_cases, conformance, contract, contract_changes, dialects,
 from wireloom.config import Settings, flag_name, flag_of, variable_name
 from wireloom.config.models import ModelEntry
 from wireloom.config.tables import KeyEntry, RouteEntry
-from wireloom.providers import profile
+from wireloom.providers import by_model, profile, schemas
 
 FOLDER = Path(__file__).parent
 HEADER = "<!-- Written by `nox -s docs -- --write` from the code; do not edit. -->\n\n"
@@ -126,6 +126,8 @@ def providers() -> str:
             ("flag", "what it means"),
             iter((f"`{k}`", v.description or "") for k, v in profile.ResponsesWire.model_fields.items()),
         )
+        + _dialects()
+        + _models()
     )
     generic = profile.load("generic")
     for name in profile.names():
@@ -134,16 +136,58 @@ def providers() -> str:
         differing = (
             (f"`{key}`", f"`{_shown(getattr(own, key))}`")
             for key in flags
-            if key not in ("name", "title", "docs", "responses")
+            if key not in ("name", "title", "docs", "responses", "schemas")
             and getattr(own, key) != getattr(generic, key)
         )
+        dialect = _dialect_of(own.schemas)
         wire = (
             (f"`responses.{key}`", f"`{_shown(getattr(own.responses, key))}`")
             for key in profile.ResponsesWire.model_fields
             if getattr(own.responses, key) != getattr(generic.responses, key)
         )
-        parts.append(table(("flag", "value"), chain(differing, wire)))
+        parts.append(table(("flag", "value"), chain(differing, dialect, wire)))
     return "".join(parts)
+
+
+def _dialects() -> str:
+    """What a dialect of JSON Schema can say, and those that have a name."""
+    plain = schemas.SchemaDialect()
+    described = schemas.SchemaDialect.model_fields.items()
+    named = (
+        (f"`{name}`", "; ".join(f"`{key}`: {_shown(value)}" for key, value in own.items()) or "nothing else")
+        for name, own in schemas.PRESETS.items()
+    )
+    return (
+        "\n## What its table `schemas` can say\n\nOf the JSON Schema in tools and formats. What is not known is said in "
+        "another way with the same meaning where there is one; the rest is left out, and a loss. What every server asks for "
+        "is always done: parameters of tools are an object with properties, and words of vendors are left out.\n\n"
+        + table(
+            ("flag", "default", "what it means"),
+            iter((f"`{k}`", f"`{_shown(getattr(plain, k))}`", v.description or "") for k, v in described),
+        )
+        + '\nThese dialects have names: `schemas = "gemini"`; a table may start from one: `base = "gemini"`.\n\n'
+        + table(("dialect", "how it differs from `plain`"), named)
+    )
+
+
+def _models() -> str:
+    """What holds for models at every upstream."""
+    rows = (
+        (f"`{pattern}`", ", ".join(f"`{key}`: `{_shown(value)}`" for key, value in section.items()))
+        for pattern, section in by_model.shipped().items()
+    )
+    return (
+        "\n## What holds for models at every upstream\n\nBy the name of the model, also behind that of a vendor "
+        "(`moonshotai/kimi-k3`). A later line wins over an earlier one, the profile of the upstream over all of them, and "
+        "its table `models` over that.\n\n" + table(("models", "what differs"), rows)
+    )
+
+
+def _dialect_of(own: schemas.SchemaDialect) -> Iterator[tuple[str, str]]:
+    """The dialect of a profile, by its name."""
+    for name, told in schemas.PRESETS.items():
+        if name != "plain" and own == schemas.SchemaDialect.model_validate(told):
+            yield "`schemas`", f"`{name}`"
 
 
 OWN_PROFILE = """[profiles.acme]
@@ -168,7 +212,8 @@ provider = "acme"
 {OWN_PROFILE}```
 
 The same keys, without the table's head, make a file for `--profile acme.toml` (or `profile` in the config file); the
-file's name is the name of the provider. A table `[profiles.acme.responses]` changes that of the base key by key. `hosts` and
+file's name is the name of the provider. The tables `[profiles.acme.responses]` and `[profiles.acme.schemas]` change
+those of the base key by key; `[profiles.acme.models."kimi-*"]` holds keys for models of such names. `hosts` and
 `ports` let URLs be recognised, before those of the profiles below; they are not taken over. A profile named as one below
 stands in its place.
 `wireloom config check` finds mistakes, with their lines.

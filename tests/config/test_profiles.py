@@ -57,7 +57,7 @@ def test_a_profile_of_the_file_is_a_provider(write: Write, monkeypatch: pytest.M
     made, base = settings.upstream_profile, built_in("deepseek")
     assert settings.upstream == "https://llm.acme.example/v1"
     assert settings.upstream_key is not None
-    assert (made.name, made.title, made.images, base.images) == ("acme", "Acme", False, True)
+    assert (made.name, made.title, made.images, base.audio) == ("acme", "Acme", False, False)
     assert (made.effort_style, made.reasoning_replay) == (base.effort_style, base.reasoning_replay)
     assert {*made.dropped} == {*base.dropped, "top_p"} - {"metadata"}
     assert made.responses == base.responses.model_copy(update={"counts": True})

@@ -10,11 +10,12 @@ from typing import Any, get_args
 import pytest
 from pydantic import ValidationError
 from wireloom_protocol.operations import KNOWN
-from wireloom_protocol.responses import ReasoningEffort
+from wireloom_protocol.responses import CreateResponse, ReasoningEffort
 
 from tests.support import chat_rules
 from wireloom.providers import Profile, ProfileError, guess, load, names, parse
 from wireloom.providers.profile import OPENAI_ONLY, Effort, ResponsesWire
+from wireloom.providers.schemas import PRESETS, SchemaDialect
 
 MINIMAL = 'name = "mine"\ntitle = "Mine"\ndocs = "https://example.com/docs"\n'
 TRANSCRIPTS = Path(__file__).parents[1] / "fixtures" / "providers"
@@ -25,6 +26,10 @@ SAME_LEVELS = {level: level for level in LEVELS}
 
 def dropped(*more: str, but: tuple[str, ...] = ()) -> tuple[str, ...]:
     return tuple(sorted({*OPENAI_ONLY, *more} - {*but}))
+
+
+def preset(name: str) -> SchemaDialect:
+    return SchemaDialect.model_validate(PRESETS[name])
 
 
 def switch(off: Any, on: Any) -> dict[str, Any]:
@@ -58,6 +63,7 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
     "generic": {},
     "groq": {
         "json_word": True,
+        "schemas": preset("groq"),
         "responses": ResponsesWire(tools=("code_interpreter", "function", "mcp"), instructions_anywhere=True),
         "developer_role": True,
         "max_tokens_field": "max_completion_tokens",
@@ -120,6 +126,7 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
     },
     "mistral": {
         "assistant_last": False,
+        "schemas": preset("mistral"),
         "user_after_tool": False,
         "stream_usage": False,
         "tool_strict": True,
@@ -160,6 +167,7 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
     "openai": {
         "text_parts": True,
         "json_word": True,
+        "schemas": preset("openai-strict"),
         "responses": ResponsesWire(
             complete=True,
             tools=tuple(sorted(KNOWN["Tool"])),
@@ -170,6 +178,7 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
             instructions_anywhere=True,
             counts=True,
             dropped=(),
+            minimums={"max_output_tokens": 16},
         ),
         "developer_role": True,
         "system_anywhere": True,
@@ -398,6 +407,7 @@ def test_parameters_are_those_a_chat_request_has(name: str) -> None:
     profile = load(name)
     parameters = {*profile.dropped, *profile.pinned, *profile.minimums, *profile.maximums, *profile.accepted}
     assert parameters <= chat_rules.FIELDS
+    assert {*profile.responses.minimums, *profile.responses.maximums} <= set(CreateResponse.model_fields)
     assert set(profile.accepted) <= set(OPENAI_ONLY)
 
 
@@ -408,7 +418,11 @@ def test_efforts_are_those_of_the_contract() -> None:
 
 
 def test_every_field_is_described() -> None:
-    fields = [*Profile.model_fields.values(), *ResponsesWire.model_fields.values()]
+    fields = [
+        *Profile.model_fields.values(),
+        *ResponsesWire.model_fields.values(),
+        *SchemaDialect.model_fields.values(),
+    ]
     assert all(field.description for field in fields)
 
 

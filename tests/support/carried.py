@@ -57,6 +57,16 @@ def left_out(pattern: str) -> list[str]:
     return [line for line in NOT_CARRIED if re.fullmatch(line, pattern)]
 
 
+def _in_plain_words(schema: Any) -> Any:
+    """A schema without the vendor's own word for a member that its models read encrypted."""
+    if isinstance(schema, list):
+        return [_in_plain_words(member) for member in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {name: each for name, each in schema.items() if name != "encrypted" or not isinstance(each, bool)}
+    return {name: _in_plain_words(each) for name, each in kept.items()}
+
+
 def values(value: Any, path: str = "", pattern: str = "") -> Iterator[tuple[str, str, Any]]:
     """Yield every value that is no container, or compared as a whole, with its path and the pattern of that."""
     name = pattern.rpartition(".")[2]
@@ -105,7 +115,7 @@ class _Said:
     def holds(self, pattern: str, value: Any) -> bool:
         name = re.split(r"[.\]]", pattern)[-1]
         if isinstance(value, dict):
-            return value in self._objects
+            return _in_plain_words(value) in self._objects
         if not isinstance(value, str):
             return self._setting(name, value)
         if name in ("name", "namespace"):

@@ -1,5 +1,5 @@
 """What differs between Chat Completions upstreams, as data: one TOML profile each."""
 
-from wireloom.providers.profile import Profile, ProfileError, guess, load, names, parse
+from wireloom.providers.profile import ModelProfiles, Profile, ProfileError, guess, load, names, parse
 
-__all__ = ["Profile", "ProfileError", "guess", "load", "names", "parse"]
+__all__ = ["ModelProfiles", "Profile", "ProfileError", "guess", "load", "names", "parse"]

@@ -20,6 +20,9 @@ from pydantic import (
     model_validator,
 )
 
+from wireloom.providers import by_model
+from wireloom.providers.schemas import SchemaDialect, Schemas
+
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 EffortStyle = Literal[
     "reasoning_effort", "reasoning", "thinking", "enable_thinking", "chat_template_kwargs", "none"
@@ -54,12 +57,30 @@ BEYOND_OPEN_RESPONSES = (
     "stream_options",
     "user",
 )
+MOST_MODELS = 512
+"""Models of one upstream whose profiles are kept."""
 _SWITCHES = frozenset({"enable_thinking", "chat_template_kwargs"})
 _FOLDER = files("wireloom.providers")
 
 
 class ProfileError(ValueError):
     """A profile that does not exist or does not hold; the message names each offending key."""
+
+
+def bounded(name: str, value: object, minimums: Mapping[str, float], maximums: Mapping[str, float]) -> object:
+    """Return the value of a parameter that an upstream takes, the nearest to one; what is no number as it is.
+
+    :param name: of the parameter.
+    :param value: as it was asked for.
+    :param minimums: smallest values by name.
+    :param maximums: largest values by name.
+    """
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return value
+    least, most = minimums.get(name, value), maximums.get(name, value)
+    near = least if value < least else most if value > most else value
+    # TOML's numbers are read as fractions; a count stays a whole number.
+    return int(near) if isinstance(value, int) and float(near).is_integer() else near
 
 
 class ResponsesWire(BaseModel):
@@ -104,6 +125,12 @@ class ResponsesWire(BaseModel):
     dropped: Names = Field(
         BEYOND_OPEN_RESPONSES,
         description="Parameters that are refused or ignored: not sent, and a loss.",
+    )
+    minimums: Mapping[str, float] = Field(
+        {}, description="Parameter -> smallest value accepted: a smaller one is raised, and a loss."
+    )
+    maximums: Mapping[str, float] = Field(
+        {}, description="Parameter -> largest value accepted: a larger one is lowered, and a loss."
     )
 
 
@@ -172,6 +199,11 @@ class Profile(BaseModel):
         None, description="Regular expression for tool call ids sent back; without it any id goes."
     )
 
+    schemas: Schemas = Field(
+        SchemaDialect(),
+        description="The JSON Schema that it reads in tools and formats: the name of a dialect (`plain`, "
+        "`openai-strict`, `gemini`, `anthropic`, `mistral`, `groq`, `cerebras`), or a table.",
+    )
     json_schema: bool = Field(True, description="`response_format` may be `json_schema`.")
     json_object: bool = Field(True, description="`response_format` may be `json_object`.")
     json_word: bool = Field(
@@ -306,6 +338,12 @@ class Profile(BaseModel):
         "architecture.input_modalities", description="Path in a listed model to the modalities it reads."
     )
 
+    models: Mapping[str, Mapping[str, JsonValue]] = Field(
+        {},
+        description="Pattern of a model's name, such as `kimi-*` -> keys of this table that differ for such models. The "
+        "table `providers/models.toml` has some for every upstream; what is set here wins over it.",
+    )
+
     @field_validator("tool_name_pattern", "call_id_pattern", "web_search_models")
     @classmethod
     def _compiles(cls, pattern: str | None) -> str | None:
@@ -327,6 +365,21 @@ class Profile(BaseModel):
     def _with_default(cls, given: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         return tuple(sorted({*OPENAI_ONLY, *given} - {*info.data.get("accepted", ())}))
 
+    @field_validator("models")
+    @classmethod
+    def _sections_hold(
+        cls, given: Mapping[str, Mapping[str, JsonValue]]
+    ) -> Mapping[str, Mapping[str, JsonValue]]:
+        for pattern, section in given.items():
+            of_upstream = sorted(_OF_UPSTREAM & section.keys())
+            if of_upstream:
+                raise ValueError(f"{pattern}: {of_upstream[0]} belongs to the upstream, not to a model")
+            try:
+                cls.model_validate({"name": "model", "title": pattern, "docs": "", **section})
+            except ValidationError as error:
+                raise ValueError(f"{pattern}: {'; '.join(map(_problem, error.errors()))}") from None
+        return given
+
     @model_validator(mode="after")
     def _levels_fit_style(self) -> Self:
         switch = self.effort_style in _SWITCHES
@@ -335,6 +388,15 @@ class Profile(BaseModel):
                 kind = "true or false" if switch else "a word"
                 raise ValueError(f"effort_levels.{level} must be {kind} for style {self.effort_style}")
         return self
+
+    def for_model(self, model: str) -> "Profile":
+        """Return the profile as it holds for one model; itself where nothing is particular about that.
+
+        :param model: the model's name upstream, also behind the name of a vendor, as routers write it.
+        """
+        explicit = self.model_dump(exclude_unset=True, exclude={"models"})
+        values = by_model.with_sections(explicit, self.models, model)
+        return self if values is None else Profile.model_validate({**values, "models": self.models})
 
     def searches(self, model: str) -> bool:
         """Return whether the upstream can search the web for a model.
@@ -351,6 +413,47 @@ class Profile(BaseModel):
         """
         value = self.effort_levels.get(level)
         return None if value is None else _EFFORT_BODIES[self.effort_style](value)
+
+
+# What says where an upstream is or how it lists its models, so that it cannot differ from model to model.
+_OF_UPSTREAM = frozenset(
+    {
+        "api_key_env",
+        "base_url",
+        "context_fields",
+        "docs",
+        "hosts",
+        "modalities_field",
+        "models",
+        "models_path",
+        "name",
+        "ports",
+        "title",
+    }
+)
+
+
+class ModelProfiles:
+    """A profile as it holds for each model; those asked for last are kept.
+
+    :param profile: of the upstream.
+    """
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+        self._found: dict[str, Profile] = {}
+
+    def of(self, model: str) -> Profile:
+        """Return the profile for a model; see `Profile.for_model`.
+
+        :param model: the model's name upstream; names come from clients, so they are kept up to a number.
+        """
+        found = self._found.get(model)
+        if found is None:
+            if len(self._found) >= MOST_MODELS:
+                self._found.clear()
+            found = self._found[model] = self._profile.for_model(model)
+        return found
 
 
 def _thinking(value: str | bool) -> dict[str, JsonValue]:
@@ -394,7 +497,7 @@ def _problem(error: Mapping[str, object]) -> str:
 @cache
 def names() -> tuple[str, ...]:
     """Return the names of the profiles that come with wireloom, sorted."""
-    entries = (entry.name for entry in _FOLDER.iterdir())
+    entries = {entry.name for entry in _FOLDER.iterdir()} - {by_model.TABLE}
     return tuple(sorted(name.removesuffix(".toml") for name in entries if name.endswith(".toml")))
 
 

@@ -14,7 +14,7 @@ from wireloom.providers import Profile, load, names
 from wireloom.translate.responses_upstream.items import ALWAYS, ITEMS, NEEDS
 from wireloom.translate.responses_upstream.request import FIELDS
 from wireloom.translate.rules.loss import How, Severity
-from wireloom.translate.tools.base import Target
+from wireloom.translate.tools.base import EMPTY_PARAMETERS, Target
 from wireloom.translate.tools.custom import CustomCall
 
 Json: TypeAlias = dict[str, Any]
@@ -64,7 +64,7 @@ def test_a_complete_upstream_gets_every_member_and_unknown_ones() -> None:
         "stream_options": {"include_obfuscation": False},
         "reasoning": {"effort": "xhigh", "summary": "auto"},
         "text": {
-            "format": {"type": "json_schema", "name": "n", "schema": {"type": "object"}, "strict": True}
+            "format": {"type": "json_schema", "name": "n", "schema": {"type": "object"}, "strict": False}
         },
         "tools": [
             {"type": "custom", "name": "exec", "format": {"type": "text"}},
@@ -74,7 +74,7 @@ def test_a_complete_upstream_gets_every_member_and_unknown_ones() -> None:
                 "description": "d",
                 "tools": [{"type": "function", "name": "f"}],
             },
-            {"type": "function", "name": "g", "parameters": {"type": "object"}, "defer_loading": True},
+            {"type": "function", "name": "g", "parameters": EMPTY_PARAMETERS, "defer_loading": True},
             {"type": "web_search", "external_web_access": False},
             {"type": "brand_new", "size": 3},
         ],
@@ -430,3 +430,35 @@ def test_what_the_codex_cli_sends_can_be_asked_of_every_upstream(capture: Path, 
         NEEDS.get(item["type"], item["type"]) in {*wire.tools, *PLAIN} or wire.complete
         for item in request.body["input"]
     )
+
+
+# -- bounds --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "sent_as"),
+    [
+        ("max_output_tokens", 5, 16),
+        ("max_output_tokens", 16, 16),
+        ("max_output_tokens", 9000, 4096),
+        ("temperature", 0.0, 0.01),
+        ("temperature", 0.5, 0.5),
+        ("top_p", 1.0, 0.99),
+    ],
+)
+def test_values_are_moved_to_the_bounds_of_the_upstream(name: str, given: float, sent_as: float) -> None:
+    wire = with_wire(
+        minimums={"max_output_tokens": 16, "temperature": 0.01},
+        maximums={"max_output_tokens": 4096, "top_p": 0.99},
+    )
+    request, losses = asked({"input": "x", name: given}, wire)
+    assert request.body[name] == sent_as
+    assert type(request.body[name]) is type(given)
+    told = [(loss.path, loss.action, loss.severity) for loss in losses.items]
+    assert told == ([] if given == sent_as else [(name, "changed", Severity.DEGRADING)])
+
+
+def test_openai_takes_no_fewer_than_sixteen_tokens() -> None:
+    request, losses = asked({"input": "x", "max_output_tokens": 1}, OPENAI)
+    assert request.body["max_output_tokens"] == 16
+    assert [loss.path for loss in losses.items] == ["max_output_tokens"]

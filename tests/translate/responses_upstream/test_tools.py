@@ -50,7 +50,7 @@ def test_a_function_has_every_member_and_keeps_vendor_members() -> None:
     }
     request, losses = asked({"tools": [given, {"type": "function", "name": "two words"}]})
     first, second = request.body["tools"]
-    assert first == function("add", description="d", parameters={"type": "object"}, strict=True, vendor=1)
+    assert first == function("add", description="d", parameters=EMPTY, strict=True, vendor=1)
     assert second == function(second["name"])
     assert second["name"].startswith("two_words_")
     assert [(loss.path, loss.action, loss.severity) for loss in losses.items] == [

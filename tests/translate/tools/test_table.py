@@ -20,6 +20,7 @@ from wireloom.translate.tools.free_input import unwrap, wrap
 from wireloom.translate.tools.table import CALL_ITEMS, TOOLS
 from wireloom.translate.tools.table import REFUSED as HOSTED
 
+CLOSED: Json = {**SCHEMA, "additionalProperties": False}
 OPENAI, KIMI = load("openai"), load("kimi")
 
 
@@ -39,7 +40,18 @@ OPENAI, KIMI = load("openai"), load("kimi")
         (function("add", description=""), GENERIC, {"parameters": SCHEMA, "name": "add"}, []),
         (function("add", parameters=None), GENERIC, {"parameters": EMPTY_PARAMETERS, "name": "add"}, []),
         (function("add", parameters={}), GENERIC, {"parameters": EMPTY_PARAMETERS, "name": "add"}, []),
-        (function("add", strict=True), OPENAI, {"parameters": SCHEMA, "strict": True, "name": "add"}, []),
+        (
+            function("add", parameters=CLOSED, strict=True),
+            OPENAI,
+            {"parameters": CLOSED, "strict": True, "name": "add"},
+            [],
+        ),
+        (
+            function("add", strict=True),
+            OPENAI,
+            {"parameters": SCHEMA, "strict": False, "name": "add"},
+            [("tools[0].strict", "changed", Severity.DEGRADING)],
+        ),
         (function("add", strict=False), OPENAI, {"parameters": SCHEMA, "strict": False, "name": "add"}, []),
         (function("add", strict=None), OPENAI, {"parameters": SCHEMA, "name": "add"}, []),
         (

@@ -21,6 +21,7 @@ def of_profile(profile: Profile, name: str) -> ModelInfo:
         profile: what the upstream takes.
         name: the model's name there.
     """
+    profile = profile.for_model(name)
     return ModelInfo(
         id=name,
         owned_by=profile.name,

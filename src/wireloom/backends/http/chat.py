@@ -25,7 +25,7 @@ from wireloom.backends.http.lessons import Lessons
 from wireloom.backends.http.token_count import count
 from wireloom.backends.slots import Slots
 from wireloom.errors import EmptyAnswer, GatewayError, UpstreamError, UpstreamRefused
-from wireloom.providers.profile import Profile
+from wireloom.providers.profile import ModelProfiles, Profile
 from wireloom.translate.answer.asked import asked_of_chat
 from wireloom.translate.chat_upstream import request as chat_upstream
 from wireloom.translate.chat_upstream.chunk import completion
@@ -85,6 +85,7 @@ class UpstreamBackend:
     ) -> None:
         self._upstream = upstream
         self._profile = profile
+        self._profiles = ModelProfiles(profile)
         self._slots = slots
         self._denied = denied_tools
         self._extra = dict(extra_params or {})
@@ -126,11 +127,13 @@ class UpstreamBackend:
 
     async def count(self, ask: Ask) -> tuple[int, str]:
         """See `Backend.count`."""
-        found = await count(self._for(ask.caller.upstream_key), self._profile, self._request(ask).body)
+        profile = self._profiles.of(ask.model)
+        found = await count(self._for(ask.caller.upstream_key), profile, self._request(ask).body)
         return found.tokens, found.how
 
     def _request(self, ask: Ask) -> chat_upstream.ChatRequest:
-        request = chat_upstream.request(ask.body, self._profile, self._options(ask), ask.losses)
+        profile = self._profiles.of(ask.model)
+        request = chat_upstream.request(ask.body, profile, self._options(ask), ask.losses)
         if log.isEnabledFor(logging.DEBUG):
             given, sent = chat_upstream.tool_names(ask.body), list(request.tools.by_flat_name)
             log.debug("%s tools given %s, offered %s", ask.caller.request_id, given, sent)
@@ -199,10 +202,11 @@ class ChatBackend(UpstreamBackend):
         inside = self._lessons.begins_inside(ask.model)
         asked = asked_of_chat(request.body, inside=inside, repairs=self._repair_json)
         codex = ask.caller.codex
-        read = partial(ChatReader, stream, request.tools, self._profile, asked, codex=codex)
+        profile = self._profiles.of(ask.model)
+        read = partial(ChatReader, stream, request.tools, profile, asked, codex=codex)
         endpoint = self._endpoint(PATH, ask.model, ask.caller)
         note = partial(self._lessons.note, ask.model)
-        tries = 2 if self._profile.retry_empty else 1
+        tries = 2 if profile.retry_empty else 1
         return ChatTurn(endpoint, self._slots, request.body, stream, read, ask.caller, note, tries=tries)
 
     def relay(self, body: dict[str, Any], model: str, caller: Caller, losses: Losses) -> RelayTurn:

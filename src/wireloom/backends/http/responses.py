@@ -58,10 +58,11 @@ class ResponsesBackend(UpstreamBackend):
     def turn(self, ask: Ask, stream: ResponseStream) -> Turn:
         """See `Backend.turn`."""
         request = self._upstream_request(ask)
-        complete = self._profile.responses.complete and not request.tools.by_flat_name
+        profile = self._profiles.of(ask.model)
+        complete = profile.responses.complete and not request.tools.by_flat_name
         close = partial(ask.seals["reasoning"].close, "reasoning")
         asked = asked_of_responses(request.body, inside=self._lessons.begins_inside(ask.model))
-        rules = markup_rules(self._profile, asked, request.tools)
+        rules = markup_rules(profile, asked, request.tools)
         mending = ResponsesReader(stream, request.tools, close, rules, asked, codex=ask.caller.codex)
         relay = (
             ResponseRelay(stream, close) if complete and not isinstance(stream, CompactionStream) else None
@@ -73,7 +74,7 @@ class ResponsesBackend(UpstreamBackend):
     async def count(self, ask: Ask) -> tuple[int, str]:
         """See `Backend.count`: by the upstream where it can, else as for a request to a Chat endpoint."""
         body = self._upstream_request(ask).body
-        if self._profile.responses.counts:
+        if self._profiles.of(ask.model).responses.counts:
             asked = {name: value for name, value in body.items() if name not in NOT_COUNTED}
             with suppress(GatewayError):
                 return await self._asked(asked, ask.caller.upstream_key), "upstream"
@@ -89,7 +90,8 @@ class ResponsesBackend(UpstreamBackend):
         return tokens
 
     def _upstream_request(self, ask: Ask) -> responses_upstream.UpstreamRequest:
-        request = responses_upstream.request(ask.body, self._profile, self._options(ask), ask.losses)
+        profile = self._profiles.of(ask.model)
+        request = responses_upstream.request(ask.body, profile, self._options(ask), ask.losses)
         if log.isEnabledFor(logging.DEBUG):
             log.debug("%s tools offered %s", ask.caller.request_id, _names(request.body))
         return request

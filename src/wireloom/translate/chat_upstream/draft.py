@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from wireloom_protocol import responses as m
 
-from wireloom.providers.profile import Profile
+from wireloom.providers.profile import Profile, bounded
 from wireloom.translate.rules.loss import Losses, Severity
 from wireloom.translate.tools.base import Tools
 from wireloom.wire.json import Json
@@ -62,7 +62,7 @@ def put(
     elif name in profile.pinned and profile.pinned[name] != value:
         losses.add(path, "dropped", f"{profile.title} takes only {profile.pinned[name]}", severity)
     else:
-        body[name] = taken = _bounded(profile, name, value)
+        body[name] = taken = bounded(name, value, profile.minimums, profile.maximums)
         if taken != value:
             losses.add(path, "changed", f"sent as {taken}", severity)
 
@@ -71,11 +71,3 @@ def schema_in_words(schema: Json, description: str | None) -> str:
     """An instruction to answer in JSON of a schema, for an upstream that cannot be given one."""
     told = f"{SCHEMA} ({description})" if description else SCHEMA
     return f"{told}:\n{msgspec.json.encode(schema).decode()}"
-
-
-def _bounded(profile: Profile, name: str, value: Any) -> Any:
-    """The nearest value that the upstream takes."""
-    if not isinstance(value, int | float):
-        return value
-    least, most = profile.minimums.get(name, value), profile.maximums.get(name, value)
-    return least if value < least else most if value > most else value

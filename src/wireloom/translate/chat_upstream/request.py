@@ -18,6 +18,7 @@ from wireloom.translate.hub.include import ENCRYPTED_REASONING, LOGPROBS
 from wireloom.translate.options import Options
 from wireloom.translate.rules.loss import How, Losses, Refuse, Rule, Severity, refused
 from wireloom.translate.tools.base import Tools
+from wireloom.translate.tools.dialect import fit_format
 from wireloom.translate.tools.flatten import flatten
 from wireloom.translate.tools.table import BRINGERS
 from wireloom.wire.json import Json
@@ -162,6 +163,7 @@ def _json_schema(build: Draft, path: str, form: m.TextResponseFormatJsonSchema) 
     profile = build.profile
     schema = form.model_dump(by_alias=True, exclude_unset=True, exclude={"type"})
     if profile.json_schema:
+        schema = fit_format(schema, profile, path, build.losses)
         build.body["response_format"] = {"type": "json_schema", "json_schema": schema}
         return
     build.instruction = schema_in_words(schema["schema"], schema.get("description"))

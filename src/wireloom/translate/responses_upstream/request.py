@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from wireloom_protocol import responses as m
 
-from wireloom.providers.profile import Profile
+from wireloom.providers.profile import Profile, bounded
 from wireloom.translate.conversation.effort import updated
 from wireloom.translate.hub.include import ENCRYPTED_REASONING
 from wireloom.translate.options import Options
@@ -16,6 +16,7 @@ from wireloom.translate.responses_upstream.items import Items
 from wireloom.translate.responses_upstream.tools import offer
 from wireloom.translate.rules.loss import How, Losses, Rule, Severity, refused
 from wireloom.translate.tools.base import Tools
+from wireloom.translate.tools.dialect import fit_format
 from wireloom.wire.json import Json
 
 
@@ -62,6 +63,7 @@ def request(body: m.CreateResponse, profile: Profile, options: Options, losses: 
             _leave_out(build, name, value)
         elif name in FIELDS:
             FIELDS[name].apply(build, name, value)
+    _within_bounds(build)
     offered = offer(body, sent, profile, options, losses)
     _put(build.body, "tools", offered.tools or None)
     _put(build.body, "tool_choice", offered.choice)
@@ -77,6 +79,17 @@ def request(body: m.CreateResponse, profile: Profile, options: Options, losses: 
     for name in options.drop_params:
         build.body.pop(name, None)
     return UpstreamRequest(build.body, offered.flat)
+
+
+def _within_bounds(build: _Build) -> None:
+    """Move values to the bounds that the upstream sets."""
+    wire = build.profile.responses
+    for name in sorted({*wire.minimums, *wire.maximums} & build.body.keys()):
+        asked = build.body[name]
+        taken = bounded(name, asked, wire.minimums, wire.maximums)
+        if taken != asked:
+            build.body[name] = taken
+            build.losses.add(name, "changed", f"sent as {taken}")
 
 
 def _put(body: Json, name: str, value: Any) -> None:
@@ -177,7 +190,12 @@ EFFORTS = frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max"}
 
 
 def _text(build: _Build, name: str, value: Json) -> None:
-    form = (value.get("format") or {}).get("type", "text")
+    given = value.get("format") or {}
+    form = given.get("type", "text")
+    if form == "json_schema":
+        fitting = fit_format(given, build.profile, f"{name}.format", build.losses)
+        if fitting is not given:
+            build.body[name] = {**value, "format": fitting}
     if form != "text" and not build.profile.responses.text_format:
         reason = f"{build.profile.title} answers in text only"
         raise refused(f"{name}.format", reason, "unsupported_format")

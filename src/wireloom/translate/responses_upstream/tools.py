@@ -14,6 +14,7 @@ from wireloom.translate.options import Options
 from wireloom.translate.rules.loss import How, Losses, Rule, Severity, refused
 from wireloom.translate.rules.members import LEFT_OUT
 from wireloom.translate.tools.base import Tools
+from wireloom.translate.tools.dialect import fit_definition, within_limit
 from wireloom.translate.tools.flatten import flatten
 from wireloom.translate.tools.table import CHOSEN_BY
 from wireloom.wire.json import Json
@@ -67,6 +68,7 @@ def offer(body: m.CreateResponse, sent: Json, profile: Profile, options: Options
     given: list[Json] = sent.get("tools") or []
     whole = [_unwrapped(tool) for tool in given if tool["type"] in kept]
     allowed = [each for tool in whole if (each := _without(tool, options.denied_tools)) is not None]
+    allowed = within_limit([_fitting(tool, profile, losses) for tool in allowed], profile, losses)
     items = sent.get("input") if isinstance(sent.get("input"), list) else ()
     brought = [tool for item in items or () if item.get("type") in kept for tool in item.get("tools") or ()]
     flat.native |= {name for tool in (*allowed, *brought) for name in _names(tool)}
@@ -113,6 +115,17 @@ def _without(tool: Json, denied: frozenset[str], namespace: str | None = None) -
         return tool
     left = [member for member in tool["tools"] if _without(member, denied, name) is not None]
     return {**tool, "tools": left} if left else None
+
+
+def _fitting(tool: Json, profile: Profile, losses: Losses) -> Json:
+    """A tool that goes as it is, but for schemas that the upstream does not read."""
+    if tool.get("type") == "function":
+        return fit_definition(tool, profile, f"tools.{tool.get('name')}", losses)
+    if tool.get("type") != "namespace":
+        return tool
+    members = [_fitting(member, profile, losses) for member in tool["tools"]]
+    same = all(new is old for new, old in zip(members, tool["tools"], strict=True))
+    return tool if same else {**tool, "tools": members}
 
 
 def _functions(flat: Tools, given: list[Json]) -> list[Json]:

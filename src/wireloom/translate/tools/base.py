@@ -19,6 +19,7 @@ from wireloom.providers.profile import Profile
 from wireloom.translate.hub.items import CallItem, FunctionCall, is_json
 from wireloom.translate.hub.stored_items import Form
 from wireloom.translate.rules.loss import Losses, Rule, Severity
+from wireloom.translate.tools.dialect import fit_definition
 from wireloom.wire.json import Json
 
 EMPTY_PARAMETERS: Json = {"type": "object", "properties": {}}
@@ -95,8 +96,8 @@ class Offering:
     """The tools of one request on their way to functions.
 
     Args:
-        profile: the names that the upstream takes, whether it takes `strict`, how it searches.
-        losses: receives each tool or setting that is dropped.
+        profile: the names and schemas that the upstream takes, whether it takes `strict`, how it searches.
+        losses: receives each tool or setting that is dropped or changed.
         model: the model's name upstream.
         denied: flat, qualified (`namespace.name`) or bare names that are never offered.
         lenient: drop a kind of tool that the contract does not know, instead of rejecting the request.
@@ -135,11 +136,15 @@ class Offering:
             if self.repeats:
                 return
             raise InvalidRequest(f"{path}: the tool {tool.name} is offered twice.", param=path)
+        if len(self.tools.functions) == self.profile.schemas.max_tools:
+            self.losses.add(path, "dropped", f"{self.profile.title} takes no more tools")
+            return
         if flat in self.tools.by_flat_name:  # two names may become one when they are flattened
             flat = _hashed(flat, f"{tool.namespace}.{tool.name}.{tool.call.kind}", self.profile)
         self.tools.by_flat_name[flat] = tool
         self.tools.by_name.setdefault((tool.name, tool.namespace), flat)
         self._offered.add(tool)
+        definition = fit_definition(definition, self.profile, path, self.losses)
         definition["name"] = flat
         self.tools.functions.append({"type": "function", "function": definition})
 
