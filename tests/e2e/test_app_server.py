@@ -174,6 +174,19 @@ def test_one_tool(client: OpenAI, provider: ResponsesServer) -> None:
     assert '"pattern":"^[a-z]+$"' in tool["description"]  # which Codex leaves out of the schema
 
 
+@pytest.mark.parametrize("name", ["exec_command", "write_stdin", "mcp__tiny__add", "shell", "apply_patch"])
+def test_a_tool_with_a_name_of_codex_s_own(name: str, client: OpenAI, provider: ResponsesServer) -> None:
+    def called_by_its_name(asked: Any) -> Any:
+        (tool,) = asked["tools"]
+        return r.told(r.call(tool["name"], "{}", call_id="theirs_0"))
+
+    provider.play(called_by_its_name)
+    tools: Any = [{"type": "function", "name": name, "parameters": {"type": "object", "properties": {}}}]
+    first = client.responses.create(model=MODEL, input="run it", tools=tools)
+    (call,) = [item for item in first.output if item.type == "function_call"]
+    assert (call.name, call.arguments) == (name, "{}")
+
+
 def test_two_tools_at_once_and_in_rounds(client: OpenAI, provider: ResponsesServer) -> None:
     again = r.call("weather", ODD[0], call_id="theirs_2")
     provider.play([r.told(r.message("Let me look"), *CALLS), r.told(again), r.told(r.message("both fine"))])
