@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 # Items whose output may be a list of parts, and what clients call its texts besides `input_text`.
 TEXT_OUTPUTS = frozenset({"function_call_output", "custom_tool_call_output"})
-TEXT_TYPES = frozenset({"text", "output_text"})
+TEXT_TYPES = ("text", "output_text")
 
 # Bytes in a second below which a client is taken to hold a connection rather than to send.
 SLOWEST_PACE = 50_000
@@ -258,7 +258,7 @@ def _prepare_item(item: dict[str, Any]) -> None:
             item["type"] = "item_reference"
     elif isinstance(kind, str) and kind in BRINGERS and isinstance(item.get("tools"), list):
         _wrap_unknown(item["tools"], KNOWN["Tool"])
-    elif kind in TEXT_OUTPUTS:
+    elif isinstance(kind, str) and kind in TEXT_OUTPUTS:
         _prepare_output(item)
         if kind == "function_call_output" and item.get("call_id") is None:
             _prepare_notice(item)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.upstream_requests import GENERIC, PICTURE, USER, asked, items, with_wire
 from wireloom.errors import InvalidRequest
-from wireloom.translate.conversation.notes import NO_PICTURE
+from wireloom.translate.conversation.notes import LOST_SUMMARY, NO_OUTPUT, NO_PICTURE, STRAY_OUTPUT
 
 Json = dict[str, Any]
 BLIND = GENERIC.model_copy(update={"images": False})
@@ -129,16 +129,20 @@ SENT: dict[str, tuple[list[Json], Json, list[Json]]] = {
         [{"type": "compaction", "id": "cmp_1", "encrypted_content": "s"}],
     ),
     "a trigger": ([USER, {"type": "compaction_trigger"}], {}, [USER]),
-    "a complete upstream without namespaces": ([CALL, IN_SPACE], COMPLETE, [CALL, called("ns-f")]),
+    "a complete upstream without namespaces": (
+        [IN_SPACE, returned("o")],
+        COMPLETE,
+        [called("ns-f"), returned("o")],
+    ),
     "a complete upstream with namespaces": (
-        [CALL, IN_SPACE],
+        [IN_SPACE, returned("o")],
         {"complete": True, "tools": ("function", "namespace")},
-        [CALL, IN_SPACE],
+        [IN_SPACE, returned("o")],
     ),
     "namespaces alone": (
-        [IN_SPACE],
+        [IN_SPACE, returned("o")],
         {"tools": ("function", "namespace")},
-        [called("ns-f")],
+        [called("ns-f"), returned("o")],
     ),
     "an output": (
         [CALL, {**returned("o"), "id": "fco_1"}],
@@ -289,7 +293,88 @@ def test_instructions_before_the_conversation_are_those_of_the_request() -> None
     assert "instructions" not in request.body
 
 
-UNKNOWN = "this summary was not made here, or for another key or model, so what it stands for is unknown."
+@pytest.mark.parametrize(
+    ("token", "flags"),
+    [
+        ("foreign", {"compaction": True}),
+        ("compaction:other=s", {"compaction": True}),
+        ("reasoning:other=s", {"compaction": True}),
+        ("reasoning:encrypted=s", {}),
+    ],
+)
+def test_a_summary_that_cannot_be_opened_is_a_gap(token: str, flags: Json) -> None:
+    given = [USER, {"type": "compaction", "encrypted_content": token}]
+    request, losses = asked({"input": given}, with_wire(**flags))
+    assert request.body["input"] == [USER, message_from("user", [text(LOST_SUMMARY)])]
+    found = [(loss.path, loss.action, loss.severity.value) for loss in losses.items]
+    assert found == [("input[1].encrypted_content", "dropped", "degrading")]
+
+
+MENDED: dict[str, tuple[list[Json], list[Json], list[tuple[str, str, str]]]] = {
+    "no output": (
+        [USER, CALL, USER],
+        [USER, CALL, returned(NO_OUTPUT), USER],
+        [("input[1]", "changed", "immaterial")],
+    ),
+    "no output of the last of two calls": (
+        [CALL, called("g", call_id="d"), returned("o")],
+        [CALL, called("g", call_id="d"), returned(NO_OUTPUT, "d"), returned("o")],
+        [("input[1]", "changed", "immaterial")],
+    ),
+    "two outputs": (
+        [CALL, returned("a"), returned("b"), USER],
+        [CALL, returned("b"), USER],
+        [("input[1]", "dropped", "degrading")],
+    ),
+    "no call": (
+        [USER, returned("o")],
+        [USER, message_from("user", [text(f"{STRAY_OUTPUT}o")])],
+        [("input[1].call_id", "changed", "degrading")],
+    ),
+    "an id that recurs": (
+        [CALL, returned("a"), USER, CALL, returned("b"), USER, CALL, returned("c")],
+        [
+            *(CALL, returned("a"), USER, called("f", call_id="c_2"), returned("b", "c_2"), USER),
+            *(called("f", call_id="c_3"), returned("c", "c_3")),
+        ],
+        [("input[3].call_id", "changed", "immaterial"), ("input[6].call_id", "changed", "immaterial")],
+    ),
+    "an id that recurs beside one that looks like its successor": (
+        [called("f", call_id="c_2"), returned("a", "c_2"), CALL, returned("b"), CALL, returned("c")],
+        [
+            *(called("f", call_id="c_2"), returned("a", "c_2"), CALL, returned("b")),
+            *(called("f", call_id="c_3"), returned("c", "c_3")),
+        ],
+        [("input[4].call_id", "changed", "immaterial")],
+    ),
+    "broken arguments": (
+        [called("f", "{oops"), returned("o")],
+        [called("f", '{"input":"{oops"}'), returned("o")],
+        [("input[0].arguments", "changed", "degrading")],
+    ),
+    "arguments that say nothing": (
+        [called("f", "null"), returned("o")],
+        [CALL, returned("o")],
+        [("input[0].arguments", "changed", "immaterial")],
+    ),
+    "blank messages": (
+        [message_from("user", " "), USER, message_from("assistant", [{"type": "output_text", "text": ""}])],
+        [USER],
+        [("input[0]", "dropped", "immaterial"), ("input[2]", "dropped", "immaterial")],
+    ),
+}
+"""Name -> items, the items that are sent, and the losses."""
+
+
+@pytest.mark.parametrize("name", MENDED)
+@pytest.mark.parametrize("flags", [{}, COMPLETE], ids=["generic", "complete"])
+def test_a_history_that_breaks_the_rules_is_mended(name: str, flags: Json) -> None:
+    given, result, lost = MENDED[name]
+    request, losses = asked({"input": given}, with_wire(**flags))
+    assert request.body["input"] == result
+    assert [(loss.path, loss.action, loss.severity.value) for loss in losses.items] == lost
+    again, more = asked({"input": result}, with_wire(**flags))
+    assert (again.body["input"], more.items) == (result, [])
 
 
 @pytest.mark.parametrize(
@@ -304,23 +389,6 @@ UNKNOWN = "this summary was not made here, or for another key or model, so what 
                 f"cannot be served here: a message of role {role} holds text only.",
             )
             for role in ("system", "developer", "assistant")
-        ),
-        *(
-            (
-                {"type": "compaction", "encrypted_content": token},
-                {"compaction": True},
-                "input[1].encrypted_content",
-                "unsupported_item",
-                UNKNOWN,
-            )
-            for token in ("foreign", "compaction:other=s", "reasoning:other=s")
-        ),
-        (
-            {"type": "compaction", "encrypted_content": "reasoning:encrypted=s"},
-            {},
-            "input[1].encrypted_content",
-            "unsupported_item",
-            UNKNOWN,
         ),
         (
             {"type": "mcp_approval_response", "approval_request_id": "a", "approve": True},

@@ -111,7 +111,6 @@ def test_what_cannot_be_had_is_refused_by_its_name() -> None:
         ({"tools": [{"type": "file_search", "vector_store_ids": ["v"]}]}, "tools[0]"),
         ({"tools": [{"type": "brand_new"}]}, "tools[0].type"),
         ({"input": [{"type": "item_reference", "id": "x"}]}, "input[0].id"),
-        ({"input": [{"type": "compaction", "encrypted_content": "foreign"}]}, "input[0].encrypted_content"),
         ({"tool_choice": {"type": "function", "name": "absent"}}, "tool_choice"),
     ):
         with pytest.raises(InvalidRequest) as caught:

@@ -11,9 +11,10 @@ from wireloom_protocol import responses as m
 from wireloom.errors import InvalidRequest
 from wireloom.providers.profile import Profile
 from wireloom.translate.conversation.hosted_calls import HOSTED
-from wireloom.translate.conversation.notes import LATER_INSTRUCTIONS, PICTURES_FOLLOW, SUMMARY
+from wireloom.translate.conversation.notes import LATER_INSTRUCTIONS, LOST_SUMMARY, PICTURES_FOLLOW, SUMMARY
 from wireloom.translate.conversation.parts import PARTS, WORDS, At, agent_text
 from wireloom.translate.options import Unseal
+from wireloom.translate.responses_upstream.mend import mended
 from wireloom.translate.responses_upstream.tools import native
 from wireloom.translate.rules.loss import How, Losses, Rule, Severity, refused
 from wireloom.translate.tools.base import HistoryCall, Tools, flat_name
@@ -56,6 +57,7 @@ class Items:
         Raises:
             InvalidRequest: an item that cannot be carried and must not be left out.
         """
+        paths: list[str] = []
         for index, (item, json) in enumerate(zip(items, sent, strict=True)):
             kind = item.type
             if not kind.endswith("_output"):
@@ -65,8 +67,10 @@ class Items:
                 ITEMS[kind].apply(self, path, item, json)
             else:
                 self.made.append(json)
+            paths += [path] * (len(self.made) - len(paths))
         self._show_pictures()
-        return self.made
+        paths += [paths[-1]] * (len(self.made) - len(paths)) if paths else []
+        return mended(self.made, paths, self.losses)
 
     # -- what items are said in ----------------------------------------------------------------------------------
 
@@ -214,12 +218,9 @@ def _compaction(build: Items, path: str, item: m.CompactionSummaryItemParam, jso
     if build.wire.compaction and isinstance(own, dict) and isinstance(own.get("encrypted"), str):
         build.made.append({**json, "encrypted_content": own["encrypted"]})
         return
-    at = f"{path}.encrypted_content"
-    raise InvalidRequest(
-        f"{at}: this summary was not made here, or for another key or model, so what it stands for is unknown.",
-        code="unsupported_item",
-        param=at,
-    )
+    reason = "this summary was not made here, or for another key or model, so what it stands for is unknown"
+    build.losses.add(f"{path}.encrypted_content", "dropped", reason)
+    build.say(LOST_SUMMARY)
 
 
 def _id(prefix: str, path: str) -> str:
@@ -321,7 +322,7 @@ ITEMS: Mapping[str, ItemRule] = {
     **dict.fromkeys(HOSTED, _TRACE),
     "mcp_list_tools": Rule(How.IGNORED, _nothing, "where the upstream has no such tool"),
     "compaction": Rule(
-        How.EMULATED, _compaction, "a user message, or the upstream's own; others are refused"
+        How.EMULATED, _compaction, "a user message, or the upstream's own; in place of others, a note"
     ),
     "compaction_trigger": Rule(How.EMULATED, _nothing, "it has been answered"),
     "item_reference": Rule(How.EMULATED, _reference, "by the item that is stored"),
