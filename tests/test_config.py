@@ -18,6 +18,7 @@ from wireloom.config import (
     load,
     variable_name,
 )
+from wireloom.config.address import AddressFields
 from wireloom.config.models import ModelEntry
 from wireloom.providers import load as profile
 
@@ -156,6 +157,8 @@ def test_every_setting_is_in_the_table_of_layers() -> None:
         "app_server_token_env",
         "api_key_file",
         "api_key_keyring",
+        # Those of config/test_address.py.
+        *AddressFields.model_fields,
         # Those of test_profiles.py.
         "profile",
         "profiles",
@@ -337,7 +340,7 @@ def test_provider_brings_its_upstream_and_profile() -> None:
         ({"upstream": "ftp://a"}, ["--upstream:", "http or https", "--upstream http://"]),
         ({"upstream": "https://"}, ["--upstream:", "with a host"]),
         ({"upstream": "http://a:99999"}, ["--upstream:", "out of range"]),
-        ({"upstream": "http://a/v1?key=x"}, ["--upstream:", "no query"]),
+        ({"upstream": "http://a/v1#x"}, ["--upstream:", "no fragment"]),
         ({"upstream": f"http://u:{SECRET}@a"}, ["--upstream:", "--api-key-env"]),
         ({**DEMO, "port": "abc"}, ["--port:", "'abc'", "integer", "--port 4444"]),
         ({**DEMO, "port": "70000"}, ["--port:", "'70000'", "65535"]),
@@ -488,6 +491,8 @@ def test_names_are_derived_and_examples_hold(name: str, monkeypatch: pytest.Monk
     flag = flag_of(Settings, name)
     monkeypatch.setenv("OPENROUTER_API_KEY", "k")
     monkeypatch.setenv("APP_SERVER_TOKEN", "k")
+    monkeypatch.setenv("TOKEN", "k")
+    monkeypatch.setattr("ssl.SSLContext.load_verify_locations", lambda *_: None)
     monkeypatch.setattr("wireloom.config.backend.read_key", lambda _: SecretStr("k"))
     monkeypatch.setattr("wireloom.config.backend.from_file", lambda _: profile("generic"))
     monkeypatch.setattr("wireloom.config.backend.in_keyring", lambda _: SecretStr("k"))

@@ -37,6 +37,7 @@ from wireloom.config.files.folders import private_folder
 from wireloom.config.files.seal_key import seal_keys
 from wireloom.config.history import history_file, history_limits
 from wireloom.config.tables import KeyEntry
+from wireloom.config.values import variables
 from wireloom.errors import UNNAMED
 from wireloom.exchange import ATTEMPTS_HEADER, BACKEND_HEADER, MODEL_HEADER, Exchange
 from wireloom.gateway import Gateway
@@ -282,6 +283,11 @@ async def _upstream(name: str, settings: AnyBackend, slots: Any, stack: AsyncExi
         takes_keys=settings.pass_key,
         idle_seconds=settings.idle_timeout_seconds,
         total_seconds=settings.total_seconds,
+        more_keys=settings.more_keys,
+        key_header=settings.upstream_key_header,
+        headers=settings.headers_upstream,
+        proxy=settings.upstream_proxy,
+        ca=settings.upstream_ca,
     )
     backend: Backend = _load(*BACKENDS[settings.backend])(
         upstream,
@@ -325,8 +331,10 @@ def key_place(settings: AnyBackend) -> str:
         return f"in the keyring ({settings.api_key_keyring})"
     if settings.api_key is not None:
         return "of --api-key (WIRELOOM_API_KEY)"
-    variable = settings.api_key_env or settings.upstream_profile.api_key_env
-    return f"in {variable}" if variable else "(--api-key-env)"
+    named = variables(settings.api_key_env or settings.upstream_profile.api_key_env)
+    # Each further key has its own place: see `more_keys`.
+    first = next(iter(settings.keys_by_place), named[0] if named else None)
+    return f"in {first}" if first else "(--api-key-env)"
 
 
 async def _codex(name: str, settings: AnyBackend, slots: Any, _: AsyncExitStack) -> Backend:

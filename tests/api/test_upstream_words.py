@@ -199,7 +199,7 @@ async def test_a_certificate_that_is_not_trusted(lines: Callable[[], list[Line]]
     async with over_tls(tmp_path) as url:
         words = (
             f"DeepSeek at {url}: TLS: its certificate is not trusted (self-signed certificate). "
-            "SSL_CERT_FILE names a file of further certificates to trust."
+            "--upstream-ca names a file of further certificates to trust."
         )
         await everywhere(url, words, lines)
 

@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from wireloom.config.address import AddressFields
 from wireloom.config.codex_fields import CodexFields
 from wireloom.config.extras import install_command
 from wireloom.config.files.keyring import in_keyring
@@ -34,15 +35,16 @@ from wireloom.config.values import (
     Names,
     Pairs,
     Seconds,
-    VariableName,
+    VariableNames,
     json_object,
     read_key,
+    variables,
     wire_is_a_backend,
 )
 from wireloom.providers import Profile, names
 
 
-class BackendFields(CodexFields, BaseModel):
+class BackendFields(AddressFields, CodexFields, BaseModel):
     """The settings of a backend, checked against each other."""
 
     backend: Annotated[
@@ -87,8 +89,11 @@ class BackendFields(CodexFields, BaseModel):
         Key | None, Field(description="Key for the upstream."), Flag("KEY", "KEY", secret=True, private=True)
     ] = None
     api_key_env: Annotated[
-        VariableName | None,
-        Field(description="Variable with the upstream's key. Default: the provider's usual one."),
+        VariableNames | None,
+        Field(
+            description="Variable with the upstream's key. Default: the provider's usual one. Several, with commas "
+            "between them, are used in turn; a key that is refused rests."
+        ),
         Flag("VARIABLE", "OPENROUTER_API_KEY", private=True),
     ] = None
     api_key_file: Annotated[
@@ -215,8 +220,9 @@ class BackendFields(CodexFields, BaseModel):
     @field_validator("api_key_env")
     @classmethod
     def _is_set_to_a_key(cls, name: str | None) -> str | None:
-        if name is not None and variable(name) is None:
-            raise Mistakes(Mistake((), not_set(name), word=name))
+        for each in variables(name):
+            if variable(each) is None:
+                raise Mistakes(Mistake((), not_set(each), word=each))
         return name
 
     @field_validator("api_key_file")
@@ -250,9 +256,27 @@ class BackendFields(CodexFields, BaseModel):
             return read_key(self.api_key_file)
         if self.api_key_keyring is not None:
             return in_keyring(self.api_key_keyring)
-        name = self.api_key_env or self.upstream_profile.api_key_env
-        key = variable(name) if name else None
-        return self.api_key or (SecretStr(key) if key else None)
+        return next(iter(self.keys_by_place.values()), None)
+
+    @property
+    def keys_by_place(self) -> dict[str, SecretStr]:
+        """The keys of variables, by the name of each, or the one that is given."""
+        if self.api_key is not None:
+            return {"api_key": self.api_key}
+        names = variables(self.api_key_env or self.upstream_profile.api_key_env)
+        return {name: SecretStr(key) for name in names if (key := variable(name))}
+
+    @property
+    def more_keys(self) -> list[tuple[str, str]]:
+        """The keys besides the first one, each with its variable."""
+        if self.api_key_file is not None or self.api_key_keyring is not None:
+            return []
+        return [(key.get_secret_value(), f"in {name}") for name, key in self.keys_by_place.items()][1:]
+
+    @property
+    def shown_upstream(self) -> str | None:
+        """The base URL as messages show it: without its query, which may hold a key."""
+        return None if self.upstream is None else self.upstream.partition("?")[0]
 
     @property
     def concurrency(self) -> int:

@@ -16,13 +16,16 @@ CONFIG_VARIABLE = "WIRELOOM_CONFIG"
 
 KEYS = ("api_key", "api_key_env", "api_key_file", "api_key_keyring")
 """The ways to give an upstream's key."""
-OF_UPSTREAMS = ("upstream", "upstream_wire", "provider", "profile", *KEYS)
+ADDRESS = ("upstream_headers", "upstream_key_header", "upstream_proxy", "upstream_ca")
+"""Settings of the way to an upstream."""
+OF_UPSTREAMS = ("upstream", "upstream_wire", "provider", "profile", *KEYS, *ADDRESS)
 """Settings that say where an upstream is."""
 
 OF_PROVIDERS = (
     "upstream",
     "upstream_wire",
     *KEYS,
+    *ADDRESS,
     "model",
     "model_map",
     "models",

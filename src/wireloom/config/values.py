@@ -109,15 +109,29 @@ def _http_url(value: str) -> str:
         raise ValueError("this must be an http or https URL with a host")
     if parts.username is not None or parts.password is not None:
         raise ValueError("a key in the URL would end up in logs; give it with --api-key-env")
-    if parts.query or parts.fragment:
-        raise ValueError("paths are appended to this URL, so it must have no query and no fragment")
-    return value.rstrip("/")
+    if parts.fragment:
+        raise ValueError("requests have no fragment, so this URL must have none")
+    if not parts.query.isascii() or not parts.query.isprintable():
+        raise ValueError("the query must be visible ASCII")
+    base, mark, query = value.partition("?")
+    return f"{base.rstrip('/')}{mark}{query}" if query else base.rstrip("/")
 
 
 def _variable_name(value: str) -> str:
     if not _VARIABLE.fullmatch(value):
         raise ValueError("this takes the name of an environment variable, not the key itself")
     return value
+
+
+def _variable_names(value: str) -> str:
+    for each in variables(value):
+        _variable_name(each)
+    return ",".join(variables(value))
+
+
+def variables(names: str | None) -> list[str]:
+    """Return the names of variables in a text with commas between them."""
+    return [name.strip() for name in names.split(",") if name.strip()] if names else []
 
 
 def _bare_host(value: str) -> str:
@@ -185,3 +199,4 @@ SocketUrl = Annotated[str, AfterValidator(_socket_url)]
 TokenName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 Tokens = Annotated[dict[TokenName, Key], BeforeValidator(_tokens), AfterValidator(_distinct)]
 VariableName = Annotated[str, AfterValidator(_variable_name)]
+VariableNames = Annotated[str, Field(min_length=1), AfterValidator(_variable_names)]

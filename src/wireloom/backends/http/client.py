@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager, suppress
 from copy import copy
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import msgspec
 
 from wireloom.backends.http.connecting import why_unconnected
+from wireloom.backends.http.keys import Turns
 from wireloom.backends.http.server import Server, shown
 from wireloom.backends.http.transport import CUT_BODY, CUT_HEAD, NO_ANSWER, Transport
 from wireloom.errors import UNNAMED, UpstreamError
@@ -26,6 +30,8 @@ CONNECT_SECONDS = 5.0
 WRITE_SECONDS = 30.0
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 MAX_ERROR_BYTES = 256 * 1024
+BEARER = "authorization"
+NO_KEY = "none"
 
 log = logging.getLogger("wireloom")
 
@@ -42,6 +48,11 @@ class Upstream:
         idle_seconds: silence after which an answer is given up.
         total_seconds: time after which a request is given up, 0 for never.
         now: seconds since the epoch, for upstreams that say until when to wait.
+        more_keys: further keys, each with its place; all of them are used in turn.
+        key_header: the header of the key, in lower case: `authorization` for a bearer token, `none` for no key.
+        headers: further headers of every request, name in lower case -> value.
+        proxy: URL of the HTTP proxy through which it is reached, or None.
+        ca: file with certificates to trust besides those of the system, or None.
     """
 
     def __init__(
@@ -55,15 +66,25 @@ class Upstream:
         idle_seconds: float = 300.0,
         total_seconds: float = 0.0,
         now: Callable[[], float] = time.time,
+        more_keys: Sequence[tuple[str, str]] = (),
+        key_header: str = BEARER,
+        headers: Mapping[str, str] | None = None,
+        proxy: str | None = None,
+        ca: Path | None = None,
     ) -> None:
-        self._base_url = httpx.URL(base_url.rstrip("/") + "/")
+        parts = urlsplit(base_url)
+        folder = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/") + "/", "", ""))
+        self._base_url = httpx.URL(folder)
+        self._query = parts.query.encode("ascii", "replace")
+        self._key_header = key_header
         self.server = Server(title, base_url, api_key, key_place, brought=takes_keys and api_key is None)
+        self.server = replace(self.server, hidden=tuple((headers or {}).values()))
         self._now = now
         self._total = total_seconds or None
         self._idle = idle_seconds
         # Requests go to the transport itself: a client would add cookies, redirects (which would carry the key to
         # another place), proxies from the environment and a third of the cost of a short answer.
-        self._transport = Transport()
+        self._transport = Transport(ssl_context=None if ca is None else _trusting(ca), through=proxy)
         idle = idle_seconds or None
         timeout = httpx.Timeout(idle, connect=CONNECT_SECONDS, write=WRITE_SECONDS)
         self._urls: dict[str, httpx.URL] = {}
@@ -74,23 +95,39 @@ class Upstream:
             (b"accept-encoding", b"identity"),
             (b"user-agent", b"wireloom"),
         ]
+        own = {name.encode(): value.encode() for name, value in (headers or {}).items()}
+        self._bare = [(name, value) for name, value in self._bare if name not in own] + [*own.items()]
         self._use(api_key)
+        others = [self._keyed(replace(self.server, key=key, key_place=at)) for key, at in more_keys]
+        self._turns = Turns([copy(self), *others]) if others else None
 
     def _use(self, api_key: str | None) -> None:
-        key = [] if api_key is None else [(b"authorization", f"Bearer {api_key}".encode())]
-        self._getting = [*self._bare, *key]
+        key = [] if api_key is None else self._key(api_key)
+        named = {name for name, _ in key}
+        self._getting = [*((name, value) for name, value in self._bare if name not in named), *key]
         self._posting = [
             *self._getting,
             (b"accept", b"text/event-stream, application/json"),
             (b"content-type", b"application/json"),
         ]
 
+    def _key(self, api_key: str) -> list[tuple[bytes, bytes]]:
+        """The key in its header."""
+        if self._key_header == NO_KEY:
+            return []
+        value = f"Bearer {api_key}" if self._key_header == BEARER else api_key
+        return [(self._key_header.encode(), value.encode())]
+
+    def _keyed(self, server: Server) -> Upstream:
+        other = copy(self)
+        other._turns = None
+        other.server = server
+        other._use(server.key)
+        return other
+
     def with_key(self, api_key: str) -> Upstream:
         """The same server, over the same connections, asked with another key."""
-        other = copy(self)
-        other._use(api_key)
-        other.server = replace(self.server, key=api_key, brought=True)
-        return other
+        return self._keyed(replace(self.server, key=api_key, brought=True))
 
     async def post(self, path: str, body: bytes) -> Answer:
         """Send JSON and wait for the head of the answer.
@@ -102,6 +139,22 @@ class Upstream:
         Raises:
             GatewayError: no answer, or one that refuses.
         """
+        if self._turns is None:
+            return await self._post(path, body)
+        left = len(self._turns)
+        for number, asked in self._turns.order():
+            left -= 1
+            try:
+                return await asked._post(path, body)
+            except UpstreamError as error:
+                if not self._turns.refused(number, error) or not left:
+                    raise
+                log.warning(
+                    "%s answered %s to one of its keys; the next is tried.", self.server.title, error.answered
+                )
+        raise AssertionError("there is no key")
+
+    async def _post(self, path: str, body: bytes) -> Answer:
         deadline = None if self._total is None else asyncio.get_running_loop().time() + self._total
         request = self._request("POST", path, self._posting, body)
         with self.failures("POST", path):
@@ -209,7 +262,8 @@ class Upstream:
         """A request made of finished parts: a tenth of the work of one that httpx puts together from text."""
         url = self._urls.get(path)
         if url is None:
-            url = self._urls[path] = self._base_url.join(path)
+            url = self._base_url.join(path)
+            url = self._urls[path] = url.copy_with(query=self._query) if self._query else url
         if body:
             headers = [*headers, (b"content-length", b"%d" % len(body))]
         stream = httpx.ByteStream(body)
@@ -331,6 +385,13 @@ class Answer:
     async def aclose(self) -> None:
         """Let the connection go; one with an unread answer is closed at once, before anything is awaited."""
         await self._response.aclose()
+
+
+def _trusting(ca: Path) -> ssl.SSLContext:
+    """The context for https that trusts the certificates of a file, too."""
+    context = httpx.create_ssl_context()
+    context.load_verify_locations(ca)
+    return context
 
 
 async def _once(data: bytes) -> AsyncIterator[bytes]:

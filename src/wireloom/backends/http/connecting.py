@@ -8,6 +8,8 @@ import re
 import socket
 import ssl
 
+from wireloom.backends.http.proxy import ProxyRefused
+
 # The name is there or not; anything else of the resolver's may pass.
 _NO_HOST = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
 # Several addresses of a host failed: the event loop tells of all in one text.
@@ -22,6 +24,8 @@ def why_unconnected(error: BaseException | None) -> tuple[str, str | None]:
     Args:
         error: what connecting raised; None where nothing is known.
     """
+    if isinstance(error, ProxyRefused):
+        return str(error), "Is --upstream-proxy right, and may it reach the upstream?"
     if isinstance(error, socket.gaierror):
         return _unresolved(error)
     if isinstance(error, UnicodeError):
@@ -29,7 +33,7 @@ def why_unconnected(error: BaseException | None) -> tuple[str, str | None]:
     if isinstance(error, ssl.SSLCertVerificationError):
         return (
             f"TLS: its certificate is not trusted ({error.verify_message.lower()})",
-            "SSL_CERT_FILE names a file of further certificates to trust.",
+            "--upstream-ca names a file of further certificates to trust.",
         )
     if isinstance(error, ssl.SSLError):
         return _no_tls(error)

@@ -38,6 +38,7 @@ class Server:
         key: the key that it is sent, or None.
         key_place: where the gateway's own key is set, as it goes after "the key": `in DEEPSEEK_API_KEY`.
         brought: whether the key is the client's affair, so that its refusal is an answer to the client.
+        hidden: other texts that it is sent and that no message shows.
     """
 
     title: str
@@ -45,6 +46,7 @@ class Server:
     key: str | None = None
     key_place: str = "of --api-key"
     brought: bool = False
+    hidden: tuple[str, ...] = ()
 
     @property
     def base(self) -> str:
@@ -70,7 +72,10 @@ class Server:
         if error.named:
             return error
         error = copy(error)
-        error.words = None if error.words is None else redacted(error.words, self.key)
+        if error.words is not None:
+            error.words = redacted(error.words, self.key)
+            for text in self.hidden:
+                error.words = redacted(error.words, text)
         if error.code == _KEY_CODES.get(error.status) and not self.brought:
             return self._refusal_of_key(error, asked)
         if error.status == 404 and error.code != UNKNOWN_MODEL:

@@ -12,6 +12,7 @@ from typing import Protocol, cast
 import httptools
 import httpx
 
+from wireloom.backends.http import proxy
 from wireloom.wire.http_reply import FRAMING, HttpReply
 
 _HIGH_WATER = 262_144
@@ -61,6 +62,7 @@ class Transport(httpx.AsyncBaseTransport):
     idle_seconds: how long an unused connection is kept.
     max_header_bytes: ceiling for the head of a reply with its trailers, and for framing without content.
     clock: counts silence and idleness; None takes the event loop of each connection.
+    through: URL of an HTTP proxy through which every server is reached, or None.
     """
 
     def __init__(
@@ -71,7 +73,9 @@ class Transport(httpx.AsyncBaseTransport):
         idle_seconds: float = 30.0,
         max_header_bytes: int = 65536,
         clock: Clock | None = None,
+        through: str | None = None,
     ) -> None:
+        self._proxy = through
         if ssl_context is not None:
             ssl_context.set_alpn_protocols(["http/1.1"])
         self._ssl_context = ssl_context
@@ -124,11 +128,16 @@ class Transport(httpx.AsyncBaseTransport):
         tls = self._tls() if scheme == "https" else None
         loop = asyncio.get_running_loop()
         clock = self._timing()
+
+        def made() -> _Connection:
+            return _Connection(self, origin, clock)
+
         try:
             async with asyncio.timeout(_limit(request, "connect")):
-                _, connection = await loop.create_connection(
-                    lambda: _Connection(self, origin, clock), host, port, ssl=tls
-                )
+                if self._proxy is not None:
+                    connection = await proxy.connect(self._proxy, host, port, tls, made)
+                else:
+                    _, connection = await loop.create_connection(made, host, port, ssl=tls)
         except TimeoutError as error:
             raise httpx.ConnectTimeout(f"No connection to {host}:{port} in time", request=request) from error
         except (OSError, UnicodeError) as error:

@@ -99,7 +99,7 @@ def _settings(given: Mapping[str, Any], gateway: Running | None) -> tuple[Settin
         return None, [Finding("Settings", "settings", "warn", str(error).splitlines()[0], remedy)]
     entries = settings.named.items()
     described = [
-        f"{name}: {entry.backend}" + (f", {entry.upstream}" if entry.upstream else "")
+        f"{name}: {entry.backend}" + (f", {entry.shown_upstream}" if entry.upstream else "")
         for name, entry in entries
     ]
     return settings, [Finding("Settings", "settings", "ok", "; ".join(described))]

@@ -96,8 +96,9 @@ def network(settings: Settings, gateway: Running | None) -> Iterator[Finding]:
     """The port, and variables of proxies."""
     yield from [_port(settings)] if gateway is None else answering(gateway)
     proxies = [name for name in _PROXIES if os.environ.get(name) or os.environ.get(name.lower())]
-    if proxies and any(entry.upstream is not None for entry in settings.named.values()):
-        remedy = "The upstream is asked directly. Point --upstream at what reaches it, if nothing else does."
+    entries = settings.named.values()
+    if proxies and any(entry.upstream is not None and entry.upstream_proxy is None for entry in entries):
+        remedy = "The upstream is asked directly. Name the proxy with --upstream-proxy, if nothing else reaches it."
         yield Finding("Network", "proxy", "warn", f"{', '.join(proxies)} is not used", remedy)
 
 

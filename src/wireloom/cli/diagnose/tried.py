@@ -29,7 +29,7 @@ def tried(settings: Settings | BackendEntry) -> str:
     """Return the request for the models of an upstream; empty for a backend that has none."""
     if settings.backend in _OF_CODEX or settings.upstream is None:
         return ""
-    return f"GET {urljoin(f'{settings.upstream}/', settings.upstream_profile.models_path)}"
+    return f"GET {urljoin(f'{settings.shown_upstream}/', settings.upstream_profile.models_path)}"
 
 
 def outcome(settings: Settings | BackendEntry, error: GatewayError) -> str:

@@ -26,6 +26,7 @@ from wireloom.config.files.service import (
     resume,
     write_service,
 )
+from wireloom.config.values import variables
 
 _START_SECONDS = 60.0
 # What a gateway may take besides the time that it gives its streams to end.
@@ -235,7 +236,9 @@ def _launch(service: Service, files: ServiceFiles, codex_named_by: str) -> None:
     settings = with_token(settings)
     warn_without_key(settings)
     entries = settings.named.values()
-    named = {name for entry in entries for name in (entry.upstream_profile.api_key_env, entry.api_key_env)}
+    given = [each for entry in entries for each in (entry.upstream_profile.api_key_env, entry.api_key_env)]
+    named: set[str | None] = {name for each in given for name in variables(each)}
+    named |= {header.env for entry in entries for header in entry.upstream_headers.values()}
     named |= {entry.key_env for entry in settings.keys.values()}
     service = replace(service, environment={**service.environment, **environment(named)})
     write_service(files.state, service)

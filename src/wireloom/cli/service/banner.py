@@ -50,7 +50,7 @@ def _backend(entry: Settings | BackendEntry) -> str:
         key = f"key in {place}: not set"
     else:
         key = "without a key"
-    return f"{entry.upstream_profile.title}, {entry.backend}, {entry.upstream}, {key}"
+    return f"{entry.upstream_profile.title}, {entry.backend}, {entry.shown_upstream}, {key}"
 
 
 def _next(settings: Settings, port: int) -> str:

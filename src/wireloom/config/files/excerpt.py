@@ -32,6 +32,8 @@ SHOWN = frozenset(
         "upstream_wire",
         "provider",
         "upstream",
+        "upstream_ca",
+        "upstream_key_header",
         "api_key_file",
         "pass_key",
         "model_map",

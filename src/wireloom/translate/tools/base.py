@@ -114,6 +114,7 @@ class Offering:
         self.repeats = False
         """Whether a tool may come again, as it does when two searches find it."""
         self._denied = denied
+        self._most = profile.schemas.max_tools
         self._offered: set[Target] = set()
 
     def offer(self, path: str, tool: Target, definition: Json) -> None:
@@ -136,7 +137,7 @@ class Offering:
             if self.repeats:
                 return
             raise InvalidRequest(f"{path}: the tool {tool.name} is offered twice.", param=path)
-        if len(self.tools.functions) == self.profile.schemas.max_tools:
+        if len(self.tools.functions) == self._most:
             self.losses.add(path, "dropped", f"{self.profile.title} takes no more tools")
             return
         if flat in self.tools.by_flat_name:  # two names may become one when they are flattened

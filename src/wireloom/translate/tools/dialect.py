@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -17,6 +16,7 @@ from wireloom.wire.json import Json
 
 # The same tools come with each request of a client, so what became of them is remembered.
 MOST_KEPT = 512
+MOST_DIALECTS = 64
 LARGEST_KEPT = 16 * 1024
 
 
@@ -37,39 +37,49 @@ class Fit:
     not_strict: str | None = None
 
 
-class _Kept:
-    """The schemas seen last and what became of them, bounded in number and in size."""
-
-    def __init__(self) -> None:
-        self._fits: OrderedDict[tuple[int, Place, bytes], tuple[SchemaDialect, Fit]] = OrderedDict()
-
-    def fit(self, schema: Json, dialect: SchemaDialect, place: Place) -> Fit:
-        key = (id(dialect), place, _ENCODE(schema))
-        found = self._fits.get(key)
-        if found is not None:
-            return found[1]
-        fit = _fit(schema, dialect, place)
-        if len(key[2]) <= LARGEST_KEPT:
-            self._fits[key] = (dialect, fit)  # the dialect stays, so that its id is no other's
-            if len(self._fits) > MOST_KEPT:
-                self._fits.popitem(last=False)
-        return fit
-
+CLEAN = Fit(None)
+"""Of a schema that can go as it is, and be strict."""
 
 _ENCODE = msgspec.json.Encoder().encode
-_KEPT = _Kept()
+_Kept: TypeAlias = dict[int, tuple[SchemaDialect, dict[bytes, Fit]]]
+"""Id of a dialect -> the dialect, so that its id is no other's, and its schemas with what became of them."""
+_OF_TOOLS: _Kept = {}
+_OF_FORMATS: _Kept = {}
+
+
+def _known(schema: Json, dialect: SchemaDialect, kept: _Kept, place: Place) -> Fit:
+    """What becomes of a schema, from memory where it was seen before."""
+    key = _ENCODE(schema)
+    found = kept.get(id(dialect))
+    if found is not None:
+        fit = found[1].get(key)
+        if fit is not None:
+            return fit
+    fit = _fit(schema, dialect, place)
+    if len(key) <= LARGEST_KEPT:
+        _keep(fit, key, dialect, kept)
+    return fit
+
+
+def _keep(fit: Fit, key: bytes, dialect: SchemaDialect, kept: _Kept) -> None:
+    if id(dialect) not in kept:
+        if len(kept) >= MOST_DIALECTS:
+            kept.clear()
+        kept[id(dialect)] = (dialect, {})
+    fits = kept[id(dialect)][1]
+    if len(fits) >= MOST_KEPT:
+        fits.clear()
+    fits[key] = fit
 
 
 def _fit(schema: Json, dialect: SchemaDialect, place: Place) -> Fit:
     rewriting = Top(dialect, place, schema)
     made = rewriting.top()
-    changed = made is not schema
-    return Fit(
-        made if changed else None,
-        ", ".join(rewriting.notes.wider),
-        ", ".join(rewriting.notes.alike),
-        why_not(made, dialect),
-    )
+    not_strict = why_not(made, dialect)
+    if made is schema and not_strict is None:
+        return CLEAN
+    changed = None if made is schema else made
+    return Fit(changed, ", ".join(rewriting.notes.wider), ", ".join(rewriting.notes.alike), not_strict)
 
 
 def _report(fit: Fit, profile: Profile, path: str, losses: Losses) -> None:
@@ -95,7 +105,9 @@ def fit_definition(definition: Json, profile: Profile, path: str, losses: Losses
     parameters = definition.get("parameters")
     if not isinstance(parameters, dict):
         return definition
-    fit = _KEPT.fit(parameters, profile.schemas, "tool")
+    fit = _known(parameters, profile.schemas, _OF_TOOLS, "tool")
+    if fit is CLEAN:
+        return definition
     made = definition
     if fit.schema is not None:
         _report(fit, profile, f"{path}.parameters", losses)
@@ -115,7 +127,9 @@ def fit_format(form: Json, profile: Profile, path: str, losses: Losses) -> Json:
     schema = form.get("schema")
     if not isinstance(schema, dict):
         return form
-    fit = _KEPT.fit(schema, profile.schemas, "format")
+    fit = _known(schema, profile.schemas, _OF_FORMATS, "format")
+    if fit is CLEAN:
+        return form
     made = form
     if fit.schema is not None:
         _report(fit, profile, f"{path}.schema", losses)
