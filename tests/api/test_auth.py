@@ -37,11 +37,6 @@ NO_KEY = ("No key. Send `Authorization: Bearer KEY` or `x-api-key: KEY`.", "miss
         ({"x-upstream-api-key": "k-1"}, *NO_KEY),
         ({"x-api-key": "mine"}, "This key is not known here.", Unauthorized.code),
         ({"x-api-key": "K-1"}, "This key is not known here.", Unauthorized.code),
-        (
-            {"authorization": "Bearer k-1", "x-api-key": "k-2"},
-            "Two headers carry different keys.",
-            Unauthorized.code,
-        ),
     ],
 )
 def test_a_request_without_one_known_key_is_refused(headers: dict[str, str], message: str, code: str) -> None:
@@ -86,3 +81,11 @@ def test_a_key_that_cannot_travel_in_a_header_is_refused(key: str) -> None:
         Keys(None, passing=True).upstream_key({"x-upstream-api-key": key})
     found = refused.value
     assert (found.message, found.param) == ("x-upstream-api-key: this is no key.", "x-upstream-api-key")
+
+
+@pytest.mark.parametrize("other", ["x-api-key", "api-key"])
+def test_two_keys_that_differ_are_a_fault_of_the_request(other: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        Keys({"a": "k-1"}).principal({"authorization": "Bearer k-1", other: "k-2"})
+    assert (caught.value.status, caught.value.param) == (400, "authorization")
+    assert Keys({"a": "k-1"}).principal({"authorization": "Bearer k-1", other: "k-1"}) == "a"

@@ -101,8 +101,13 @@ async def test_the_limit_counts_for_the_packed_form_too() -> None:
 @pytest.mark.parametrize(
     ("encoding", "data", "message", "status"),
     [
-        ("br", b"x", "This content-encoding is not known; use identity, gzip, deflate, zstd.", 415),
-        ("gzip, br", b"x", "This content-encoding is not known; use identity, gzip, deflate, zstd.", 415),
+        ("br", b"x", "This content-encoding is not known; use identity, gzip, x-gzip, deflate, zstd.", 415),
+        (
+            "gzip, br",
+            b"x",
+            "This content-encoding is not known; use identity, gzip, x-gzip, deflate, zstd.",
+            415,
+        ),
         ("gzip", b"x", "The body is not gzip.", 400),
         ("gzip", gzip.compress(b"hello", mtime=0)[:-1], "The body is not gzip.", 400),
         ("deflate", b"", "The body is not deflate.", 400),
@@ -160,7 +165,6 @@ def test_why_a_body_is_no_json(data: bytes, message: str) -> None:
         b"{",
         b'{"a": NaN}',
         b'{"a": Infinity}',
-        b'"\\ud800"',
         b'"\xff"',
         b"[" * 5000 + b"]" * 5000,
         b"1e999",

@@ -60,7 +60,7 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
         "reasoning_placeholder": "",
         "dropped": dropped("logit_bias", "logprobs", "n", "seed", "top_logprobs", "user"),
     },
-    "generic": {},
+    "generic": {"responses": ResponsesWire(output_parts=True)},
     "groq": {
         "json_word": True,
         "schemas": preset("groq"),

@@ -12,7 +12,10 @@ from wireloom.translate.responses_upstream.request import UpstreamRequest, reque
 from wireloom.translate.rules.loss import Losses
 
 Json = dict[str, Any]
-GENERIC, OPENAI = load("generic"), load("openai")
+OPENAI = load("openai")
+# A server of which nothing is known, and that takes no pictures in outputs either.
+_PLAIN = load("generic")
+GENERIC = _PLAIN.model_copy(update={"responses": _PLAIN.responses.model_copy(update={"output_parts": False})})
 USER: Json = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]}
 PICTURE = "data:image/png;base64,AAAA"
 
