@@ -18,6 +18,7 @@ from wireloom.config import Settings, flag_name, flag_of, variable_name
 from wireloom.config.models import ModelEntry
 from wireloom.config.tables import KeyEntry, RouteEntry
 from wireloom.providers import profile
+from wireloom.providers.responses_wire import ResponsesWire
 
 FOLDER = Path(__file__).parent
 HEADER = "<!-- Written by `nox -s docs -- --write` from the code; do not edit. -->\n\n"
@@ -124,7 +125,7 @@ def providers() -> str:
         + "`--upstream-wire responses` uses it.\n\n"
         + table(
             ("flag", "what it means"),
-            iter((f"`{k}`", v.description or "") for k, v in profile.ResponsesWire.model_fields.items()),
+            iter((f"`{k}`", v.description or "") for k, v in ResponsesWire.model_fields.items()),
         )
     )
     generic = profile.load("generic")
@@ -139,7 +140,7 @@ def providers() -> str:
         )
         wire = (
             (f"`responses.{key}`", f"`{_shown(getattr(own.responses, key))}`")
-            for key in profile.ResponsesWire.model_fields
+            for key in ResponsesWire.model_fields
             if getattr(own.responses, key) != getattr(generic.responses, key)
         )
         parts.append(table(("flag", "value"), chain(differing, wire)))
