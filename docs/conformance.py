@@ -111,9 +111,9 @@ def _noted(table: Mapping[str, tuple[How, str]]) -> Mapping[str, Rule[Any]]:
 
 
 _CHAT_WORDS = """\
-A Chat server as upstream (`chat`, `demo`) gets a Chat request as it came, and its answer goes back as it came: no table
-applies. Before any other backend the request is said as one for a response, with these rules, and then has those of that
-backend."""
+A Chat server as upstream (`chat`) gets a Chat request as it came, save what its profile does not take, and its answer goes
+back as it came: no table applies. Before any other backend the request is said as one for a response, with these rules, and
+then has those of that backend."""
 _RESPONSES_WORDS = """\
 `--upstream-wire responses`: the answer of an upstream whose profile is complete is passed on as it comes; of any other, this
 is what becomes of its items."""

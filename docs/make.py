@@ -17,7 +17,8 @@ from docs import check_cases, conformance, contract, contract_changes, dialects,
 from wireloom.config import Settings, flag_name, flag_of, variable_name
 from wireloom.config.models import ModelEntry
 from wireloom.config.tables import KeyEntry, RouteEntry
-from wireloom.providers import by_model, profile, schemas
+from wireloom.providers import by_model, profile, schemas, shipped
+from wireloom.providers.responses_wire import ResponsesWire
 
 FOLDER = Path(__file__).parent
 HEADER = "<!-- Written by `nox -s docs -- --write` from the code; do not edit. -->\n\n"
@@ -124,14 +125,14 @@ def providers() -> str:
         + "`--upstream-wire responses` uses it.\n\n"
         + table(
             ("flag", "what it means"),
-            iter((f"`{k}`", v.description or "") for k, v in profile.ResponsesWire.model_fields.items()),
+            iter((f"`{k}`", v.description or "") for k, v in ResponsesWire.model_fields.items()),
         )
         + _dialects()
         + _models()
     )
-    generic = profile.load("generic")
-    for name in profile.names():
-        own = profile.load(name)
+    generic = shipped.load("generic")
+    for name in shipped.names():
+        own = shipped.load(name)
         parts.append(f"\n## {own.title} (`--provider {name}`)\n\n[API documentation]({own.docs})\n\n")
         differing = (
             (f"`{key}`", f"`{_shown(getattr(own, key))}`")
@@ -142,7 +143,7 @@ def providers() -> str:
         dialect = _dialect_of(own.schemas)
         wire = (
             (f"`responses.{key}`", f"`{_shown(getattr(own.responses, key))}`")
-            for key in profile.ResponsesWire.model_fields
+            for key in ResponsesWire.model_fields
             if getattr(own.responses, key) != getattr(generic.responses, key)
         )
         parts.append(table(("flag", "value"), chain(differing, dialect, wire)))

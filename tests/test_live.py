@@ -12,7 +12,7 @@ from tests.support.chat_rules import Rules
 from tests.support.chat_server import API_KEY, MODEL, ChatServer, Exchange, content_texts
 from tests.support.chat_turns import Json, Reply, ToolCall, Turn
 from tests.support.http_request import HttpRequest
-from wireloom.providers.profile import load, names
+from wireloom.providers import load, names
 
 ROOT = Path(__file__).parents[1]
 SECONDS = 300.0

@@ -24,7 +24,7 @@ from wireloom.api import bodies
 from wireloom.api.operations import contract
 from wireloom.cli.diagnose.acceptance import _REFUSED_ITEMS, _STORED
 from wireloom.errors import InvalidRequest
-from wireloom.providers import profile
+from wireloom.providers import shipped
 from wireloom.translate.hub.opening import opening
 from wireloom.translate.refusals import DECLARED, MISSING_STATE
 from wireloom.translate.rules.loss import Losses
@@ -325,7 +325,7 @@ def test_a_tool_that_is_refused_is_refused_for_its_kind(tool: Any) -> None:
     assert None in body["tools"][0].values()
     assert accepted("CreateResponse", body)
     with pytest.raises(InvalidRequest) as refusal:
-        flatten(adapter("CreateResponse").validate_python(body), profile.load("generic"), Losses(), model="m")
+        flatten(adapter("CreateResponse").validate_python(body), shipped.load("generic"), Losses(), model="m")
     assert refusal.value.code == "unsupported_tool"
 
 

@@ -20,7 +20,7 @@ from tests.support.tap import Tap
 from wireloom.api.models import catalogue
 from wireloom.backends.base import ModelInfo
 from wireloom.backends.http.catalogue import of_profile
-from wireloom.providers import profile
+from wireloom.providers import profile, shipped
 
 pytestmark = pytest.mark.e2e
 
@@ -128,7 +128,7 @@ def every_entry() -> list[replies.CodexModel]:
         )
         for position, (window, modalities, levels, flag) in enumerate(parts)
     ]
-    return catalogue([*made, *(of_profile(profile.load(name), f"{name}/m:1") for name in profile.names())])
+    return catalogue([*made, *(of_profile(shipped.load(name), f"{name}/m:1") for name in shipped.names())])
 
 
 def test_every_entry_is_accepted_as_it_is(tmp_path: Path) -> None:

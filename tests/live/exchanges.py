@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from tests.live.recorder import Recorder
 from tests.support.live import gateway
-from wireloom.providers.profile import Profile, load
+from wireloom.providers import Profile, load
 
 SWITCH = "WIRELOOM_LIVE"
 SECONDS = 300.0

@@ -14,7 +14,8 @@ from wireloom_protocol.responses import CreateResponse, ReasoningEffort
 
 from tests.support import chat_rules
 from wireloom.providers import Profile, ProfileError, guess, load, names, parse
-from wireloom.providers.profile import OPENAI_ONLY, Effort, ResponsesWire
+from wireloom.providers.profile import OPENAI_ONLY, Effort
+from wireloom.providers.responses_wire import ResponsesWire
 from wireloom.providers.schemas import PRESETS, SchemaDialect
 
 MINIMAL = 'name = "mine"\ntitle = "Mine"\ndocs = "https://example.com/docs"\n'

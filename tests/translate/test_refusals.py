@@ -13,7 +13,7 @@ from wireloom_protocol import responses as m
 
 from wireloom.api import bodies
 from wireloom.errors import InvalidRequest
-from wireloom.providers import profile
+from wireloom.providers import shipped
 from wireloom.translate.chat_upstream import request as responses_to_chat
 from wireloom.translate.options import Options
 from wireloom.translate.refusals import DECLARED, MISSING_STATE, Refusal, declared
@@ -126,7 +126,7 @@ def refuse(changes: Json, provider: str, recalled: int = 0) -> tuple[Json, repli
     body = bodies.validate(REQUEST, copy.deepcopy(request))
     options = Options(model="m", recalled=recalled)
     with pytest.raises(InvalidRequest) as caught:
-        responses_to_chat.request(body, profile.load(provider), options, Losses())
+        responses_to_chat.request(body, shipped.load(provider), options, Losses())
     assert caught.value.status == 400
     return request, caught.value.body()
 

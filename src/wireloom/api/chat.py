@@ -22,7 +22,7 @@ from wireloom.gateway import Gateway, Run
 from wireloom.translate.chat_face.chunks import ChatChunks
 from wireloom.translate.chat_face.completion import completion
 from wireloom.translate.chat_face.request import HubRequest, hub_request
-from wireloom.translate.rules.loss import Losses
+from wireloom.translate.rules.loss import Losses, Severity, render
 from wireloom.wire import sse
 
 if TYPE_CHECKING:
@@ -53,6 +53,9 @@ class ChatCompletions(ChatApi[Caller]):
         relayed = await self._gateway.relay(body, caller, losses)
         if relayed is None:
             return await self._translated(caller, body)
+        harmless = render(loss for loss in losses.items if loss.severity is Severity.IMMATERIAL)
+        if harmless:  # the others are in the header
+            log.info("%s changed: %s", caller.request_id, harmless)
         if body.stream:
             fail = partial(_failed, relayed.left, caller)
             return EventStream(

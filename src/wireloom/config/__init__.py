@@ -20,7 +20,8 @@ from wireloom.config.tables import KeyEntry, RouteEntry
 from wireloom.config.tools import heard
 from wireloom.config.values import is_loopback
 from wireloom.config.words import from_environment
-from wireloom.providers.profile import Profile, ResponsesWire
+from wireloom.providers.profile import Profile
+from wireloom.providers.responses_wire import ResponsesWire
 
 __all__ = [
     "DEFAULT",

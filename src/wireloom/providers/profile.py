@@ -1,13 +1,8 @@
 """The model of a provider profile, and how one is found by name, by URL or in a user's own file."""
 
-import ipaddress
 import re
-import tomllib
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache
-from importlib.resources import files
+from collections.abc import Callable, Mapping
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -21,6 +16,7 @@ from pydantic import (
 )
 
 from wireloom.providers import by_model
+from wireloom.providers.responses_wire import Names, ResponsesWire
 from wireloom.providers.schemas import SchemaDialect, Schemas
 
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
@@ -30,7 +26,6 @@ EffortStyle = Literal[
 ToolChoice = Literal["auto", "none", "required", "function", "allowed_tools"]
 
 # TOML has arrays, a frozen model wants tuples: only the container is converted, its items stay strict.
-Names = Annotated[tuple[str, ...], Field(strict=False)]
 Ports = Annotated[tuple[int, ...], Field(strict=False)]
 ToolChoices = Annotated[tuple[ToolChoice, ...], Field(strict=False)]
 
@@ -49,22 +44,9 @@ OPENAI_ONLY = (
     "verbosity",
     "web_search_options",
 )
-BEYOND_OPEN_RESPONSES = (
-    "client_metadata",
-    "moderation",
-    "prompt_cache_options",
-    "prompt_cache_retention",
-    "stream_options",
-    "user",
-)
 MOST_MODELS = 512
 """Models of one upstream whose profiles are kept."""
 _SWITCHES = frozenset({"enable_thinking", "chat_template_kwargs"})
-_FOLDER = files("wireloom.providers")
-
-
-class ProfileError(ValueError):
-    """A profile that does not exist or does not hold; the message names each offending key."""
 
 
 def bounded(name: str, value: object, minimums: Mapping[str, float], maximums: Mapping[str, float]) -> object:
@@ -81,57 +63,6 @@ def bounded(name: str, value: object, minimums: Mapping[str, float], maximums: M
     near = least if value < least else most if value > most else value
     # TOML's numbers are read as fractions; a count stays a whole number.
     return int(near) if isinstance(value, int) and float(near).is_integer() else near
-
-
-class ResponsesWire(BaseModel):
-    """What one upstream's own Responses endpoint accepts and how it answers; the defaults are ``generic``."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-    complete: bool = Field(
-        False,
-        description="Its streams are whole, and clients read them as they are: they are passed on as they come. "
-        "Else an answer is read and written anew.",
-    )
-    tools: Names = Field(
-        ("function",),
-        description="Kinds of tools that are known, with the items that belong to them; the others are offered as "
-        "functions, left out or refused.",
-    )
-    additional_tools: bool = Field(False, description="Items of type `additional_tools` are known.")
-    compaction: bool = Field(
-        False, description="`context_management` and items of type `compaction` are known."
-    )
-    output_parts: bool = Field(
-        False,
-        description="Outputs of calls may hold pictures; else they are text, and a user message with the "
-        "pictures follows.",
-    )
-    reasoning: Literal["never", "text", "encrypted"] = Field(
-        "never",
-        description="How reasoning goes back. `text`: as the content of its item. `encrypted`: as the "
-        "`encrypted_content` that the upstream gave it. `never`: it is left out.",
-    )
-    instructions_anywhere: bool = Field(
-        False,
-        description="Messages of roles `system` and `developer` may stand anywhere; else the first ones join the "
-        "instructions, and a later one is sent as a marked user message.",
-    )
-    effort: bool = Field(True, description="`reasoning.effort` is read.")
-    text_format: bool = Field(
-        True, description="`text.format` is read; else a form other than text is refused."
-    )
-    counts: bool = Field(False, description="`responses/input_tokens` counts the tokens of an input.")
-    dropped: Names = Field(
-        BEYOND_OPEN_RESPONSES,
-        description="Parameters that are refused or ignored: not sent, and a loss.",
-    )
-    minimums: Mapping[str, float] = Field(
-        {}, description="Parameter -> smallest value accepted: a smaller one is raised, and a loss."
-    )
-    maximums: Mapping[str, float] = Field(
-        {}, description="Parameter -> largest value accepted: a larger one is lowered, and a loss."
-    )
 
 
 class Profile(BaseModel):
@@ -470,66 +401,3 @@ _EFFORT_BODIES: Mapping[str, Callable[[str | bool], dict[str, JsonValue] | None]
     "chat_template_kwargs": lambda value: {"chat_template_kwargs": {"enable_thinking": value}},
     "none": lambda _: None,
 }
-
-
-def parse(text: str) -> Profile:
-    """Return the profile written in ``text``.
-
-    :param text: a TOML document whose keys are the fields of :class:`Profile`.
-    :raises ProfileError: the text is no TOML, or a key is unknown, missing or has a wrong value.
-    """
-    try:
-        return Profile.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise ProfileError(f"not a TOML document: {error}") from error
-    except ValidationError as error:
-        raise ProfileError("; ".join(map(_problem, error.errors()))) from error
-
-
-def _problem(error: Mapping[str, object]) -> str:
-    location = error["loc"]
-    path = ".".join(map(str, location)) if isinstance(location, tuple) else ""
-    if error["type"] == "extra_forbidden":
-        return f"{path}: no such key in a profile"
-    return f"{path}: {error['msg']}" if path else str(error["msg"])
-
-
-@cache
-def names() -> tuple[str, ...]:
-    """Return the names of the profiles that come with wireloom, sorted."""
-    entries = {entry.name for entry in _FOLDER.iterdir()} - {by_model.TABLE}
-    return tuple(sorted(name.removesuffix(".toml") for name in entries if name.endswith(".toml")))
-
-
-@cache
-def load(name: str) -> Profile:
-    """Return the profile of that name.
-
-    :raises ProfileError: there is none; the message lists those there are.
-    """
-    if name not in names():
-        raise ProfileError(f"no profile {name!r}; there are {', '.join(names())}")
-    return parse((_FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
-
-
-def guess(url: str, own: Sequence[Profile] = ()) -> Profile:
-    """Return the profile of the upstream at ``url``: by domain, loopback port, else ``generic``.
-
-    :param url: an absolute URL, as given to ``--upstream``.
-    :param own: profiles that are asked before those that come with wireloom.
-    :raises ValueError: the port in the URL is not one.
-    """
-    parts = urlsplit(url)
-    host = (parts.hostname or "").rstrip(".")
-    port = parts.port if _is_loopback(host) else None
-    for profile in (*own, *map(load, names())):
-        if port in profile.ports or any(f".{host}".endswith(f".{suffix}") for suffix in profile.hosts):
-            return profile
-    return load("generic")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

@@ -14,7 +14,7 @@ from tests.support.loopback import Loopback, WatchedReader
 from wireloom.backends.http import token_count as counting
 from wireloom.backends.http.client import Upstream
 from wireloom.backends.http.token_count import Count, count, vocabulary
-from wireloom.providers.profile import load
+from wireloom.providers import load
 
 Json = dict[str, Any]
 GENERIC, VLLM, LLAMACPP = load("generic"), load("vllm"), load("llamacpp")

@@ -16,6 +16,7 @@ from tests.support.items import GENERIC, Json, answered, asked, like, shown, tra
 from wireloom.errors import InvalidRequest
 from wireloom.providers import Profile, load, names
 from wireloom.translate.chat_upstream.request import request
+from wireloom.translate.conversation.chat_clean import is_clean
 from wireloom.translate.conversation.chat_rules import broken, keep_rules
 from wireloom.translate.conversation.notes import (
     BEGINNING,
@@ -283,6 +284,7 @@ def numbers(value: Any) -> list[str]:
 def test_any_conversation_keeps_the_rules_and_a_second_pass_changes_nothing(
     messages: list[Json], profile: Profile
 ) -> None:
+    assert not is_clean(messages, profile) or not broken(messages, profile)
     made, losses = kept(messages, profile)
     assert broken(made, profile) == set()
     assert kept(made, profile) == (made, [])

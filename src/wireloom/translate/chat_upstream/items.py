@@ -106,7 +106,8 @@ def _call(build: ChatMessages, _: str, __: Any) -> None:
 def _output(build: ChatMessages, path: str, _: Any) -> None:
     """Placed behind its call; calls that come after it were made in the light of it, so not at the same time."""
     build.flush()
-    build.stray(path)
+    if build.position in build.strays:
+        build.stray(path)
 
 
 def _reasoning(build: ChatMessages, path: str, item: m.ReasoningItemParam) -> None:

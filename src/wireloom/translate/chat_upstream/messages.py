@@ -42,7 +42,7 @@ class ChatMessages:
         """Position of a call -> the call."""
         self._returned: dict[int, list[Returned]] = {}
         """Position of a call -> its outputs."""
-        self._strays: dict[int, Any] = {}
+        self.strays: dict[int, Any] = {}
         """Position of an output that has no call -> what it holds."""
         self._due: list[list[Returned]] = []
         """The outputs of the calls of the growing message."""
@@ -60,20 +60,42 @@ class ChatMessages:
         Raises:
             InvalidRequest: one that names no call; under `strict` also one that has none, or that is not the last.
         """
-        pairs: Pairs[int] = Pairs()
         found: dict[int, Any] = {}
+        ids: dict[int, str] = {}
+        calls: dict[str, int] = {}
+        returned = self._returned
+        plain = True
         for position, item in enumerate(items):
             kind = item.type
             if kind in CALLS:
                 self._calls[position] = call = CALLS[kind].in_history(item)
-                pairs.call(position, call.call_id)
+                plain = plain and call.call_id not in calls
+                calls[call.call_id] = position
             elif kind in OUTPUTS:
-                call_id, found[position] = OUTPUTS[kind].in_history(self.tools, item)
+                call_id, output = OUTPUTS[kind].in_history(self.tools, item)
                 if not call_id:
                     param = f"{paths[position]}.call_id"
                     raise InvalidRequest(f"{param} is missing.", param=param)
-                pairs.output(position, call_id)
-            elif kind == "message" and item.role == "user":
+                ids[position], found[position] = call_id, output
+                of_call = calls.get(call_id)
+                if of_call is None or of_call in returned:
+                    plain = False
+                else:
+                    returned[of_call] = [(position, paths[position], output)]
+        if not plain or len(returned) < len(self._calls):
+            self._pair(paths, items, ids, found)
+
+    def _pair(
+        self, paths: Sequence[str], items: Sequence[Any], ids: Mapping[int, str], found: Mapping[int, Any]
+    ) -> None:
+        """Find the outputs of calls where some are missing, given twice or of a call that is not there."""
+        pairs: Pairs[int] = Pairs()
+        for position, item in enumerate(items):
+            if position in self._calls:
+                pairs.call(position, self._calls[position].call_id)
+            elif position in ids:
+                pairs.output(position, ids[position])
+            elif item.type == "message" and item.role == "user":
                 pairs.turn()
         pairs.close()
         for of_call, outputs in pairs.outputs.items():
@@ -83,7 +105,7 @@ class ChatMessages:
                 self.losses.add(paths[at], "dropped", "a later output of the same call takes its place")
             if not outputs:
                 self.losses.add(paths[of_call], "changed", "the call had no output", Severity.IMMATERIAL)
-        self._strays = {at: found[at] for at in pairs.strays}
+        self.strays = {at: found[at] for at in pairs.strays}
 
     def stray(self, path: str) -> None:
         """Send an output that has no call as a marked message of the user.
@@ -91,11 +113,9 @@ class ChatMessages:
         Raises:
             InvalidRequest: under `strict`.
         """
-        if self.position not in self._strays:
-            return
         reason = "no call has this output: sent as a marked user message"
         self.losses.add(f"{path}.call_id", "changed", reason)
-        text, pictures = self.output(path, self._strays[self.position])
+        text, pictures = self.output(path, self.strays[self.position])
         self.user([{"type": "text", "text": STRAY_OUTPUT + text}, *pictures])
 
     # -- the growing assistant message ---------------------------------------------------------------------------

@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 
 from wireloom_protocol import responses as m
 
-from wireloom.providers.profile import Profile, ResponsesWire
+from wireloom.providers.profile import Profile
+from wireloom.providers.responses_wire import ResponsesWire
 from wireloom.translate.codex.fields import COMMON, SUMMARIES, carried, instructed_json, report_settings
 from wireloom.translate.codex.items import thread_items
 from wireloom.translate.codex.schemas import Schema, unsaid

@@ -6,16 +6,17 @@ import msgspec
 
 from wireloom.translate.tools.free_input import wrap
 
-_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+# It reads a value without making anything of it.
+_VALUE = msgspec.json.Decoder(msgspec.Raw)
 
 
 def is_object(text: str) -> bool:
     """Whether a text is a JSON object, as upstreams that parse the arguments of calls insist."""
     try:
-        _OBJECT.decode(text)
+        _VALUE.decode(text)
     except (msgspec.DecodeError, ValueError, RecursionError):
         return False
-    return True
+    return text.startswith("{") or text.lstrip().startswith("{")
 
 
 def object_of(text: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, TypeAlias
 
 from wireloom.providers.profile import Profile
@@ -15,6 +16,7 @@ from wireloom.translate.conversation import chat_calls as calls
 from wireloom.translate.conversation import chat_corrections as corrections
 from wireloom.translate.conversation import tool_pictures
 from wireloom.translate.conversation.arguments import is_object
+from wireloom.translate.conversation.chat_clean import is_clean
 from wireloom.translate.conversation.chat_work import Work
 from wireloom.translate.conversation.content import has_blank_part, is_blank, is_plain_text, unseen
 from wireloom.translate.rules.loss import Losses
@@ -40,6 +42,8 @@ CORRECTIONS: Mapping[str, Callable[[Work], None]] = {
 }
 """Rule -> corrects the messages that break it; a rule stands before those that rely on it."""
 
+# They need the whole conversation, or messages that keep the other rules.
+LATER = frozenset({"blank", "ids", "reasoning", "extra"})
 # A correction may break another rule, but none breaks one for good: this is only a bound.
 MOST_ROUNDS = 4 * len(CORRECTIONS)
 # Members of the last message by which a client says that the answer goes on from it.
@@ -60,29 +64,45 @@ def keep_rules(
     Raises:
         InvalidRequest: a change of weight under `strict`.
     """
+    if is_clean(messages, profile):
+        return messages
     found = broken(messages, profile)
     if not found:
         return messages
     work = Work(messages, profile, losses, place)
     hopeless: set[str] = set()
+    made = messages
     for _ in range(MOST_ROUNDS):
         rule = next(name for name in CORRECTIONS if name in found)
         CORRECTIONS[rule](work)
-        found = broken(work.messages, profile)
+        made = work.messages
+        if is_clean(made, profile):
+            break
+        found = broken(made, profile, hopeless)
         if rule in found:  # as where no id that is made here fits the pattern of a profile
             hopeless.add(rule)
-        found -= hopeless
+            found = broken(made, profile, hopeless)
         if not found:
             break
-    return work.messages
+    return made
 
 
-def broken(messages: Sequence[Json], profile: Profile) -> set[str]:
-    """The rules that messages break, by their names in `CORRECTIONS`."""
+def broken(
+    messages: Sequence[Json], profile: Profile, but: AbstractSet[str] = frozenset()
+) -> AbstractSet[str]:
+    """Rules that messages break, by their names in `CORRECTIONS`: those up to the first message that has to be put right.
+
+    Args:
+        messages: of a Chat request.
+        profile: what the upstream takes.
+        but: rules that are not looked at.
+    """
     look = _Look(profile)
     for message in messages:
         _BY_ROLE.get(message.get("role"), _Look.other)(look, message)
-    return look.end()
+        if look.found and (found := look.found - but - LATER):
+            return found
+    return look.end() - but
 
 
 class _Look:

@@ -45,6 +45,8 @@ class Items:
         self.instructions: list[str] = []
         """Instructions among the first items, for an upstream that takes them nowhere else."""
         self._pictures: list[Json] = []
+        self._paths: list[str] = []
+        """Of each translated item, where it stood in the request."""
 
     def translate(self, items: Sequence[Any], sent: Sequence[Json], recalled: int) -> list[Json]:
         """Say all items.
@@ -57,7 +59,7 @@ class Items:
         Raises:
             InvalidRequest: an item that cannot be carried and must not be left out.
         """
-        paths: list[str] = []
+        paths = self._paths
         for index, (item, json) in enumerate(zip(items, sent, strict=True)):
             kind = item.type
             if not kind.endswith("_output"):
@@ -70,7 +72,11 @@ class Items:
             paths += [path] * (len(self.made) - len(paths))
         self._show_pictures()
         paths += [paths[-1]] * (len(self.made) - len(paths)) if paths else []
-        return mended(self.made, paths, self.losses)
+        return self.made
+
+    def mended(self) -> list[Json]:
+        """The translated items as they keep the rules of the API; see `mend.mended`."""
+        return mended(self.made, self._paths, self.losses)
 
     # -- what items are said in ----------------------------------------------------------------------------------
 

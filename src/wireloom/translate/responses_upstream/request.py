@@ -71,7 +71,8 @@ def request(body: m.CreateResponse, profile: Profile, options: Options, losses: 
         build.body.pop("parallel_tool_calls", None)
     if isinstance(body.input, list):
         items = Items(offered.flat, profile, losses, options.unseal)
-        build.body["input"] = items.translate(body.input, sent["input"], options.recalled)
+        items.translate(body.input, sent["input"], options.recalled)
+        build.body["input"] = items.mended()
         told = filter(None, (body.instructions, *items.instructions))
         _put(build.body, "instructions", "\n\n".join(told) or None)
     _include(build)
