@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from wireloom.providers import by_model
+from wireloom.providers.problems import problem
 from wireloom.providers.responses_wire import Names, ResponsesWire
 from wireloom.providers.schemas import SchemaDialect, Schemas
 
@@ -47,22 +48,6 @@ OPENAI_ONLY = (
 MOST_MODELS = 512
 """Models of one upstream whose profiles are kept."""
 _SWITCHES = frozenset({"enable_thinking", "chat_template_kwargs"})
-
-
-def bounded(name: str, value: object, minimums: Mapping[str, float], maximums: Mapping[str, float]) -> object:
-    """Return the value of a parameter that an upstream takes, the nearest to one; what is no number as it is.
-
-    :param name: of the parameter.
-    :param value: as it was asked for.
-    :param minimums: smallest values by name.
-    :param maximums: largest values by name.
-    """
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return value
-    least, most = minimums.get(name, value), maximums.get(name, value)
-    near = least if value < least else most if value > most else value
-    # TOML's numbers are read as fractions; a count stays a whole number.
-    return int(near) if isinstance(value, int) and float(near).is_integer() else near
 
 
 class Profile(BaseModel):
@@ -308,7 +293,7 @@ class Profile(BaseModel):
             try:
                 cls.model_validate({"name": "model", "title": pattern, "docs": "", **section})
             except ValidationError as error:
-                raise ValueError(f"{pattern}: {'; '.join(map(_problem, error.errors()))}") from None
+                raise ValueError(f"{pattern}: {'; '.join(map(problem, error.errors()))}") from None
         return given
 
     @model_validator(mode="after")

@@ -2,7 +2,7 @@
 
 import ipaddress
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from urllib.parse import urlsplit
@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from wireloom.providers import by_model
+from wireloom.providers.problems import problem
 from wireloom.providers.profile import Profile
 
 _FOLDER = files("wireloom.providers")
@@ -30,15 +31,7 @@ def parse(text: str) -> Profile:
     except tomllib.TOMLDecodeError as error:
         raise ProfileError(f"not a TOML document: {error}") from error
     except ValidationError as error:
-        raise ProfileError("; ".join(map(_problem, error.errors()))) from error
-
-
-def _problem(error: Mapping[str, object]) -> str:
-    location = error["loc"]
-    path = ".".join(map(str, location)) if isinstance(location, tuple) else ""
-    if error["type"] == "extra_forbidden":
-        return f"{path}: no such key in a profile"
-    return f"{path}: {error['msg']}" if path else str(error["msg"])
+        raise ProfileError("; ".join(map(problem, error.errors()))) from error
 
 
 @cache

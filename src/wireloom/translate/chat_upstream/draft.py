@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 from wireloom_protocol import responses as m
 
-from wireloom.providers.profile import Profile, bounded
+from wireloom.providers.bounds import bounded
+from wireloom.providers.profile import Profile
 from wireloom.translate.rules.loss import Losses, Severity
 from wireloom.translate.tools.base import Tools
 from wireloom.wire.json import Json

@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 
 from wireloom_protocol import responses as m
 
-from wireloom.providers.profile import Profile, bounded
+from wireloom.providers.bounds import bounded
+from wireloom.providers.profile import Profile
 from wireloom.translate.conversation.effort import updated
 from wireloom.translate.hub.include import ENCRYPTED_REASONING
 from wireloom.translate.options import Options
