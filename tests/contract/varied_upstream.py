@@ -31,7 +31,7 @@ TURNS = (
     Turn(refusal="No."),
     Turn(text="An answer that was cut", finish_reason="length"),
     Turn(text="An answer that was", finish_reason="content_filter"),
-    Turn(text="", usage=None),
+    Turn(text="Done.", usage=None),
 )
 CALLING = (
     Turn(),

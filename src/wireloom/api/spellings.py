@@ -173,7 +173,8 @@ def _flat_tools(body: Json, note: Note) -> None:
             tool |= {"type": kind, kind: _grammar(inner) if kind == "custom" else inner}
             note(f"tools[{index}]", "a flat tool was read as Chat's")
     choice = body.get("tool_choice")
-    if isinstance(choice, dict) and choice.get("type") in NESTED and choice["type"] not in choice:
+    choice = choice if isinstance(choice, dict) and "name" in choice else {}
+    if choice.get("type") in NESTED and choice["type"] not in choice:
         kind = choice["type"]
         body["tool_choice"] = {"type": kind, kind: {"name": choice.get("name")}}
         note("tool_choice", "a flat choice was read as Chat's")
@@ -244,7 +245,8 @@ def _tool_content(body: Json, note: Note) -> None:
     for index, message in _objects(body.get("messages")):
         content = message.get("content")
         is_part = isinstance(content, dict) and "type" in content
-        if message.get("role") == "tool" and not isinstance(content, str | list) and not is_part:
+        plain = isinstance(content, str | list) or is_part or "content" not in message
+        if message.get("role") == "tool" and not plain:
             message["content"] = json.dumps(content, ensure_ascii=False)
             note(f"messages[{index}].content", "an output that is no text was read as its JSON")
 
@@ -340,8 +342,10 @@ def _item_parts(body: Json, note: Note) -> None:
             _parts(item.get("output"), "input_text", f"input[{index}].output", note)
         elif kind in (None, "message"):
             text = "output_text" if item.get("role") == "assistant" else "input_text"
-            if isinstance(item.get("content"), dict):
-                item["content"] = [item["content"]]
+            content = item.get("content")
+            if isinstance(content, dict) and "type" in content:
+                item["content"] = [content]
+                note(f"input[{index}].content", "a part was read as a list of one")
             _parts(item.get("content"), text, f"input[{index}].content", note)
 
 
