@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from wireloom.providers import by_model
+from wireloom.providers.by_model import with_sections
 from wireloom.providers.problems import problem
 from wireloom.providers.responses_wire import Names, ResponsesWire
 from wireloom.providers.schemas import SchemaDialect, Schemas
@@ -311,7 +311,7 @@ class Profile(BaseModel):
         :param model: the model's name upstream, also behind the name of a vendor, as routers write it.
         """
         explicit = self.model_dump(exclude_unset=True, exclude={"models"})
-        values = by_model.with_sections(explicit, self.models, model)
+        values = with_sections(explicit, self.models, model)
         return self if values is None else Profile.model_validate({**values, "models": self.models})
 
     def searches(self, model: str) -> bool:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from wireloom.providers import by_model
+from wireloom.providers.by_model import TABLE
 from wireloom.providers.problems import problem
 from wireloom.providers.profile import Profile
 
@@ -37,7 +37,7 @@ def parse(text: str) -> Profile:
 @cache
 def names() -> tuple[str, ...]:
     """Return the names of the profiles that come with wireloom, sorted."""
-    entries = {entry.name for entry in _FOLDER.iterdir()} - {by_model.TABLE}
+    entries = {entry.name for entry in _FOLDER.iterdir()} - {TABLE}
     return tuple(sorted(name.removesuffix(".toml") for name in entries if name.endswith(".toml")))
 
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx
 import msgspec
 
-from wireloom.backends.http.connecting import why_unconnected
+from wireloom.backends.http.connecting import late, why_unconnected
 from wireloom.backends.http.keys import Turns
 from wireloom.backends.http.server import Server, shown
 from wireloom.backends.http.transport import CUT_BODY, CUT_HEAD, NO_ANSWER, Transport
@@ -224,15 +224,15 @@ class Upstream:
         """A failure of the HTTP client as one of ours."""
         if isinstance(error, TimeoutError):
             limit = f"{seconds:g} s" if seconds is not None else f"{self._total:g} s (--timeout-seconds)"
-            return _late(f"No whole answer from the upstream within {limit}")
+            return late(f"No whole answer from the upstream within {limit}")
         if isinstance(error, httpx.ConnectTimeout):
             reason = f"no connection within {CONNECT_SECONDS:g} s"
             return self.server.unreachable(reason, code="upstream_timeout", status=504)
         if isinstance(error, httpx.ReadTimeout):
             limit = f"{self._idle:g} s (--idle-timeout-seconds)"
-            return _late(f"No data from the upstream for {limit}")
+            return late(f"No data from the upstream for {limit}")
         if isinstance(error, httpx.TimeoutException):
-            return _late(f"{UNNAMED} did not take the request for {WRITE_SECONDS:g} s")
+            return late(f"{UNNAMED} did not take the request for {WRITE_SECONDS:g} s")
         if isinstance(error, httpx.ConnectError):
             return self.server.unreachable(*why_unconnected(error.__cause__))
         if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
@@ -396,7 +396,3 @@ def _trusting(ca: Path) -> ssl.SSLContext:
 
 async def _once(data: bytes) -> AsyncIterator[bytes]:
     yield data
-
-
-def _late(fact: str) -> UpstreamError:
-    return UpstreamError(fact, code="upstream_timeout", status=504)

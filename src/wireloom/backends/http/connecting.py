@@ -9,6 +9,7 @@ import socket
 import ssl
 
 from wireloom.backends.http.proxy import ProxyRefused
+from wireloom.errors import UpstreamError
 
 # The name is there or not; anything else of the resolver's may pass.
 _NO_HOST = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
@@ -64,3 +65,12 @@ def _refused(error: OSError) -> tuple[str, str | None]:
     if number is None:
         return "no connection", None
     return os.strerror(number).lower(), None
+
+
+def late(fact: str) -> UpstreamError:
+    """The error for a server that did not answer in time.
+
+    Args:
+        fact: what it did not do.
+    """
+    return UpstreamError(fact, code="upstream_timeout", status=504)

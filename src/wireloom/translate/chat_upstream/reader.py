@@ -20,6 +20,7 @@ from wireloom.translate.chat_upstream.calls import Calls, State
 from wireloom.translate.chat_upstream.choices import Choices
 from wireloom.translate.chat_upstream.chunk import explain, look_at, read_chunk
 from wireloom.translate.chat_upstream.rest import Other
+from wireloom.translate.chat_upstream.sources import citation
 from wireloom.translate.chat_upstream.usage import usage
 from wireloom.translate.failures import cut_off
 from wireloom.translate.hub.endings import incomplete as incomplete_of
@@ -355,7 +356,7 @@ class ChatReader:
         self._speech.settle()
         for annotation in _objects(annotations):
             cited = annotation.get("url_citation")
-            if isinstance(cited, dict) and not self._stream.annotate(_citation(cited)):
+            if isinstance(cited, dict) and not self._stream.annotate(citation(cited)):
                 self.lost.append("a source came after its text")
 
 
@@ -375,21 +376,6 @@ def _reader(names: tuple[str, ...]) -> Callable[[hot.ChatCompletionStreamRespons
     if len(names) > 1:
         return attrgetter(*names)  # several times as fast as a loop, and this runs once a token
     return lambda delta: tuple(getattr(delta, name) for name in names)
-
-
-def _citation(cited: Json) -> Json:
-    """A source as a Responses annotation; some upstreams leave out where it belongs."""
-    return {
-        "type": "url_citation",
-        "url": str(cited.get("url", "")),
-        "title": str(cited.get("title") or ""),
-        "start_index": _position(cited.get("start_index")),
-        "end_index": _position(cited.get("end_index")),
-    }
-
-
-def _position(value: Any) -> int:
-    return int(value) if isinstance(value, int | float) else 0
 
 
 def _objects(value: Any) -> list[Json]:

@@ -74,3 +74,22 @@ def placed(source: Json, number: int, text: str) -> Json:
     at = text.find(mark)
     start, end = (at, at + len(mark)) if at >= 0 else (0, 0)
     return {**source, "start_index": start, "end_index": end}
+
+
+def citation(cited: Json) -> Json:
+    """A source as a Responses annotation; some upstreams leave out where it belongs.
+
+    Args:
+        cited: the source as Chat has it.
+    """
+    return {
+        "type": "url_citation",
+        "url": str(cited.get("url", "")),
+        "title": str(cited.get("title") or ""),
+        "start_index": _position(cited.get("start_index")),
+        "end_index": _position(cited.get("end_index")),
+    }
+
+
+def _position(value: Any) -> int:
+    return int(value) if isinstance(value, int | float) else 0
