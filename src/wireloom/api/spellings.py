@@ -108,9 +108,8 @@ def _responses_body(body: Json, note: Note) -> None:
     if isinstance(instructions, str) and instructions:
         messages.insert(0, {"role": "system", "content": instructions})
     body["messages"] = messages
-    for name, other in (("max_output_tokens", "max_completion_tokens"),):
-        if name in body:
-            body.setdefault(other, body.pop(name))
+    if "max_output_tokens" in body:
+        body.setdefault("max_completion_tokens", body.pop("max_output_tokens"))
     _moved(body, "reasoning", "effort", "reasoning_effort")
     _moved(body, "text", "verbosity", "verbosity")
     form = body.pop("text", None)
