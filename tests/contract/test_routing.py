@@ -123,7 +123,7 @@ def test_there_is_nothing_else(method: str, path: str, client: httpx.Client) -> 
         check_error(response, 404, "not_found")
 
 
-@pytest.mark.parametrize("model", ["unheard-of", "a/b/c", "%2e%2e", "%00", "", "m" * 3000])
+@pytest.mark.parametrize("model", ["unheard-of", "a/b/c", "%2e%2e", "%00", "m" * 3000])
 def test_models_that_are_not_there(model: str, client: httpx.Client) -> None:
     response = client.get(f"/v1/models/{model}", headers=BEARER)
     check_error(response, 404, "model_not_found")

@@ -17,6 +17,8 @@ FIRST = frozenset(
     for _, path, _, _ in OPERATIONS
     if path.startswith(f"{VERSION}/")
 )
+PLAIN = frozenset(path for _, path, _, _ in OPERATIONS if "{" not in path)
+"""The paths of the contract that have no parameter."""
 _SLASHES = re.compile(r"/{2,}")
 _VERSIONS = re.compile(r"^(?:/v1){2,}(?=/)")
 _AZURE = re.compile(r"^/openai/deployments/([^/]+)(/.+)$")
@@ -55,6 +57,16 @@ def address(path: str) -> Address:
     return Address(f"{VERSION}{plain}" if _is_served(plain) else plain or "/")
 
 
+def meant(path: str) -> Address:
+    """What a path means, if that is a path of the contract without a parameter; an id keeps its slashes.
+
+    Args:
+        path: see `address`.
+    """
+    found = address(path)
+    return found if found.path in PLAIN else Address(path)
+
+
 def _is_served(path: str) -> bool:
     """Whether a path without a version is one of the API."""
     return path.lstrip("/").partition("/")[0] in FIRST
@@ -75,7 +87,7 @@ class Addresses:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        found = address(scope["path"])
+        found = Address(scope["path"]) if scope["path"] in PLAIN else meant(scope["path"])
         changes: dict[str, object] = {}
         if found.path != scope["path"]:
             changes |= {"path": found.path, "raw_path": found.path.encode()}
@@ -84,8 +96,8 @@ class Addresses:
         head = scope["method"] == "HEAD"
         if head:
             changes["method"] = "GET"
-        meant = {**scope, **changes} if changes else scope
-        await self._app(meant, receive, _without_body(send) if head else send)
+        rewritten = {**scope, **changes} if changes else scope
+        await self._app(rewritten, receive, _without_body(send) if head else send)
 
 
 def _without_body(send: Send) -> Send:
