@@ -67,6 +67,10 @@ def mended(made: list[Json], paths: Sequence[str], losses: Losses) -> list[Json]
     return [*result, *behind] if changed else made
 
 
+# The id of a call whose client gave it none.
+NAMELESS = "call"
+
+
 def _pairs(made: Sequence[Json]) -> Pairs[int]:
     pairs: Pairs[int] = Pairs()
     for at, item in enumerate(made):
@@ -86,7 +90,7 @@ def _ids(made: Sequence[Json], pairs: Pairs[int]) -> dict[int, str]:
     ids: dict[int, str] = {}
     taken: set[str] = set()
     for at, outputs in pairs.outputs.items():
-        given = str(made[at]["call_id"])
+        given = str(made[at]["call_id"]) or NAMELESS
         call_id, number = given, 2
         while call_id in taken:
             call_id, number = f"{given}_{number}", number + 1
