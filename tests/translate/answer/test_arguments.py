@@ -197,7 +197,8 @@ def test_no_cut_changes_what_is_meant(case: tuple[Written, list[str]]) -> None:
     text = "".join(fragments_of(written))
     passed, reader = streamed(fragments, schema)
     at_once, other = streamed([text], schema)
-    assert "".join(passed) == "".join(at_once)
+    # White space behind the object may have gone on before it was known to be the last.
+    assert "".join(passed).rstrip() == "".join(at_once).rstrip()
     assert reader.report("f") == other.report("f")
 
 

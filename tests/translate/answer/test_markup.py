@@ -40,9 +40,16 @@ def read(pieces: list[str], rules: MarkupRules | None = None, *, whole: bool = T
             markup.feed(piece)
     written = markup.close(whole=whole)
     calls = [
-        (call.name, json.loads(call.arguments) if call.arguments else dict(call.values)) for call in written
+        (call.name, decoded(call.arguments) if call.arguments else dict(call.values)) for call in written
     ]
     return Heard("".join(thoughts), "".join(texts), calls, markup.stray, markup.refused, markup.unclosed)
+
+
+def decoded(arguments: str) -> object:
+    try:
+        return json.loads(arguments)
+    except ValueError:  # which no tool takes
+        return arguments
 
 
 LS = [("exec_command", {"cmd": "ls -l"})]

@@ -191,13 +191,8 @@ class Markup:
         self._mode = _THOUGHT
 
     def _thought_step(self) -> bool:
-        if not self._begun:
-            self._buffer = self._buffer.lstrip("\n")
-            if self._rules.inside and not self._opened:
-                self._drop_own_opener()
-            self._begun = self._buffer != "" and not self._may_become(self._buffer, CLOSERS)
-            if not self._begun:
-                return False
+        if not self._begun and not self._begin_to_think():
+            return False
         marked = MARK.search(self._buffer) is not None
         at, closer = first_of(self._buffer, self._closers) if marked else (-1, None)
         if closer is None:
@@ -213,14 +208,20 @@ class Markup:
         self._mode = _AFTER
         return True
 
-    def _drop_own_opener(self) -> None:
-        """Some answers of a model that begins inside a thought have the opening tag all the same."""
-        start = self._buffer.lstrip()
-        opener = next((each for each in CLOSERS if start.startswith(each)), None)
-        if opener is not None:
-            self._opened = True
-            self._closers = CLOSERS[opener]
-            self._buffer = start[len(opener) :].lstrip("\n")
+    def _begin_to_think(self) -> bool:
+        """Leave out line ends before a thought, and an opening tag although the template has written one."""
+        self._buffer = self._buffer.lstrip("\n")
+        if self._rules.inside and not self._opened:
+            start = self._buffer.lstrip()
+            if not start or self._may_become(start, CLOSERS):
+                return False
+            opener = next(filter(start.startswith, CLOSERS), None)
+            if opener is not None:
+                self._opened = True
+                self._closers = CLOSERS[opener]
+                self._buffer = start[len(opener) :].lstrip("\n")
+        self._begun = self._buffer != ""
+        return self._begun
 
     def _after(self) -> bool:
         self._buffer = self._buffer.lstrip("\n")
