@@ -201,7 +201,6 @@ def test_parameters(name: str) -> None:
         ("deepseek", {"n": 2}, "n"),
         ("groq", {"logprobs": True}, "logprobs"),
         ("kimi", {"n": 2}, "n"),
-        ("generic", {"modalities": ["text", "audio"]}, "modalities"),
         ("ollama", {"tools": [ADD], "tool_choice": "required"}, "tool_choice"),
         ("llamacpp", {"tools": [ADD], "tool_choice": FORCED}, "tool_choice"),
         ("lmstudio", {"response_format": {"type": "json_object"}}, "response_format"),
@@ -211,3 +210,9 @@ def test_what_cannot_be_done_is_refused_by_its_name(profile: str, members: Json,
     with pytest.raises(InvalidRequest) as caught:
         sent(profile, **members)
     assert caught.value.param == param
+
+
+def test_a_spoken_answer_is_for_the_upstream_to_refuse() -> None:
+    spoken = {"modalities": ["text", "audio"], "audio": {"voice": "v", "format": "wav"}}
+    body, lost = sent("generic", **spoken)
+    assert (body, lost) == (spoken, [])

@@ -98,10 +98,14 @@ HARMLESS: Mapping[str, Any] = {
 }
 TIERS = ("auto", "default")
 # What an answer has another form without.
-BREAKING = frozenset({"logprobs", "modalities", "n", "top_logprobs"})
+BREAKING = frozenset({"logprobs", "n", "top_logprobs"})
+# What asks for an answer that is spoken; whether an upstream can is for it to say, since a profile knows of text alone.
+SPOKEN = frozenset({"audio", "modalities"})
 
 
 def _put(build: _Build, name: str, value: Any) -> None:
+    if name in SPOKEN and "audio" in (build.body.get("modalities") or ()):
+        return
     del build.body[name]
     severity = Severity.DEGRADING
     if name in IMMATERIAL or (name in HARMLESS and HARMLESS[name] == value):
