@@ -26,7 +26,7 @@ from wireloom.translate.codex import exec_request as responses_to_exec
 from wireloom.translate.codex import server_requests as app_server_requests
 from wireloom.translate.conversation.parts import PARTS
 from wireloom.translate.hub.events import EMITTED, NEVER
-from wireloom.translate.responses_upstream import telling
+from wireloom.translate.responses_upstream import item_writer
 from wireloom.translate.rules.loss import How, Rule
 from wireloom.translate.rules.members import LEFT_OUT
 from wireloom.translate.tools import table as tools
@@ -141,7 +141,7 @@ _SECTIONS: tuple[tuple[str, str, Mapping[str, Mapping[str, Rule[Any]]]], ...] = 
     (
         "A Responses upstream",
         _RESPONSES_WORDS,
-        {"Output items of an upstream": telling.OUTPUT},
+        {"Output items of an upstream": item_writer.OUTPUT},
     ),
     (
         "The Codex CLI by its app-server",

@@ -77,8 +77,8 @@ Nothing shorter than {SHORTEST} characters counts as said twice.
 | form | what the client gets |
 | --- | --- |
 | a closing fragment with all of the text, which came in several | the text once |
-| fragments of which each begins with all before it, twice at least | what is new in each |
-| a `message` with all of the text at the end | what is new in it |
+| fragments of which each begins with all before it, twice at least | the new part of each |
+| a `message` with all of the text at the end | the new part of it |
 | one thought in two fields, or in a field and in tags | the thought once |
 | one reasoning as summary and as text | the one that came first |
 | a call again, under another index or with its name and id in each fragment | one call |
@@ -109,7 +109,7 @@ cut whatever its word says, and `stop` beside calls is `tool_calls`.
 SILENT = """
 ## What a server ignores in silence
 
-A complete answer is held against the request; what it does not keep is reported, and the answer goes on: a tool that had
+A complete answer is compared with the request; what it does not keep is reported, and the answer goes on: a tool that had
 to be called, the form and the schema of JSON, probabilities of tokens, `stop`, `n`. An answer that says nothing (no text,
 no call, no refusal, no picture; end tokens and white space say nothing) is an error, `upstream_empty`: status 502, and
 `server_error` to the Codex CLI, which asks again. With `retry_empty` in the profile the gateway asks once more itself.
@@ -187,7 +187,7 @@ def members(table: Table) -> str:
 
 
 def endings(table: Table) -> str:
-    """Words for an end, and what is held against a request."""
+    """Words for an end, and what of an answer is compared with its request."""
     proper = (
         (f"`{word}`", "completed" if why is None else f"incomplete, {why}")
         for word, why in INCOMPLETE.items()

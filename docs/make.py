@@ -159,7 +159,7 @@ def _dialects() -> str:
         for name, own in schemas.PRESETS.items()
     )
     return (
-        "\n## What its table `schemas` can say\n\nOf the JSON Schema in tools and formats. What is not known is said in "
+        "\n## What its table `schemas` can say\n\nOf the JSON Schema in tools and formats. What is not known is written in "
         "another way with the same meaning where there is one; the rest is left out, and a loss. What every server asks for "
         "is always done: parameters of tools are an object with properties, and words of vendors are left out.\n\n"
         + table(
@@ -186,8 +186,8 @@ def _models() -> str:
 
 def _dialect_of(own: schemas.SchemaDialect) -> Iterator[tuple[str, str]]:
     """The dialect of a profile, by its name."""
-    for name, told in schemas.PRESETS.items():
-        if name != "plain" and own == schemas.SchemaDialect.model_validate(told):
+    for name, preset in schemas.PRESETS.items():
+        if name != "plain" and own == schemas.SchemaDialect.model_validate(preset):
             yield "`schemas`", f"`{name}`"
 
 

@@ -73,7 +73,7 @@ def told(response: httpx.Response) -> dict[str, Any]:
 
 # -- a conversation that is too long -----------------------------------------------------------------------------------
 
-TOO_LONG = {
+TOO_LONG: dict[str, tuple[int, Any]] = {
     "kimi": (
         400,
         {
@@ -129,7 +129,7 @@ async def test_a_coding_agent_reads_that_the_context_is_full(server: str, stream
     status, body = TOO_LONG[server]
     response, asked = await ask(says(status, body), stream=stream, codex=True)
     error = told(response)
-    words = (body[0] if isinstance(body, list) else body)["error"]["message"]  # type: ignore[index]
+    words = (body[0] if isinstance(body, list) else body)["error"]["message"]
     assert (error["code"], asked) == ("context_length_exceeded", 1)
     assert words in error["message"]
 

@@ -229,7 +229,6 @@ def test_a_profile_turns_recovery_off(tmp_path: Any) -> None:
 LONG = "The answer is long enough."
 
 
-@BOTH
 @pytest.mark.parametrize(
     ("deltas", "text", "thought"),
     [
@@ -241,10 +240,8 @@ LONG = "The answer is long enough."
         ([{"content": "na "}, {"content": "na "}, {"content": "na "}], "na na na ", ""),
     ],
 )
-def test_what_comes_twice_is_said_once(deltas: list[Json], text: str, thought: str, stream: bool) -> None:
-    if not stream:
-        deltas = deltas if "reasoning" in deltas[1] else [{"content": text, "reasoning_content": thought}]
-    outcome = answered(chunks(*deltas), stream=stream)
+def test_what_comes_twice_is_said_once(deltas: list[Json], text: str, thought: str) -> None:
+    outcome = answered(chunks(*deltas), stream=True)
     assert (outcome.text, outcome.thoughts) == (text, thought)
 
 

@@ -206,14 +206,14 @@ RESPONSES: Sequence[Edit] = (
         ("dance_call",),
         tuple(
             f"{TRANSLATE}{name}.py"
-            for name in ("responses_upstream/telling", "chat_face/completion", "hub/stored_items")
+            for name in ("responses_upstream/item_writer", "chat_face/completion", "hub/stored_items")
         ),
     ),
     Edit(
         "an output item that is stored",
         member("DanceCall", "dance_call", "OutputItem.oneOf", "ItemResource.oneOf"),
         ("dance_call",),
-        (f"{TRANSLATE}responses_upstream/telling.py", f"{TRANSLATE}hub/stored_items.py"),
+        (f"{TRANSLATE}responses_upstream/item_writer.py", f"{TRANSLATE}hub/stored_items.py"),
     ),
     Edit(
         "a stored item",

@@ -69,7 +69,7 @@ def asked(*calls: tuple[str, str, str], content: str | None = None, **more: Any)
     return {"role": "assistant", "content": content, "tool_calls": made, **more}
 
 
-def answered(call_id: str, content: str = "ok") -> Json:
+def answered(call_id: str, content: str | list[Json] = "ok") -> Json:
     """Return a tool message."""
     return {"role": "tool", "tool_call_id": call_id, "content": content}
 

@@ -37,11 +37,11 @@ from wireloom.translate.hub import events as response_events
 from wireloom.translate.hub import opening as response_object
 from wireloom.translate.hub import stored_items as item_resource
 from wireloom.translate.responses_upstream import events as upstream_events
+from wireloom.translate.responses_upstream import item_writer as upstream_item_writer
 from wireloom.translate.responses_upstream import items as upstream_items
 from wireloom.translate.responses_upstream import output as upstream_output
 from wireloom.translate.responses_upstream import reader as responses_to_responses
 from wireloom.translate.responses_upstream import request as upstream_request
-from wireloom.translate.responses_upstream import telling as upstream_telling
 from wireloom.translate.responses_upstream import tools as upstream_tools
 from wireloom.translate.rules import members
 from wireloom.translate.rules.loss import How
@@ -193,7 +193,7 @@ TABLES: Sequence[Rules] = (
     tagged("ResponseStreamEvent", responses_to_chat_chunks, "EVENTS"),
     tagged("ResponseStreamEvent", response_events, "EMITTED", "NEVER"),
     tagged("ResponseStreamEvent", endings, "TERMINAL", partial=True),
-    tagged("OutputItem", upstream_telling, "OUTPUT"),
+    tagged("OutputItem", upstream_item_writer, "OUTPUT"),
     tagged("OutputItem", responses_to_chat_completion, "OUTPUT"),
     tagged("OutputItem", tools, "FORMS", more=True, rows_in=item_resource),
     tagged("OutputContent", upstream_output, "PARTS", more=True),

@@ -10,15 +10,14 @@ from urllib.parse import unquote
 from starlette.types import ASGIApp, Receive, Scope, Send
 from wireloom_protocol.operations import OPERATIONS
 
-VERSION = "/v1"
+from wireloom.api.paths import PLAIN, VERSION
+
 # The first part of every path of the API below its version.
 FIRST = frozenset(
     path.removeprefix(f"{VERSION}/").partition("/")[0]
     for _, path, _, _ in OPERATIONS
     if path.startswith(f"{VERSION}/")
 )
-PLAIN = frozenset(path for _, path, _, _ in OPERATIONS if "{" not in path)
-"""The paths of the contract that have no parameter."""
 _SLASHES = re.compile(r"/{2,}")
 _VERSIONS = re.compile(r"^(?:/v1){2,}(?=/)")
 _AZURE = re.compile(r"^/openai/deployments/([^/]+)(/.+)$")

@@ -202,6 +202,37 @@ def test_thoughts_are_parted_from_the_answer(name: str) -> None:
         assert (heard.thought, heard.text) == (thought, text)
 
 
+THOUGHTS_WRITTEN: dict[str, tuple[str, str, str]] = {
+    "nothing": ("", "", ""),
+    "no tags": ("An answer.", "", "An answer."),
+    "thought and answer": ("<think>Hm.</think>An answer.", "Hm.", "An answer."),
+    "line ends around the tags": ("\n<think>\nHm.\n</think>\n\nAn answer.\n", "Hm.\n", "An answer.\n"),
+    "no thought": ("<think>\n\n</think>\n\nAn answer.", "", "An answer."),
+    "no answer": ("<think>Hm.</think>", "Hm.", ""),
+    "tag never closed": ("<think>Hm.", "Hm.", ""),
+    "closing tag cut short": ("<think>Hm.</thin", "Hm.</thin", ""),
+    "opening tag cut short": ("<thin", "", "<thin"),
+    "what looks like a closing tag": ("<think>a </b> < / </thinks></think>b", "a </b> < / </thinks>", "b"),
+    "another tag": ("<b>bold</b>", "", "<b>bold</b>"),
+    "what looks like an opening tag": ("<thinker>", "", "<thinker>"),
+    "a tag in the middle": ("Use <think>x</think>.", "", "Use <think>x</think>."),
+    "a second thought": ("<think>a</think>b<think>c</think>", "a", "b<think>c</think>"),
+    "a tag within a thought": ("<think>a<think>b</think>c", "a<think>b", "c"),
+    "white space alone": (" \n", "", " \n"),
+    "white space before an answer": ("\n\n  An answer.", "", "\n\n  An answer."),
+    "indented answer": ("<think>Hm.</think>\n    code", "Hm.", "    code"),
+}
+
+
+@pytest.mark.parametrize("name", THOUGHTS_WRITTEN)
+def test_a_thought_stands_before_the_answer_alone(name: str) -> None:
+    content, thought, text = THOUGHTS_WRITTEN[name]
+    cut_once = [[content[:at], content[at:]] for at in range(len(content) + 1)]
+    for pieces in ([content], cuts.singly(content), *cut_once):
+        heard = read(pieces)
+        assert (heard.thought, heard.text) == (thought, text)
+
+
 @pytest.mark.parametrize("token", END_TOKENS)
 def test_an_end_token_comes_off_the_end(token: str) -> None:
     for pieces in ([f"Hi{token}"], cuts.singly(f"Hi{token}"), ["Hi", token, "\n"], [f"Hi{token}{token}"]):

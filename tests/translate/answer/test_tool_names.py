@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wireloom.translate.answer.tool_names import LEAKS, LONGEST, SPELLINGS, name_in_id, resolve
+from wireloom.translate.answer.tool_names import (
+    LEAKS,
+    LONGEST,
+    SPELLINGS,
+    Leak,
+    Spelling,
+    name_in_id,
+    resolve,
+)
 from wireloom.translate.tools.base import Target, Tools
 
 
@@ -18,16 +26,16 @@ def offering(*names: str, native: tuple[str, ...] = ()) -> Tools:
 
 
 @pytest.mark.parametrize("leak", LEAKS, ids=lambda leak: leak.name)
-def test_each_leak_is_taken_off_its_example(leak: object) -> None:
-    resolved = resolve(offering("exec_command", "mcp__tiny-add"), leak.example)  # type: ignore[attr-defined]
+def test_each_leak_is_taken_off_its_example(leak: Leak) -> None:
+    resolved = resolve(offering("exec_command", "mcp__tiny-add"), leak.example)
     assert resolved.flat_name == "exec_command"
     assert resolved.note.endswith("was read as exec_command")
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS, ids=lambda spelling: spelling.name)
-def test_each_spelling_means_its_tool(spelling: object) -> None:
-    tools = offering(spelling.offered, "other-tool", "another")  # type: ignore[attr-defined]
-    assert resolve(tools, spelling.example).flat_name == spelling.offered  # type: ignore[attr-defined]
+def test_each_spelling_means_its_tool(spelling: Spelling) -> None:
+    tools = offering(spelling.offered, "other-tool", "another")
+    assert resolve(tools, spelling.example).flat_name == spelling.offered
 
 
 @pytest.mark.parametrize(

@@ -177,7 +177,7 @@ CORRECTED: dict[str, tuple[Profile, list[Json], list[Json]]] = {
     "late instructions": (GENERIC, [A, system("s"), B], [A, user(f"{LATER_INSTRUCTIONS}s"), B]),
     "a name": (GENERIC, [{**A, "name": "Ada"}, B], [A, B]),
     "texts": (GENERIC, [user([text("a"), text("b")])], [user("a\nb")]),
-    "texts of an output": (GENERIC, [A, CALL, answered("1", [text("x")])], [A, CALL, answered("1", "x")]),  # type: ignore[arg-type]
+    "texts of an output": (GENERIC, [A, CALL, answered("1", [text("x")])], [A, CALL, answered("1", "x")]),
     "an empty text beside a picture": (GENERIC, [user([text(""), *shown()["content"]])], [shown()]),
     "lists where they are taken": (LISTS, [user([text("a"), text("")])], [user([text("a")])]),
     "a picture nobody sees": (

@@ -27,9 +27,9 @@ from tests.support.streams import new_stream
 from wireloom.errors import GatewayError, UpstreamError, UpstreamLimited, UpstreamRefused
 from wireloom.translate.compaction import CompactionStream
 from wireloom.translate.responses_upstream.events import counted
+from wireloom.translate.responses_upstream.item_writer import OUTPUT
 from wireloom.translate.responses_upstream.reader import EVENTS, ResponsesReader
 from wireloom.translate.responses_upstream.relay import ResponseRelay
-from wireloom.translate.responses_upstream.telling import OUTPUT
 from wireloom.translate.rules.loss import How
 from wireloom.translate.tools.base import Target, Tools
 from wireloom.translate.tools.custom import CustomCall

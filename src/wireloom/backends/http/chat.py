@@ -222,10 +222,10 @@ class ChatBackend(UpstreamBackend):
         )
         told = None if model == body["model"] else body["model"]
         endpoint = self._endpoint(PATH, model, caller)
-        tells_usage = True
+        sends_usage = True
         if not self._raw_relay and sent.get("stream") and self._profile.stream_usage:
-            tells_usage = wants_usage(sent)
-        relaying = Relaying(told, new_id, tells_usage=tells_usage, raw=self._raw_relay)
+            sends_usage = wants_usage(sent)
+        relaying = Relaying(told, new_id, sends_usage=sends_usage, raw=self._raw_relay)
         return RelayTurn(endpoint, self._slots, sent, relaying, caller)
 
 

@@ -109,13 +109,13 @@ class Relaying:
     Args:
         model: the model's name as the client knows it, or None where it is the upstream's own.
         new_id: makes an id for a prefix.
-        tells_usage: whether the client gets the chunk with the usage.
+        sends_usage: whether the client gets the chunk with the usage.
         raw: whether the answer goes through as it is.
     """
 
     model: str | None
     new_id: Callable[[str], str]
-    tells_usage: bool = True
+    sends_usage: bool = True
     raw: bool = False
 
 
@@ -144,7 +144,7 @@ class RelayTurn:
         else:
             asked, offered = asked_of_chat(body), OfferedTools(body)
             self._relay = ChatRelay(
-                relaying.model, relaying.new_id, offered, asked, tells_usage=relaying.tells_usage
+                relaying.model, relaying.new_id, offered, asked, sends_usage=relaying.sends_usage
             )
             whole = WholeAnswer(relaying.model, relaying.new_id, offered, asked, self._relay.lost)
             self._whole = whole.passed_on

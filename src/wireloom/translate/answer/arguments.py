@@ -117,7 +117,7 @@ def escaped(control: str) -> str:
 def objects_in(text: str) -> list[Json] | None:
     """The JSON objects that stand one behind the other in a text; None where there is anything else."""
     found: list[Json] = []
-    at = _BETWEEN.match(text, 0).end()  # type: ignore[union-attr]  # it matches nothing, too
+    at = _behind_blank(text, 0)
     while at < len(text):
         try:
             value, at = _raw_decode(text, at)
@@ -126,8 +126,14 @@ def objects_in(text: str) -> list[Json] | None:
         if not isinstance(value, dict):
             return None
         found.append(value)
-        at = _BETWEEN.match(text, at).end()  # type: ignore[union-attr]
+        at = _behind_blank(text, at)
     return found
+
+
+def _behind_blank(text: str, at: int) -> int:
+    """Where what stands between two objects ends."""
+    blank = _BETWEEN.match(text, at)
+    return at if blank is None else blank.end()
 
 
 def is_litter(text: str) -> bool:

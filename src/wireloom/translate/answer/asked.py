@@ -43,6 +43,14 @@ class Asked(msgspec.Struct, frozen=True):
     n: int = 1
     repairs: bool = False
 
+    def is_reached(self, tokens: Any) -> bool:
+        """Whether an answer of so many tokens is as long as was allowed, so that it was cut whatever its status says.
+
+        Args:
+            tokens: as the upstream counted them, or nothing.
+        """
+        return self.limit is not None and isinstance(tokens, int | float) and tokens >= self.limit
+
 
 NOTHING = Asked()
 """Nothing in particular."""

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from wireloom.errors import EmptyAnswer
 from wireloom.translate.answer.arguments import decoded
 from wireloom.translate.answer.asked import Asked
 from wireloom.translate.answer.schema_fit import fits
+from wireloom.translate.hub.endings import CALLING
+
+
+def says_nothing(*reasons: str | None) -> EmptyAnswer:
+    """The error for a complete answer that says nothing.
+
+    Args:
+        reasons: why the model stopped, in the upstream's words.
+    """
+    named = any((reason or "").lower() in CALLING for reason in reasons)
+    what = "named a call and sent none" if named else "sent no text, call or refusal"
+    return EmptyAnswer(f"The upstream ended its answer and {what}.")
 
 
 def ignored(asked: Asked, called: Sequence[str], text: Callable[[], str], *, logprobs: bool) -> Iterator[str]:

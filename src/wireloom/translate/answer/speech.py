@@ -67,7 +67,6 @@ class Speech:
         self._channel: str | None = None
         self._echoes: dict[str, Echo] = {}
         self._known: list[Json] = []  # of the tokens of text that is held back
-        self._calls: list[Meant] = []
         self._withdrawn: tuple[str, list[Written]] = ("", [])
         self.clean = False
         self._lost = lost

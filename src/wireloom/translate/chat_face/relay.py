@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from wireloom_protocol import hot
 
-from wireloom.errors import EmptyAnswer, UpstreamError
+from wireloom.errors import UpstreamError
 from wireloom.translate.answer.asked import NOTHING, Asked
-from wireloom.translate.answer.kept import ignored
+from wireloom.translate.answer.kept import ignored, says_nothing
 from wireloom.translate.chat_face.relay_calls import OfferedTools
 from wireloom.translate.chat_face.relay_choice import RelayChoice
 from wireloom.translate.chat_face.relay_fold import Folding
@@ -54,7 +54,7 @@ class ChatRelay:
         new_id: makes an id for a prefix.
         offered: the tools of the request, or None if it offers none.
         asked: what the request asked for.
-        tells_usage: whether the client asked for the usage, so that the chunk with it goes on.
+        sends_usage: whether the client asked for the usage, so that the chunk with it goes on.
     """
 
     def __init__(
@@ -64,13 +64,13 @@ class ChatRelay:
         offered: OfferedTools | None = None,
         asked: Asked = NOTHING,
         *,
-        tells_usage: bool = True,
+        sends_usage: bool = True,
     ) -> None:
         self._model = model
         self._offered = offered or OfferedTools({})
         self._new_id = new_id
         self._asked = asked
-        self._tells_usage = tells_usage
+        self._sends_usage = sends_usage
         # What an upstream sends is passed on unread, so the list is where its frames get their type.
         self._frames: list[Any] = []
         self._choices: dict[int, RelayChoice] = {}
@@ -113,7 +113,7 @@ class ChatRelay:
             changed |= self._choice(choice, data)
         if chunk.usage:
             self.response["usage"] = usage(chunk.usage)
-            if not chunk.choices and not self._tells_usage:
+            if not chunk.choices and not self._sends_usage:
                 return
         self._emit(data, changed)
 
@@ -174,8 +174,8 @@ class ChatRelay:
         self._frames.append(b"data: " + msgspec.json.encode(value) + b"\n\n")
 
     def _is_at_limit(self) -> bool:
-        limit, counted = self._asked.limit, self.response["usage"]
-        return limit is not None and counted is not None and counted["output_tokens"] >= limit
+        counted = self.response["usage"]
+        return counted is not None and self._asked.is_reached(counted["output_tokens"])
 
     def _make(self, index: int, delta: Json, reason: str | None) -> None:
         """Send a chunk of the gateway's own."""
@@ -278,9 +278,7 @@ class ChatRelay:
         """
         if any(choice.speaks for choice in self._choices.values()):
             return
-        named = any(choice.named for choice in self._choices.values())
-        what = "named a call and sent none" if named else "sent no text, call or refusal"
-        raise EmptyAnswer(f"The upstream ended its answer and {what}.")
+        raise says_nothing(*(choice.given for choice in self._choices.values()))
 
     def _check_kept(self) -> None:
         """Report what of the request the upstream ignored."""

@@ -15,8 +15,6 @@ from wireloom.wire.json import Json
 Delta = hot.ChatCompletionStreamResponseDelta
 
 _OF_INCOMPLETE = {"max_output_tokens": "length", "content_filter": "content_filter"}
-CALLING = frozenset({"tool_calls", "function_call", "tool_use", "tool_call"})
-"""Reasons which say that the answer ends with a call."""
 
 
 def reason_of(given: str, *, called: bool) -> str:
@@ -50,9 +48,9 @@ class RelayChoice(RelayCalls):
         super().__init__(offered, new_id, lost)
         self.text = RelayText(json=json)
         self.finish_reason: str | None = None
-        """As the client is told it."""
-        self.named = False
-        """Whether the upstream said that the answer ends with a call."""
+        """Why the model stopped, as the client receives it."""
+        self.given: str | None = None
+        """The same in the upstream's word."""
         self.speaks = False
         """Whether there is anything but thoughts and white space."""
         self.probabilities = False
@@ -106,12 +104,12 @@ class RelayChoice(RelayCalls):
             given: the upstream's word.
             delta: the delta of the same chunk.
         """
-        self.named = given.lower() in CALLING
+        self.given = given
         rest = self.text.close(ended=True)
         if rest:
             content = self._changes.get("content", getattr(delta, "content", None) or "")
             self._changes["content"] = content + rest
-        self.finish_reason = reason_of(given, called=bool(self.called) or self.named)
+        self.finish_reason = reason_of(given, called=bool(self.called))
         return bool(rest) or self.finish_reason != given
 
     @property

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from wireloom.errors import EmptyAnswer
 from wireloom.translate.answer.asked import NOTHING, Asked
-from wireloom.translate.answer.kept import ignored
+from wireloom.translate.answer.kept import ignored, says_nothing
 from wireloom.translate.chat_face.relay_calls import OfferedTools, meant_calls
-from wireloom.translate.chat_face.relay_choice import CALLING, reason_of
+from wireloom.translate.chat_face.relay_choice import reason_of
 from wireloom.translate.chat_face.relay_fold import folded_choices
 from wireloom.translate.chat_face.relay_text import RelayText
 from wireloom.translate.chat_upstream.chunk import look_at, read_completion
@@ -53,6 +52,7 @@ class WholeAnswer:
         self._new_id = new_id
         self._offered = offered or OfferedTools({})
         self._asked = asked
+        self._given: list[str] = []  # why the model stopped, in the upstream's words
         self._lost = [] if lost is None else lost
 
     def passed_on(self, data: bytes) -> ChatCompletion:
@@ -82,6 +82,7 @@ class WholeAnswer:
     def _choice(self, choice: Json, counted: Any) -> bool:
         given = choice.get("finish_reason")
         look_at(given)
+        self._given.append(str(given))
         changed = complete(choice, CHOICE)
         message = choice.get("message")
         text = choice.get("text") or message
@@ -113,11 +114,9 @@ class WholeAnswer:
 
     def _reason(self, given: Any, message: Json, counted: Any) -> str:
         """Why the model stopped, in the words of the contract."""
-        called = bool(message.get("tool_calls"))
-        reason = reason_of(str(given or "stop"), called=called or str(given).lower() in CALLING)
+        reason = reason_of(str(given or "stop"), called=bool(message.get("tool_calls")))
         tokens = counted.get("completion_tokens") if isinstance(counted, dict) else None
-        limit = self._asked.limit
-        if reason == "stop" and limit is not None and isinstance(tokens, int) and tokens >= limit:
+        if reason == "stop" and self._asked.is_reached(tokens):
             self._lost.append("an answer as long as was allowed was marked as cut")
             return "length"
         return reason
@@ -146,9 +145,7 @@ class WholeAnswer:
         known = [choice for choice in choices if isinstance(choice, dict)]
         if any(_says(choice) or incomplete(choice.get("finish_reason")) for choice in known):
             return
-        named = any(str(choice.get("finish_reason")).lower() in CALLING for choice in known)
-        what = "named a call and sent none" if named else "sent no text, call or refusal"
-        raise EmptyAnswer(f"The upstream ended its answer and {what}.")
+        raise says_nothing(*self._given)
 
 
 def _says(choice: Json) -> bool:

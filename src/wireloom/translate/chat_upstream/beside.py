@@ -151,5 +151,4 @@ class Beside:
         Use.TEXT: _text,
         Use.PICTURES: lambda beside, other: beside._picture(other.value),
         Use.SOURCES: _source,
-        Use.AUDIO: lambda beside, other: beside.sound(other.value),
     }

@@ -9,10 +9,10 @@ from typing import Any
 
 from wireloom_protocol import hot
 
-from wireloom.errors import EmptyAnswer, UpstreamRefused
+from wireloom.errors import UpstreamRefused
 from wireloom.providers.profile import Profile
 from wireloom.translate.answer.asked import NOTHING, Asked, markup_rules
-from wireloom.translate.answer.kept import fault_of_form, ignored
+from wireloom.translate.answer.kept import fault_of_form, ignored, says_nothing
 from wireloom.translate.answer.repeats import SHORTEST
 from wireloom.translate.answer.speech import Speech
 from wireloom.translate.chat_upstream.beside import Beside
@@ -23,6 +23,7 @@ from wireloom.translate.chat_upstream.rest import Other
 from wireloom.translate.chat_upstream.sources import citation
 from wireloom.translate.chat_upstream.usage import usage
 from wireloom.translate.failures import cut_off
+from wireloom.translate.hub.endings import Incomplete
 from wireloom.translate.hub.endings import incomplete as incomplete_of
 from wireloom.translate.hub.logprobs import logprob
 from wireloom.translate.hub.stream import ResponseStream
@@ -221,28 +222,23 @@ class ChatReader:
             )
             self._calls.feed(hot.ChatCompletionMessageToolCallChunk(id=call_id, function=function))
 
-    def _at_limit(self) -> Any:
-        """Whether an answer is as long as was allowed, so that it is cut whatever its status says."""
-        limit, counted = self._asked.limit, self._usage
-        tokens = counted.completion_tokens if counted else None
-        if limit is None or not isinstance(tokens, int | float) or tokens < limit:
-            return None
-        return "max_output_tokens"
+    def _at_limit(self) -> Incomplete | None:
+        """Why an answer is incomplete that is as long as was allowed; None for a shorter one."""
+        tokens = self._usage.completion_tokens if self._usage else None
+        return "max_output_tokens" if self._asked.is_reached(tokens) else None
 
     def _check_said(self, reason: str | None) -> None:
         """Make sure that a complete answer says something.
 
         Raises:
-            UpstreamError: it does not.
+            EmptyAnswer: it does not.
         """
         if self._stream.says_something():
             return
-        named = incomplete_of(reason) is None and (reason or "").lower() in CALLING
-        what = f"named a call ({reason}) and sent none" if named else "sent no text, call or refusal"
         self.used.append(self._usage)
         if self._stream.started:
             self._stream.response["usage"] = usage(self._usage, self.used[:-1])
-        raise EmptyAnswer(f"The upstream ended its answer and {what}.")
+        raise says_nothing(reason)
 
     def _repair(self, incomplete: Any) -> list[Json]:
         """The messages that ask for the answer once more, if it is not the JSON that was asked for."""
@@ -358,10 +354,6 @@ class ChatReader:
             cited = annotation.get("url_citation")
             if isinstance(cited, dict) and not self._stream.annotate(citation(cited)):
                 self.lost.append("a source came after its text")
-
-
-CALLING = frozenset({"tool_calls", "function_call", "tool_use", "tool_call"})
-"""Reasons which say that the answer ends with a call."""
 
 
 @cache

@@ -22,7 +22,6 @@ class Use(Enum):
     TEXT = "read as text where nothing was said before"
     PICTURES = "emitted as pictures"
     SOURCES = "emitted as sources of the text"
-    AUDIO = "its transcript is read as text where nothing was said before; the sound is a loss"
     COUNTS = "read as usage"
     NOTHING = "left out, since it says nothing of the answer"
 

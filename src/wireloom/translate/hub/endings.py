@@ -55,6 +55,10 @@ INCOMPLETE: Mapping[str, Incomplete | None] = {
 }
 
 
+CALLING = frozenset({"tool_calls", "function_call", "tool_use", "tool_call"})
+"""Reasons, in small letters, which say that an answer ends with a call."""
+
+
 def incomplete(reason: str | None) -> Incomplete | None:
     """Why a response is incomplete, or None where it is complete.
 

@@ -128,14 +128,14 @@ class Items:
         made = list(json)
         for index, part in enumerate(parts):
             taken = PARTS[part.type].apply(self.at, f"{path}[{index}]", part)
-            if part.type == "input_image" and taken["type"] == "text":
+            if "text" in taken and "text" not in json[index]:  # it cannot be shown
                 made[index] = {"type": "input_text", "text": taken["text"]}
         return made if made != json else json
 
     def _text(self, path: str, parts: Sequence[Any], json: list[Json]) -> str:
         said = self.readable(path, parts, json)
-        texts = [part["text"] for part in said if part["type"] == "input_text"]
-        pictures = [part for part in said if part["type"] != "input_text"]
+        texts = [part["text"] for part in said if "text" in part]
+        pictures = [part for part in said if "text" not in part]
         if pictures:
             self._pictures += pictures
             self.losses.add(path, "changed", "pictures follow as a user message", Severity.IMMATERIAL)

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
-from wireloom.errors import EmptyAnswer, UpstreamRefused
+from wireloom.errors import UpstreamRefused
 from wireloom.translate.answer.asked import NOTHING, Asked
-from wireloom.translate.answer.kept import ignored
+from wireloom.translate.answer.kept import ignored, says_nothing
 from wireloom.translate.answer.markup_tokens import NO_RULES, MarkupRules
 from wireloom.translate.answer.speech import Speech
 from wireloom.translate.failures import cut_off
@@ -29,8 +29,8 @@ from wireloom.translate.responses_upstream.events import (
     end_of,
     untold,
 )
+from wireloom.translate.responses_upstream.item_writer import ItemWriter
 from wireloom.translate.responses_upstream.output import PARTS, Ledger
-from wireloom.translate.responses_upstream.telling import Telling
 from wireloom.translate.rules.loss import How, Rule
 from wireloom.translate.tools.base import Tools
 from wireloom.wire.json import Json
@@ -71,7 +71,7 @@ class ResponsesReader:
         """What of the answer could not be told, in words for the log."""
         self._calls = UpstreamCalls(stream, tools, self.lost)
         self._speech = speech = Speech(stream, tools, rules, self.lost, json=asked.json)
-        self._telling = Telling(stream, speech, self._calls, close, self.lost, codex=codex)
+        self._items = ItemWriter(stream, speech, self._calls, close, self.lost, codex=codex)
         self._over = False
         self._reason = Reason()
         self._end: tuple[replies.ResponseUsage | None, Incomplete | None] | None = None
@@ -152,15 +152,13 @@ class ResponsesReader:
         if incomplete is None:
             self.lost += ignored(self._asked, self.called, self._stream.answer_text, logprobs=True)
         if incomplete is None and not self._stream.says_something():
-            raise EmptyAnswer("The upstream ended its answer and sent no text, call or refusal.")
+            raise says_nothing()
         self._stream.finish(usage, incomplete)
 
     def _at_limit(self, usage: replies.ResponseUsage | None) -> Incomplete | None:
-        """Whether an answer is as long as was allowed, so that it is cut whatever its status says."""
-        limit = self._asked.limit
-        if limit is None or usage is None or usage["output_tokens"] < limit or self.called:
-            return None
-        return "max_output_tokens"
+        """Why an answer is incomplete that is as long as was allowed; None for a shorter one."""
+        tokens = None if usage is None or self.called else usage["output_tokens"]
+        return "max_output_tokens" if self._asked.is_reached(tokens) else None
 
     # -- events --------------------------------------------------------------------------------------------------
 
@@ -171,19 +169,19 @@ class ResponsesReader:
         json = event.get("item")
         if isinstance(json, dict) and isinstance(json.get("type"), str):
             item = self._ledger.opened(json, event.get("output_index"))
-            self._telling.before_call(item)
+            self._items.before_call(item)
             self._calls.begin(item, json)
 
     def _item_done(self, event: Json) -> None:
         json = event.get("item")
         if isinstance(json, dict) and isinstance(json.get("type"), str):
-            self._telling.whole(self._ledger.ended(json, event.get("output_index")), json)
+            self._items.whole(self._ledger.ended(json, event.get("output_index")), json)
 
     def _text(self, kind: str, event: Json) -> None:
         item = self._ledger.spoken(PARTS[kind][0], event)
         delta, logprobs = event.get("delta"), event.get("logprobs")
         if isinstance(delta, str):
-            self._telling.say(item, kind, item.index_of(kind, event), delta, logprobs)
+            self._items.say(item, kind, item.index_of(kind, event), delta, logprobs)
 
     def _text_done(self, kind: str, event: Json) -> None:
         item = self._ledger.spoken(PARTS[kind][0], event)
@@ -192,8 +190,8 @@ class ResponsesReader:
         text = content.get(PARTS[kind][1])
         if isinstance(text, str):
             index = item.index_of(kind, event)
-            self._telling.say(item, kind, index, item.rest_of_part(kind, index, text))
-        self._telling.cite(item, content.get("annotations"))
+            self._items.say(item, kind, index, item.rest_of_part(kind, index, text))
+        self._items.cite(item, content.get("annotations"))
 
     def _part_done(self, event: Json) -> None:
         part = event.get("part")
@@ -202,7 +200,7 @@ class ResponsesReader:
 
     def _annotation(self, event: Json) -> None:
         item = self._ledger.spoken("message", event)
-        self._telling.cite(item, [*item.annotations, event.get("annotation")])
+        self._items.cite(item, [*item.annotations, event.get("annotation")])
 
     def _arguments(self, event: Json) -> None:
         self._more_of_call("function_call", event)
@@ -212,7 +210,7 @@ class ResponsesReader:
 
     def _more_of_call(self, kind: str, event: Json) -> None:
         item = self._ledger.spoken(kind, event)
-        self._telling.before_call(item)
+        self._items.before_call(item)
         self._calls.more(item, event)
 
     def _completed(self, event: Json) -> None:
@@ -237,7 +235,7 @@ class ResponsesReader:
             if isinstance(json, dict) and isinstance(json.get("type"), str):
                 item = self._ledger.final(json)
                 if not item.done:
-                    self._telling.whole(item, json)
+                    self._items.whole(item, json)
 
     def _failed(self, event: Json) -> None:
         self._reason.take(event)

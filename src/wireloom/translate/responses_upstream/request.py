@@ -194,10 +194,9 @@ EFFORTS = frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max"}
 def _text(build: _Build, name: str, value: Json) -> None:
     given = value.get("format") or {}
     form = given.get("type", "text")
-    if form == "json_schema":
-        fitting = fit_format(given, build.profile, f"{name}.format", build.losses)
-        if fitting is not given:
-            build.body[name] = {**value, "format": fitting}
+    fitting = fit_format(given, build.profile, f"{name}.format", build.losses)
+    if fitting is not given:
+        build.body[name] = {**value, "format": fitting}
     if form != "text" and not build.profile.responses.text_format:
         reason = f"{build.profile.title} answers in text only"
         raise refused(f"{name}.format", reason, "unsupported_format")

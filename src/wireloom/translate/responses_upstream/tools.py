@@ -119,10 +119,8 @@ def _without(tool: Json, denied: frozenset[str], namespace: str | None = None) -
 
 def _fitting(tool: Json, profile: Profile, losses: Losses) -> Json:
     """A tool that goes as it is, but for schemas that the upstream does not read."""
-    if tool.get("type") == "function":
+    if "tools" not in tool:
         return fit_definition(tool, profile, f"tools.{tool.get('name')}", losses)
-    if tool.get("type") != "namespace":
-        return tool
     members = [_fitting(member, profile, losses) for member in tool["tools"]]
     same = all(new is old for new, old in zip(members, tool["tools"], strict=True))
     return tool if same else {**tool, "tools": members}

@@ -106,13 +106,7 @@ def fit_definition(definition: Json, profile: Profile, path: str, losses: Losses
     if not isinstance(parameters, dict):
         return definition
     fit = _known(parameters, profile.schemas, _OF_TOOLS, "tool")
-    if fit is CLEAN:
-        return definition
-    made = definition
-    if fit.schema is not None:
-        _report(fit, profile, f"{path}.parameters", losses)
-        made = {**made, "parameters": fit.schema}
-    return _strict_where_it_can_be(made, fit, path, losses)
+    return _with(definition, "parameters", fit, profile, path, losses)
 
 
 def fit_format(form: Json, profile: Profile, path: str, losses: Losses) -> Json:
@@ -128,12 +122,17 @@ def fit_format(form: Json, profile: Profile, path: str, losses: Losses) -> Json:
     if not isinstance(schema, dict):
         return form
     fit = _known(schema, profile.schemas, _OF_FORMATS, "format")
+    return _with(form, "schema", fit, profile, path, losses)
+
+
+def _with(holder: Json, name: str, fit: Fit, profile: Profile, path: str, losses: Losses) -> Json:
+    """A definition or a format with what became of its schema; the same object where that is clean."""
     if fit is CLEAN:
-        return form
-    made = form
+        return holder
+    made = holder
     if fit.schema is not None:
-        _report(fit, profile, f"{path}.schema", losses)
-        made = {**made, "schema": fit.schema}
+        _report(fit, profile, f"{path}.{name}", losses)
+        made = {**made, name: fit.schema}
     return _strict_where_it_can_be(made, fit, path, losses)
 
 

@@ -15,7 +15,7 @@ from wireloom.translate.tools.table import CALLS, OUTPUTS
 from wireloom.wire.json import Json
 
 
-class Telling:
+class ItemWriter:
     """Emits the items of one answer.
 
     Args:
@@ -161,20 +161,22 @@ class Telling:
 
 # -- items of the contract -----------------------------------------------------------------------------------------
 
-OutputRule: TypeAlias = Rule[Callable[[Telling, Told, Json], None]]
+OutputRule: TypeAlias = Rule[Callable[[ItemWriter, Told, Json], None]]
 
-_UNKNOWN: OutputRule = Rule(How.IGNORED, Telling._leave_out, "the log has its type")
+_UNKNOWN: OutputRule = Rule(How.IGNORED, ItemWriter._leave_out, "the log has its type")
 _ALIEN: OutputRule = Rule(
-    How.IGNORED, Telling._leave_out, "the gateway does not keep it; the log has its type"
+    How.IGNORED, ItemWriter._leave_out, "the gateway does not keep it; the log has its type"
 )
 _CALLED: OutputRule = Rule(
-    How.NATIVE, Telling._call, "in the name and the kind that the client gave its tool"
+    How.NATIVE, ItemWriter._call, "in the name and the kind that the client gave its tool"
 )
-_WHOLE: OutputRule = Rule(How.NATIVE, Telling._pass_on, "as it is, where a client can send it back")
+_WHOLE: OutputRule = Rule(How.NATIVE, ItemWriter._pass_on, "as it is, where a client can send it back")
 
 OUTPUT: Mapping[str, OutputRule] = {
-    "message": Rule(How.NATIVE, Telling._message, "what its deltas left out"),
-    "reasoning": Rule(How.NATIVE, Telling._thought, "what its deltas left out; encrypted content is sealed"),
+    "message": Rule(How.NATIVE, ItemWriter._message, "what its deltas left out"),
+    "reasoning": Rule(
+        How.NATIVE, ItemWriter._thought, "what its deltas left out; encrypted content is sealed"
+    ),
     **dict.fromkeys((*CALLS, *OUTPUTS), _WHOLE),
     "function_call": _CALLED,
     "custom_tool_call": _CALLED,
